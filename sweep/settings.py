@@ -9,6 +9,8 @@ from sweep.checks import check_choice, check_positive, check_whole
 
 ACCURACIES = ("exact", "high", "fast")
 DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("float32", "tf32", "bfloat16")
+PLACEMENTS = ("auto", "float32", "int16", "host")
 LOGGERS = ("csv", "wandb", "none")
 SOURCES = ("demo", "musicnet")
 PROTOCOL_KEYS = {
@@ -36,10 +38,17 @@ def settings_of(config: DictConfig, hydra: DictConfig) -> dict:
     if not isinstance(root, str) or not root:
         raise ValueError(f"data.root {root}: needs a folder")
     settings["data"]["name"] = Path(root).resolve().name
+    if settings["frontend"]["accuracy"] == "auto":
+        settings["frontend"]["accuracy"] = implied_accuracy(settings["precision"])
     overrides = (override.lstrip("+~").partition("=") for override in hydra.overrides.task)
     inside = ("representation.", "protocol.", "model.", "data.")
     settings["changed"] = {key: value for key, _, value in overrides if key.startswith(inside) and key != "data.root"}
     return settings
+
+
+def implied_accuracy(precision: str) -> str:
+    """The front-end's accuracy where none is asked for: what its rounding costs is no more than the model's."""
+    return "high" if precision == "float32" else "fast"
 
 
 def fingerprint(root: Path) -> str:
@@ -59,6 +68,11 @@ def check_settings(settings: dict) -> None:
     check_choice("logger.name", settings["logger"]["name"], LOGGERS)
     check_choice("data.source", settings["data"]["source"], SOURCES)
     check_choice("overwrite", settings["overwrite"], (True, False))
+    check_choice("capture", settings["capture"], (True, False))
+    check_choice("precision", settings["precision"], PRECISIONS)
+    check_choice("data.placement", settings["data"]["placement"], PLACEMENTS)
+    if settings["workers"] != "auto":
+        check_whole("workers", settings["workers"], least=0)
     check_keys("frontend", settings["frontend"], {"trainable", "accuracy"})
     check_choice("frontend.accuracy", settings["frontend"]["accuracy"], ACCURACIES)
     check_choice("frontend.trainable", settings["frontend"]["trainable"], (False, True, "bank", "kernels"))
