@@ -22,7 +22,7 @@ from sweep.loggers import build_logger, closing
 from sweep.models import build_model
 from sweep.representations import from_settings
 from sweep.settings import check_settings
-from sweep.steps import chunk_length, group_length
+from sweep.steps import chunk_length
 from sweep.transcriber import Transcriber
 
 _SCORING_BYTES = 256 << 20  # of the features of the windows that are scored together, at most
@@ -88,7 +88,7 @@ def run(settings: dict, console: Console, title: str) -> dict:
     logger = build_logger(settings, folder, first)
     curve = Curve(every=max(1, min(100, protocol["steps"] // 20)))
     keeper = Checkpoint(checkpoint, protocol["checkpoint_every"], curve)
-    chunk = chunk_length(group_length(transcriber, protocol["batch_size"]), protocol["checkpoint_every"], device)
+    chunk = chunk_length(transcriber, device)
     trainer = build_trainer(
         device, folder, logger, [curve, keeper, Bar(console, title, first)], protocol, chunk if validation else None
     )

@@ -8,7 +8,7 @@ import torch
 from sweep import data
 from sweep.data.recordings import full_scale_1
 
-CHUNK = 250  # steps on CUDA between two looks of the host
+_CHUNK = 250  # steps on CUDA between two looks of the host
 _GROUP = 10  # steps whose windows go through a frozen front-end together: fewer and fuller kernels
 _GROUP_BYTES = 256 << 20  # of their features at most
 
@@ -47,26 +47,25 @@ class Steps:
         transcriber: on its device.
         optimizer: Adam, fused, over its parameters.
         recordings: to train on.
-        batch_size: windows of a step.
         capture: replay a graph where there is CUDA.
     """
 
-    def __init__(self, transcriber, optimizer: torch.optim.Optimizer, recordings, batch_size: int, capture: bool):
+    def __init__(self, transcriber, optimizer: torch.optim.Optimizer, recordings: data.Recordings, capture: bool):
         self.transcriber, self.optimizer, self.recordings = transcriber, optimizer, recordings
-        self.batch_size = batch_size
-        self.length, self.device = transcriber.protocol["window"], recordings.device
+        self.batch_size, self.length = transcriber.protocol["batch_size"], transcriber.protocol["window"]
+        self.device = recordings.device
         on_cuda = self.device.type == "cuda"
-        self.group = group_length(transcriber, batch_size) if on_cuda else 1
+        self.group = group_length(transcriber, self.device)
         self.capture, self.graph = capture and on_cuda, None
         if on_cuda:
             optimizer.param_groups[0]["capturable"] = True
-        shape = (self.group, batch_size)
+        shape = (self.group, self.batch_size)
         self.recording = torch.zeros(shape, dtype=torch.int64, device=self.device)
         self.start = torch.zeros(shape, dtype=torch.int64, device=self.device)
         self.rates = torch.zeros(self.group, device=self.device)
         self.losses = torch.zeros(self.group, device=self.device)
         if recordings.on_host:
-            audio = (self.group * batch_size, self.length)
+            audio = (self.group * self.batch_size, self.length)
             self.audio = torch.zeros(audio, dtype=recordings.samples.dtype, device=self.device)
 
     def __call__(self, windows: data.Windows) -> Losses:
@@ -148,14 +147,16 @@ class Steps:
         return Losses(first, values, copied)
 
 
-def group_length(transcriber, batch_size: int) -> int:
+def group_length(transcriber, device: torch.device) -> int:
     """Steps whose windows go through the front-end together."""
-    if not transcriber.frozen_frontend:
+    if not transcriber.frozen_frontend or device.type != "cuda":
         return 1
-    features = 4 * batch_size * transcriber.frontend.n_bins * transcriber.n_frames  # bytes
-    return max(1, min(_GROUP, _GROUP_BYTES // features))
+    protocol = transcriber.protocol
+    features = 4 * protocol["batch_size"] * transcriber.frontend.n_bins * transcriber.n_frames  # bytes of a step
+    return max(1, min(_GROUP, protocol["checkpoint_every"], _GROUP_BYTES // features))
 
 
-def chunk_length(group: int, every: int, device: torch.device) -> int:
-    """Steps between two looks of the host: a multiple of the group, within a checkpoint's interval where it can be."""
-    return group * max(1, min(CHUNK, every) // group) if device.type == "cuda" else 1
+def chunk_length(transcriber, device: torch.device) -> int:
+    """Steps between two looks of the host: a multiple of the group, within a checkpoint's interval."""
+    group = group_length(transcriber, device)
+    return group * (min(_CHUNK, transcriber.protocol["checkpoint_every"]) // group) if device.type == "cuda" else 1

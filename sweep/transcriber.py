@@ -118,8 +118,8 @@ class Transcriber(L.LightningModule):
 
     def training_step(self, batch: data.Windows, _) -> dict[str, Losses]:
         if self._steps is None:
-            options = self.protocol["batch_size"], self.settings["capture"]
-            self._steps = Steps(self, self.optimizers(use_pl_optimizer=False), self.recordings, *options)
+            optimizer = self.optimizers(use_pl_optimizer=False)
+            self._steps = Steps(self, optimizer, self.recordings, self.settings["capture"])
         losses = self._steps(batch)
         self.step += len(batch)
         return {"losses": losses}

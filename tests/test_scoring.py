@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from sweep.scoring import SCORES, average_precision, count, figures, mean_scores, score
+from sweep.scoring import FREQUENCIES, SCORES, average_precision, count, figures, mean_scores, score, start_pool
 
 SHARED_DATA = Path(os.environ.get("SWEEP_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 PAIRS = SHARED_DATA / "mir_eval-multipitch"
@@ -142,6 +142,18 @@ def test_average_precision_is_scikit_learns(kind):
     expected = average_precision_score(relevant, ranking, average="micro")
     # Both sum up to 64,000 terms in float64.
     assert average_precision(relevant.ravel(), ranking.ravel()) == pytest.approx(expected, abs=1e-12)
+
+
+def test_processes_count_what_one_does():
+    generator = np.random.default_rng(0)
+    reference = generator.random((2500, 128)) < 0.03
+    probability = np.clip(generator.normal(0.1 + 0.5 * reference, 0.2), 0, 1)
+    alone = score(reference, probability, times=np.arange(2500) / 100)
+    assert score(reference, probability, times=np.arange(2500) / 100, pool=start_pool(2)) == alone
+    frequencies = [[FREQUENCIES[notes] for notes in roll[:, 21:109]] for roll in (reference, probability > 0.4)]
+    times = np.arange(2500) / 100
+    whole = mir_eval.multipitch.metrics(times, frequencies[0], times, frequencies[1])
+    assert alone["accuracy"] == whole[2] and alone["e_tot"] == whole[6] and alone["chroma_e_tot"] == whole[13]
 
 
 def test_mean_is_unweighted_and_leaves_out_what_is_not_defined():

@@ -15,7 +15,7 @@ from sweep.models import build_model
 from sweep.representations import Representation, from_settings
 from sweep.run import SAMPLE_RATE, load
 from sweep.settings import implied_accuracy
-from sweep.steps import CHUNK, Steps
+from sweep.steps import Steps, chunk_length
 from sweep.transcriber import Transcriber
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -74,8 +74,8 @@ def measure(representation: Representation, train: data.Recordings, protocol: di
         frontend = representation.transform(accuracy=implied_accuracy(options.precision))
         model = build_model(options.model, representation.n_bins, n_frames, None)
         module = Transcriber(frontend, model, protocol, n_frames, options.precision).to(device)
-        steps = Steps(module, module.configure_optimizers(), train, protocol["batch_size"], capture)
-        length = CHUNK // steps.group * steps.group if capture else steps.group
+        steps = Steps(module, module.configure_optimizers(), train, capture)
+        length = chunk_length(module, device) if capture else steps.group
         drawn = {"batch_size": protocol["batch_size"], "length": protocol["window"], "seed": 0}
         windows = data.draw_windows(train, range(length), **drawn)
         seconds[capture] = median_seconds(lambda: steps(windows).wait(), options.repeats) / length  # noqa: B023
