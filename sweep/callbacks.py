@@ -53,9 +53,8 @@ class Curve(L.Callback):
             self._recent.append(loss)
         now = sum(self._recent) / len(self._recent)
         if len(self._recent) == _RECENT and now > _RISEN * self._first:
-            raise FloatingPointError(
-                f"the loss has risen from {self._first:.4g} to {now:.4g} by step {step}: the training diverges; {_REMEDY}"
-            )
+            risen = f"the loss has risen from {self._first:.4g} to {now:.4g} by step {step}"
+            raise FloatingPointError(f"{risen}: the training diverges; {_REMEDY}")
 
     def on_train_end(self, trainer, module):
         self.catch_up(trainer)
