@@ -89,16 +89,18 @@ class Transcriber(L.LightningModule):
 
     @contextlib.contextmanager
     def arithmetic(self):
-        """Within it, CUDA's products and convolutions round their factors to TF32 unless precision is float32."""
-        before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+        """Within it, CUDA's products round their factors to TF32 unless precision is float32.
+
+        Convolutions too, and they add up in one order each time: a run can be repeated.
+        """
         rounded = self.precision != "float32"
+        before = torch.get_float32_matmul_precision()
         torch.set_float32_matmul_precision("high" if rounded else "highest")
-        torch.backends.cudnn.allow_tf32 = rounded
         try:
-            yield
+            with torch.backends.cudnn.flags(deterministic=True, allow_tf32=rounded):
+                yield
         finally:
-            torch.set_float32_matmul_precision(before[0])
-            torch.backends.cudnn.allow_tf32 = before[1]
+            torch.set_float32_matmul_precision(before)
 
     @torch.no_grad()
     def standardise(self, batches: Iterable[torch.Tensor]) -> None:

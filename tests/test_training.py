@@ -123,9 +123,9 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_weights(device, setti
     expected = weights({**settings, "runs": str(tmp_path / "whole")})
 
     def dies(self, trainer, module, outputs, batch, batch_idx):
-        kept(self, trainer, module, outputs, batch, batch_idx)
         if module.step > stopped_at:
             raise RuntimeError("the power went")
+        kept(self, trainer, module, outputs, batch, batch_idx)
 
     kept = sweep.callbacks.Checkpoint.on_train_batch_end
     with monkeypatch.context() as patch:

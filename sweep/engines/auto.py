@@ -12,11 +12,14 @@ ENGINES = ("auto", "direct", "spectral")
 # What each accuracy allows: the spectral engine's tolerance, and TF32 in CUDA's matrix products. The relative L2 error
 # on music is 0.3 to 1.5 of the tolerance: below 1e-5, 1e-4 and 1e-3.
 ACCURACIES = {"exact": (3e-6, False), "high": (7e-5, False), "fast": (5e-4, True)}
-# Kernels up to so many samples are evaluated directly: their slices of the spectrum are wider than they are worth.
-# Milliseconds for 64 clips of 16,384 samples on two cores of an AMD EPYC (Zen 5), direct against spectral: log-1024 12
-# and 63, log-2048 43 and 66, log-4096 179 and 121. cqt-12 with the limit at 1,024, 2,048, 4,096: 17, 19, 26.
-# By device, and there without and with TF32.
-_DIRECT_UP_TO = {"cpu": (2048, 2048), "cuda": (2048, 4096)}
+# Kernels up to so many samples are evaluated directly: their slices of the spectrum are wider than they are worth. By
+# device; on CUDA in float32, with TF32 if all kernels are equally long, and for kernels of many lengths, which share no
+# frames. On two cores of an AMD EPYC (Zen 5), ms for 64 clips of 16,384 samples, direct against spectral: log-1024 12
+# and 63, log-2048 43 and 66, log-4096 179 and 121; cqt-12 with the limit at 1,024, 2,048, 4,096: 17, 19, 26. On an
+# H100, microseconds of a training step with 100 clips, TF32: log-4096 599 and 814; float32: log-2048 588 and 862,
+# log-4096 1,677 and 1,157; cqt-12, TF32, with the limit at 256, 512, 1,024, 2,048: 185, 161, 185, 248, cqt-48: 348, 348,
+# 332, 377.
+_DIRECT_UP_TO = {"cpu": (2048, 2048, 2048), "cuda": (2048, 4096, 512)}
 
 
 def build(
@@ -57,8 +60,10 @@ class Auto(nn.Module):
     def __init__(self, kernels: Kernels, hop_length: int, pad_mode: str, tolerance: float, tf32: bool):
         super().__init__()
         self.engines = nn.ModuleDict()  # "cpu" and "cuda" themselves are methods of every module
-        for device, limit in _DIRECT_UP_TO.items():
-            long = int((kernels.lengths > limit[tf32]).sum())
+        for device, (plain, rounded, mixed) in _DIRECT_UP_TO.items():
+            equal = kernels.lengths.min() == kernels.lengths.max()
+            limit = (rounded if tf32 else plain) if equal else mixed
+            long = int((kernels.lengths > limit).sum())
             engines = self.engines[f"on_{device}"] = nn.ModuleList()
             if long:
                 engines.append(Spectral(kernels[:long], hop_length, pad_mode, tolerance, tf32=tf32))
