@@ -1,0 +1,220 @@
+"""`python -m sweep.data.download [DIR]`: fetches MusicNet, unpacks it and makes sure that all of it is there."""
+
+import argparse
+import fcntl
+import gzip
+import os
+import re
+import shutil
+import sys
+import tarfile
+import zlib
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from sweep.data.fetch import CHUNK, MIRROR, PAUSES, TIMEOUT, fetch
+from sweep.data.musicnet import DataError
+
+
+class File(NamedTuple):
+    """A file of the record: its name, its size in bytes and its MD5 in hexadecimal."""
+
+    name: str
+    size: int
+    md5: str
+
+
+# Zenodo record 5120004; the links of its page are <ZENODO>/<name>?download=1.
+ZENODO = "https://zenodo.org/records/5120004/files"
+ARCHIVE = File("musicnet.tar.gz", 11_097_394_998, "844764911fa0d5b97c97da944a057590")
+METADATA = File("musicnet_metadata.csv", 43_775, "1caef62cee9c875235e62aac368b49d8")
+N_TRAIN = 320
+TEST_IDS = ("1759", "1819", "2106", "2191", "2298", "2303", "2382", "2416", "2556", "2628")
+# Bytes. An estimate: 34 hours at 44.1 kHz as 32-bit float are 21.6 GB, labels less than 0.1 GB; rounded up.
+UNPACKED = 22_000_000_000
+
+FOLDERS = ("train_data", "train_labels", "test_data", "test_labels")
+# What the archive's files may be called. No name that begins with a dot: macOS leaves ._2303.wav behind.
+MEMBER = re.compile(r"(?:musicnet/)?(?P<folder>(?:train|test)_(?:data|labels))/(?P<name>\w[\w.-]*\.(?:wav|csv))")
+SCRATCH, READY = ".unpacking", ".unpacked"  # folders inside the set's own: half of it, and all of it, not yet in place
+
+
+def get_musicnet(
+    root: Path,
+    base: str = ZENODO,
+    keep_archive: bool = False,
+    *,
+    progress: Progress,
+    archive: File = ARCHIVE,
+    metadata: File = METADATA,
+    unpacked: int = UNPACKED,
+    n_train: int = N_TRAIN,
+    test_ids: Collection[str] = TEST_IDS,
+    pauses: Sequence[float] = PAUSES,
+    timeout: float = TIMEOUT,
+) -> None:
+    """Make sure that `root` holds MusicNet: fetch, verify, unpack; what is done is skipped.
+
+    The four folders appear in `root` only once all of the set is unpacked and has been found complete, so what a reader
+    finds there is never a part of it. A complete set is recognised by its file names alone.
+
+    Args:
+        root: folder for the set; made if need be.
+        base: the files' address without their names.
+        keep_archive: leave the archive in `root` after it has been unpacked.
+        progress: shows what is under way.
+        archive, metadata: what to fetch.
+        unpacked: bytes that the archive's content takes.
+        n_train: how many training recordings there are.
+        test_ids: the test recordings.
+        pauses, timeout: of `fetch`.
+
+    Raises:
+        DataError: what `fetch` raises, too little space, an archive that is not MusicNet, another call at work in
+            `root`, or something in `root` that is not the whole of MusicNet; that is left as it is.
+        OSError: the disk is full, or another trouble with the file system.
+    """
+    root = Path(root)
+    root.mkdir(parents=True, exist_ok=True)
+    with _alone(root):
+        scratch, ready = root / SCRATCH, root / READY
+        shutil.rmtree(scratch, ignore_errors=True)  # what a killed call has left
+        if not ready.exists() and not any((root / folder).exists() for folder in FOLDERS):
+            _check_space(root, archive, unpacked)
+            _fetch(archive, root, base, progress, pauses, timeout)
+            try:
+                _unpack(root / archive.name, scratch, progress)
+                if problem := lacking(scratch, n_train, test_ids):
+                    raise DataError(f"{root / archive.name}: {problem}: remove it and {MIRROR}")
+                scratch.rename(ready)
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+        if ready.exists():
+            if not keep_archive:
+                (root / archive.name).unlink(missing_ok=True)
+            for folder in sorted(ready.iterdir()):
+                folder.rename(root / folder.name)
+            ready.rmdir()
+        if problem := lacking(root, n_train, test_ids):
+            raise DataError(f"{root}: {problem}: move what is there away, or name another folder, and run again")
+        _fetch(metadata, root, base, progress, pauses, timeout)
+
+
+def lacking(root: Path, n_train: int, test_ids: Collection[str]) -> str:
+    """What a folder lacks to hold the whole set, in words; empty where it lacks nothing."""
+    ids = {}
+    for split in ("train", "test"):
+        audio = {path.stem: path for path in _files(root / f"{split}_data", ".wav", ".flac")}
+        labels = {path.stem: path for path in _files(root / f"{split}_labels", ".csv")}
+        for id in sorted(audio.keys() ^ labels.keys()):
+            path, other = (audio[id], "labels") if id in audio else (labels[id], "recording")
+            return f"{path.relative_to(root)} has no {other}"
+        ids[split] = audio.keys()
+    if strange := sorted(ids["test"] ^ set(test_ids)):
+        missing = strange[0] in test_ids
+        return f"test_data {'lacks' if missing else 'should not hold'} recording {strange[0]}"
+    if len(ids["train"]) != n_train:
+        return f"train_data holds {len(ids['train'])} recordings, not {n_train}"
+    return ""
+
+
+def _files(folder: Path, *endings: str) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return [path for path in folder.iterdir() if path.suffix.lower() in endings and not path.name.startswith(".")]
+
+
+def _fetch(file: File, root: Path, base: str, progress: Progress, pauses: Sequence[float], timeout: float) -> None:
+    url = f"{base.rstrip('/')}/{file.name}?download=1"
+    fetch(url, root / file.name, file.size, file.md5, progress, pauses, timeout)
+
+
+def _check_space(root: Path, archive: File, unpacked: int) -> None:
+    """Room for what is still to fetch and for what the archive holds, both at the same time."""
+    path, partial = root / archive.name, root / f"{archive.name}.partial"
+    have = next((file.stat().st_size for file in (path, partial) if file.exists()), 0)
+    to_fetch, free = max(archive.size - have, 0), shutil.disk_usage(root).free
+    if free < to_fetch + unpacked:
+        need = f"{_gb(to_fetch + unpacked)} needed, {_gb(to_fetch)} to fetch and about {_gb(unpacked)} unpacked"
+        raise DataError(f"{root}: {_gb(free)} free, {need}: free some space or name another folder")
+
+
+def _gb(n_bytes: int) -> str:
+    return f"{n_bytes / 1e9:,.1f} GB"
+
+
+def _unpack(archive: Path, folder: Path, progress: Progress) -> None:
+    """Unpack recordings and labels into a new folder, without the leading `musicnet/`; nothing else is written.
+
+    Files are opened here, by names that MEMBER knows, and given the members' bytes. So nothing in the archive is
+    trusted, no path, link, owner or mode, and tarfile's filters, which Python has since 3.11.4, are not needed. An
+    archive with a link, a device or a path that leads out is not MusicNet, and refused.
+    """
+    task = progress.add_task(f"{archive.name}, unpacking", total=archive.stat().st_size)
+    try:
+        with open(archive, "rb") as packed, tarfile.open(fileobj=packed, mode="r:gz") as members:
+            for member in members:
+                path = PurePosixPath(member.name)
+                if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
+                    problem = f"{member.name!r} is a link, a device or outside the folder"
+                    raise DataError(f"{archive}: {problem}: remove it and {MIRROR}")
+                if member.isfile() and (match := MEMBER.fullmatch(str(path))):
+                    path = folder / match["folder"] / match["name"]
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    with members.extractfile(member) as source, open(path, "wb") as target:
+                        shutil.copyfileobj(source, target, CHUNK)
+                        target.flush()
+                        os.fsync(target.fileno())
+                progress.update(task, completed=packed.tell())
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise DataError(f"{archive}: damaged ({error}): remove it and run again to fetch it anew") from error
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Keep other calls out of the folder; the lock goes when the process does, the empty file stays."""
+    with open(root / ".download.lock", "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataError(f"{root}: another download is at work there: wait for it, or stop it") from None
+        yield
+
+
+def main(arguments: Sequence[str] | None = None, **musicnet) -> None:
+    """Get MusicNet; exit 1 with one line if that fails, 130 on Ctrl-C.
+
+    Args:
+        arguments: of the command line.
+        musicnet: what `get_musicnet` should take to be MusicNet.
+    """
+    parser = argparse.ArgumentParser(prog="python -m sweep.data.download", description="Download and unpack MusicNet.")
+    parser.add_argument("root", nargs="?", default="data/musicnet", type=Path, metavar="DIR", help="[data/musicnet]")
+    parser.add_argument("--url", default=ZENODO, metavar="BASE", help=f"the files' address without names [{ZENODO}]")
+    parser.add_argument("--keep-archive", action="store_true", help=f"do not delete {ARCHIVE.name} afterwards")
+    options = parser.parse_args(arguments)
+    if not options.url.startswith(("http://", "https://")):
+        parser.error(f"--url {options.url}: must begin with http:// or https://")
+    console = Console(highlight=False)
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    try:
+        with Progress(TextColumn("{task.description}"), *columns, console=console) as progress:
+            get_musicnet(options.root, options.url, options.keep_archive, progress=progress, **musicnet)
+    except KeyboardInterrupt:
+        console.print("stopped; the same command goes on from here")
+        sys.exit(130)
+    except OSError as error:
+        remedy = "free some space or name a folder that can be written to; the same command then goes on"
+        sys.exit(f"download: {error.filename or options.root}: {error.strerror or error}: {remedy}")
+    except DataError as error:
+        sys.exit(f"download: {error}")
+    console.print(f"{options.root}: MusicNet is complete", markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    main()
