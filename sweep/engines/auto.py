@@ -16,9 +16,9 @@ ACCURACIES = {"exact": (3e-6, False), "high": (7e-5, False), "fast": (5e-4, True
 # device; on CUDA in float32, with TF32 if all kernels are equally long, and for kernels of many lengths, which share no
 # frames. On two cores of an AMD EPYC (Zen 5), ms for 64 clips of 16,384 samples, direct against spectral: log-1024 12
 # and 63, log-2048 43 and 66, log-4096 179 and 121; cqt-12 with the limit at 1,024, 2,048, 4,096: 17, 19, 26. On an
-# H100, microseconds of a training step with 100 clips, TF32: log-4096 599 and 814; float32: log-2048 588 and 862,
-# log-4096 1,677 and 1,157; cqt-12, TF32, with the limit at 256, 512, 1,024, 2,048: 185, 161, 185, 248, cqt-48: 348, 348,
-# 332, 377.
+# H100, microseconds of a training step with 100 clips: in TF32 log-4096 599 and 814; in float32 log-2048 588 and 862,
+# log-4096 1,677 and 1,157; in TF32 with the limit at 256, 512, 1,024, 2,048: cqt-12 185, 161, 185, 248, cqt-48 348,
+# 348, 332, 377.
 _DIRECT_UP_TO = {"cpu": (2048, 2048, 2048), "cuda": (2048, 4096, 512)}
 
 
