@@ -8,24 +8,12 @@ import time
 from pathlib import Path
 
 import torch
-from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
 
+from experiments.rows import rows
 from sweep import data
 from sweep.data.demo import make_demo
-from sweep.representations import from_settings
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
 CHOICES = {"direct": {"engine": "direct"}, **{name: {"accuracy": name} for name in ("exact", "high", "fast")}}
-
-
-def rows():
-    """The 34 representations, in the paper's order."""
-    names = OmegaConf.load(CONF / "grid/all.yaml").hydra.sweeper.params.representation.replace(" ", "").split(",")
-    with initialize_config_dir(str(CONF), version_base=None):
-        for name in names:
-            numbers = OmegaConf.to_container(compose("config", overrides=[f"representation={name}"]).representation)
-            yield from_settings({**numbers, "name": name})
 
 
 @torch.inference_mode()

@@ -8,31 +8,18 @@ import time
 from pathlib import Path
 
 import torch
-import yaml
 
+from experiments.rows import protocol as read_protocol
+from experiments.rows import rows
 from sweep import data, machine
 from sweep.models import build_model
-from sweep.representations import Representation, from_settings
+from sweep.representations import Representation
 from sweep.run import SAMPLE_RATE, load
 from sweep.settings import implied_accuracy
 from sweep.steps import Steps, chunk_length
 from sweep.transcriber import Transcriber
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
 COLUMNS = ("representation", "bins", "group", "ms_per_step", "ms_eager", "floor_ms", "windows_per_second", "memory_mb")
-
-
-def rows() -> list[Representation]:
-    """The representations of +grid=all, in its order."""
-    grid = yaml.safe_load((CONF / "grid" / "all.yaml").read_text())
-    names = grid["hydra"]["sweeper"]["params"]["representation"].replace(" ", "").split(",")
-    return [from_settings(_settings(name)) for name in names]
-
-
-def _settings(name: str) -> dict:
-    own = yaml.safe_load((CONF / "representation" / f"{name}.yaml").read_text())
-    base = own.pop("defaults")[0].removesuffix("@_here_")
-    return {**yaml.safe_load((CONF / "representation" / f"{base}.yaml").read_text()), **own, "name": name}
 
 
 def bandwidth(device: torch.device) -> float:
@@ -106,7 +93,7 @@ def main() -> None:
     options = parser.parse_args()
     if not torch.cuda.is_available():
         sys.exit("experiments.throughput: needs a CUDA device; this machine has none that torch sees")
-    protocol = yaml.safe_load((CONF / "protocol" / "paper.yaml").read_text()) | {"learning_rate": 1e-6}
+    protocol = read_protocol("paper")
     device = machine.choose_device("cuda")
     source = ("musicnet", options.root) if options.root else ("demo", "data/demo")
     train, _, _ = load(*source, 0, device)
