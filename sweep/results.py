@@ -24,6 +24,7 @@ VARIANTS = {
 NOT_IDENTITY = {
     "changed",
     "cluster",
+    "data.cache",
     "data.root",
     "device",
     "logger",

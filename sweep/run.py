@@ -53,7 +53,7 @@ def run(settings: dict, console: Console, title: str) -> dict:
     if settings["data"]["source"] == "demo" and not Path(settings["data"]["root"]).exists():
         console.print(f"making the demo set in {settings['data']['root']}, once")
     train, validation, test = load(
-        settings["data"]["source"], settings["data"]["root"], settings["data"]["validation"], device
+        *(settings["data"][key] for key in ("source", "root", "validation")), device, settings["data"]["cache"]
     )
 
     scored = [
@@ -123,12 +123,13 @@ def run(settings: dict, console: Console, title: str) -> dict:
 
 
 @functools.lru_cache(maxsize=1)
-def load(source: str, root: str, share: float, device: torch.device):
+def load(source: str, root: str, share: float, device: torch.device, cache: str | None = None):
     """Recordings to train on, to validate on (None without a share) and to test on; kept for the runs that follow."""
     if source == "demo":
         make_demo(Path(root))
-    train, held_out = data.split_validation(data.read_split(Path(root), "train"), share)
-    test = data.read_split(Path(root), "test")
+    read, cache = functools.partial(data.read_split, Path(root), source=source), Path(cache) if cache else None
+    train, held_out = data.split_validation(read("train", cache=cache), share)
+    test = read("test", cache=cache)
     parts = (data.Recordings(part, device) if part else None for part in (train, held_out, test))
     return tuple(parts)
 

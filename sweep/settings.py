@@ -10,7 +10,7 @@ from sweep.checks import check_choice, check_positive, check_whole
 ACCURACIES = ("exact", "high", "fast")
 DEVICES = ("auto", "cpu", "cuda")
 LOGGERS = ("csv", "wandb", "none")
-SOURCES = ("demo", "musicnet")
+SOURCES = ("demo", "musicnet", "folder")
 PROTOCOL_KEYS = {
     *("name", "window", "steps", "batch_size", "learning_rate", "learning_rate_scaling", "schedule", "standardise"),
     *("output_bias", "loss_scale", "validation", "validation_windows", "checkpoint_every", "scored_windows"),
@@ -33,18 +33,29 @@ def settings_of(config: DictConfig, hydra: DictConfig) -> dict:
     for group in ("protocol", "model", "representation"):
         settings[group] = {**(settings[group] or {}), "name": choices[group]}
     root = settings["data"].get("root")
+    if root == "???":
+        raise ValueError("data.root is missing: name the folder of the recordings, data.root=DIR")
     if not isinstance(root, str) or not root:
         raise ValueError(f"data.root {root}: needs a folder")
     settings["data"]["name"] = Path(root).resolve().name
     overrides = (override.lstrip("+~").partition("=") for override in hydra.overrides.task)
     inside = ("representation.", "protocol.", "model.", "data.")
-    settings["changed"] = {key: value for key, _, value in overrides if key.startswith(inside) and key != "data.root"}
+    settings["changed"] = {
+        key: value for key, _, value in overrides if key.startswith(inside) and key not in ("data.root", "data.cache")
+    }
     return settings
 
 
-def fingerprint(root: Path) -> str:
+def fingerprint(root: Path, source: str = "musicnet") -> str:
     """What tells one data folder from another of its name: a hash of its files' names and sizes."""
-    files = sorted((str(path.relative_to(root)), path.stat().st_size) for path in root.glob("t*_*/*") if path.is_file())
+    if source == "folder":
+        from sweep.data.folder import SPLITS, find  # and with it torch
+
+        pairs = [(split, pair) for split in SPLITS for pair in find(root, split)[0]]
+        found = [(split, path) for split, pair in pairs for path in (pair.audio, pair.labels)]
+    else:
+        found = [(path,) for path in root.glob("t*_*/*") if path.is_file()]
+    files = sorted((*split, str(path.relative_to(root)), path.stat().st_size) for *split, path in found)
     return hashlib.sha256(repr(files).encode()).hexdigest()[:16]
 
 
@@ -58,6 +69,9 @@ def check_settings(settings: dict) -> None:
     check_choice("device", settings["device"], DEVICES)
     check_choice("logger.name", settings["logger"]["name"], LOGGERS)
     check_choice("data.source", settings["data"]["source"], SOURCES)
+    cache = settings["data"]["cache"]
+    if cache is not None and (not isinstance(cache, str) or not cache):
+        raise ValueError(f"data.cache {cache}: needs a folder, or null for none")
     check_choice("overwrite", settings["overwrite"], (True, False))
     check_keys("frontend", settings["frontend"], {"trainable", "accuracy"})
     check_choice("frontend.accuracy", settings["frontend"]["accuracy"], ACCURACIES)

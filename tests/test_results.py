@@ -64,7 +64,8 @@ def test_no_two_variants_share_a_folder():
 
 
 @pytest.mark.parametrize(
-    "key", ["runs", "device", "logger", "progress", "overwrite", "cluster", "retry", "workers", "data__root"]
+    "key",
+    ["runs", "device", "logger", "progress", "overwrite", "cluster", "retry", "workers", "data__root", "data__cache"],
 )
 def test_where_and_how_a_run_is_computed_is_not_its_identity(key):
     assert identity(changed(**{key: "other"})) == identity(SETTINGS)

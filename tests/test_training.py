@@ -37,7 +37,7 @@ def settings(root, tmp_path):
     with initialize_config_dir(str(CONF), version_base=None):
         config = compose("config", overrides=["protocol=converged", "representation=mel-512-128", "device=cpu"])
     settings = OmegaConf.to_container(config, resolve=True)
-    settings["data"] |= {"source": "musicnet", "root": str(root), "name": "tiny", "validation": 0.3}
+    settings["data"] |= {"source": "musicnet", "root": str(root), "name": "tiny", "validation": 0.3, "cache": None}
     settings["protocol"] |= {"name": "converged", "steps": 6, "batch_size": 8, "checkpoint_every": 2}
     settings["protocol"] |= {"validation_windows": 10, "scored_windows": 20}
     settings["model"]["name"], settings["representation"]["name"] = "linear", "mel-512-128"

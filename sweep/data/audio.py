@@ -63,6 +63,8 @@ def decode(path: Path, sample_rate: int = SAMPLE_RATE, resample: bool = True) ->
             if truncated := TRUNCATED.search(file.extra_info):
                 declared, held = truncated.groups()
                 raise DataError(f"{path}: truncated, {held} of {declared} bytes of audio: download or convert it again")
+            if file.format == "MP3" and not _states_length(path):
+                raise DataError(f"{path}: an MP3 without Xing header, whose length is a guess: convert it to FLAC")
             declared = file.frames
             audio = file.read(dtype="int16" if is_int16 else "float32")
     except soundfile.LibsndfileError as error:
@@ -81,6 +83,19 @@ def decode(path: Path, sample_rate: int = SAMPLE_RATE, resample: bool = True) ->
     if rate != sample_rate:
         samples = _resample(path, samples, rate, sample_rate)
     return Audio(samples, rate, len(audio))
+
+
+def _states_length(path: Path) -> bool:
+    """Whether an MP3's first frame says how many there are.
+
+    Otherwise libsndfile guesses from the first frame's bit rate, and drops without a word what goes beyond its guess.
+    """
+    with open(path, "rb") as file:
+        tag = file.read(10)  # ID3v2, and in it the length of what it holds, 7 bits a byte
+        skipped = 10 + sum(byte << 7 * i for i, byte in enumerate(reversed(tag[6:]))) if tag[:3] == b"ID3" else 0
+        file.seek(skipped)
+        frame = file.read(2048)  # longer than any, and with room for padding
+    return any(name in frame for name in (b"Xing", b"Info", b"VBRI"))
 
 
 def _resample(path: Path, audio: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Reads the notes of a recording: MusicNet's CSV, in samples of the audio file, or MIDI, in seconds."""
 
 import csv
+import sys
 import warnings
 from pathlib import Path
 
@@ -29,22 +30,22 @@ def refuse(found, problems: list[str]):
     return found
 
 
-def check_labels(path: Path, audio: Audio, sample_rate: int = SAMPLE_RATE) -> tuple[np.ndarray, list[str]]:
+def check_labels(path: Path, audio: Audio | None, sample_rate: int = SAMPLE_RATE) -> tuple[np.ndarray, list[str]]:
     """The notes of a label file, CSV or MIDI by its ending, in samples of the decoded audio, and all its problems.
 
     Args:
         path: of the labels.
-        audio: of the recording, at `sample_rate`.
+        audio: of the recording, at `sample_rate`; None where its length is not known, then nothing is beyond it.
         sample_rate: in Hz.
 
     Returns:
         As `check_csv`.
     """
-    n_samples = len(audio.samples)
+    n_samples = len(audio.samples) if audio else sys.maxsize
     if path.suffix.lower() in MIDI:
         return check_midi(path, n_samples, sample_rate)
-    notes, problems = check_csv(path, audio.file_samples)
-    if audio.file_rate != sample_rate:
+    notes, problems = check_csv(path, audio.file_samples if audio else n_samples)
+    if audio and audio.file_rate != sample_rate:
         notes[:, :2] = (2 * notes[:, :2] * sample_rate + audio.file_rate) // (2 * audio.file_rate)  # to the nearest
         _keep_within(notes, n_samples)
     return notes, problems
@@ -116,17 +117,23 @@ def check_midi(path: Path, n_samples: int, sample_rate: int = SAMPLE_RATE) -> tu
 
     Returns:
         notes: (n, 3) int64: start, end, note, in samples to the nearest, 0 <= start < end <= n_samples.
-        problems: one line each: the file is no MIDI, or a note starts beyond the recording.
+        problems: one line each: the file is no MIDI, or its tempo unsure, or a note starts beyond the recording.
     """
+    import mido
     import pretty_midi
 
-    # MIDI files that keep tempo changes outside of their first track are read as one would expect.
+    # pretty_midi warns of such tempo changes, which it does not follow, and of key signatures, which change no time.
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="pretty_midi")
     try:
-        instruments = pretty_midi.PrettyMIDI(str(path)).instruments
+        midi = mido.MidiFile(path)
+        misplaced = any(message.type == "set_tempo" for track in midi.tracks[1:] for message in track)
+        instruments = pretty_midi.PrettyMIDI(mido_object=midi).instruments
     except Exception as error:  # whatever the parsers of damaged bytes stumble over: they have no error of their own
         reason = " ".join(str(error).split()) or type(error).__name__
         return np.empty((0, 3), np.int64), [f"{path}: cannot be read as MIDI ({reason}): export it again"]
+    if misplaced:
+        problem = f"{path}: changes its tempo in a track that is not the first, its times are unsure: export it again"
+        return np.empty((0, 3), np.int64), [problem]
     notes, problems = [], []
     for number, instrument in enumerate(instruments, start=1):
         if instrument.is_drum:

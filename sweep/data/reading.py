@@ -1,13 +1,15 @@
 """Reads a split: finds its files, decodes the audio, or takes it from the cache, and reads the notes."""
 
+from functools import partial
 from pathlib import Path
 
-from sweep.data import musicnet
+from sweep.data import folder, musicnet
 from sweep.data.audio import decode_all
+from sweep.data.cache import cached
 from sweep.data.labels import check_labels, refuse
 from sweep.data.recording import SAMPLE_RATE, Pair, Recording
 
-FIND = {"demo": musicnet.find, "musicnet": musicnet.find}
+FIND = {"demo": musicnet.find, "musicnet": musicnet.find, "folder": folder.find}
 
 
 def read_split(
@@ -29,7 +31,9 @@ def read_split(
     root = Path(root)
     pairs = refuse(*find_pairs(root, split, source))
     paths = [pair.audio for pair in pairs]
-    decoded = list(decode_all(paths, sample_rate, resample=source == "folder"))
+    how = {"sample_rate": sample_rate, "resample": source == "folder"}
+    decode = partial(decode_all, paths, **how)
+    decoded = cached(Path(cache), root, split, paths, how, decode) if cache else list(decode())
     notes = [refuse(*check_labels(pair.labels, audio, sample_rate)) for pair, audio in zip(pairs, decoded, strict=True)]
     return [
         Recording(pair.id, audio.samples, sample_rate, notes, pair.audio)
