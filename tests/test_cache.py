@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from conftest import ROOT, SHARED
 
 from sweep.data import DataError, read_split
 from sweep.data.audio import THREADS, decode_all, in_order
-from sweep.data.cache import MAGIC, cached
+from sweep.data.cache import MAGIC, _map, cached
 
 LENGTHS = {"1": 1001, "2": 1002, "3": 1003}  # odd ones: the next recording must be aligned all the same
 
@@ -124,6 +125,39 @@ def test_the_time_of_change_counts(root, tmp_path):
         read(root, tmp_path / "cache")
 
 
+def test_the_size_counts(root, tmp_path):
+    read(root, tmp_path / "cache")
+    path = root / "train_data" / "1.wav"
+    state = path.stat()
+    write(root, "1", 2000, seed=0)
+    os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert_same(read(root, tmp_path / "cache"), read(root, None))
+
+
+def test_folders_of_the_same_name_have_a_cache_each(root, tmp_path):
+    other = tmp_path / "other" / root.name
+    shutil.copytree(root, other)
+    for id, n_samples in LENGTHS.items():
+        write(other, id, n_samples, seed=1)
+    expected = read(root, None), read(other, None)
+    for folder, audio in zip((root, other), expected, strict=True):
+        assert_same(read(folder, tmp_path / "cache"), audio)
+    for folder, audio in zip((root, other), expected, strict=True):
+        damage_audio(folder)
+        assert_same(read(folder, tmp_path / "cache"), audio)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not count a mapping as memory")
+def test_a_cache_larger_than_the_memory_can_be_mapped(tmp_path):
+    path = tmp_path / "large"
+    path.touch()
+    size = 2 * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") + 2**34  # and more than there may be swap
+    os.truncate(path, size)
+    with open(path, "rb") as stream:
+        mapped = _map(stream.fileno(), size)
+    assert len(mapped) == size and mapped[-1] == 0
+
+
 def test_how_audio_is_decoded_counts(root, tmp_path):
     """Another sample rate, and not to resample: a cached recording must not pass where the file would be refused."""
     for id in LENGTHS:
@@ -155,6 +189,7 @@ def replace(old: bytes, new: bytes):
         lambda content: bytes(len(content)),
         lambda content: content[: -len(MAGIC) - 8] + b"\xff" * 8 + MAGIC,
         lambda content: content[: -len(MAGIC) - 8] + bytes(8) + MAGIC,
+        lambda content: content[: -len(MAGIC) - 8] + (2 * len(content)).to_bytes(8, "little") + MAGIC,
         replace(b'{"key"', b'{"kex"'),
         replace(b'"version": 1', b'"version": 0'),
         replace(b'{"key"', b'["key"'),

@@ -9,7 +9,8 @@ import pytest
 import soundfile
 from conftest import SHARED
 from test_app import call
-from test_folder import HEADER, sine, write, write_midi
+from test_audio import sine
+from test_folder import HEADER, write, write_midi
 
 from sweep.data.demo import make_demo
 
@@ -55,8 +56,8 @@ def test_every_problem_is_listed_with_file_and_line(tmp_path):
     root = tmp_path / "mine"
     write(root / "train/good.wav", sine(48000, 3.0), 48000, HEADER + "0,144000,60\n144000,144001,60\n")
     write(root / "train/rows.ogg", sine(22050, 1.0), 22050, HEADER + "5,4,60\n0,9,60\n1,x,60\n0,9,128\n-1,3,1\n")
-    write(root / "train/bad [1].wav", labels=HEADER + "3,2,60\n999999999999999999,9999999999999999999999,1\n")
-    (root / "train/bad [1].wav").write_bytes(b"no audio")
+    write(root / "train/bad [b].wav", labels=HEADER + "3,2,60\n999999999999999999,9999999999999999999999,1\n")
+    (root / "train/bad [b].wav").write_bytes(b"no audio")
     write(root / "train/bare.wav", labels=None)
     write(root / "train/short.wav", sine(44100, 0.2))
     write(root / "test/short.wav", sine(44100, 2.0))
@@ -72,8 +73,8 @@ def test_every_problem_is_listed_with_file_and_line(tmp_path):
         "mine/train/bare.wav: no labels",
         "mine/test/lone.csv: no audio of this name",
         "mine/test/short.wav: same name as mine/train/short.wav",
-        "mine/train/bad [1].wav: cannot be read as audio",
-        "mine/train/bad [1].csv:2: end_time 2 is not after start_time 3",
+        "mine/train/bad [b].wav: cannot be read as audio",
+        "mine/train/bad [b].csv:2: end_time 2 is not after start_time 3",
         "mine/train/good.csv:3: start_time 144000 is not within the recording's 144000 samples",
         "mine/train/rows.csv:2: end_time 4 is not after start_time 5",
         "mine/train/rows.csv:4: '1,x,60'",

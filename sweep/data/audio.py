@@ -79,9 +79,10 @@ def decode(path: Path, sample_rate: int = SAMPLE_RATE, resample: bool = True) ->
     if not is_int16 and not (finite := np.isfinite(audio)).all():
         first = int(np.argmin(finite))
         raise DataError(f"{path}: sample {first} is {audio[first]}: samples must be finite, convert the file again")
-    samples = audio if is_int16 else _int16_if_lossless(audio)
     if rate != sample_rate:
-        samples = _resample(path, samples, rate, sample_rate)
+        samples = _resample(path, audio, rate, sample_rate)
+    else:
+        samples = audio if is_int16 else _int16_if_lossless(audio)
     return Audio(samples, rate, len(audio))
 
 
