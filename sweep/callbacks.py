@@ -1,5 +1,7 @@
-"""What happens beside the training: its checkpoint, its progress bar, a clean end on Ctrl-C."""
+"""What happens beside the training: its curve, its checkpoint, its progress bar, a clean end on Ctrl-C."""
 
+import collections
+import math
 import os
 import signal
 import threading
@@ -9,20 +11,70 @@ import lightning as L
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from sweep.steps import Losses
+
+_RECENT = 50  # steps whose mean loss is compared with that of the first ones
+_RISEN = 2.0  # times; a run that learns falls below 1 at once, and no row came above 1.1
+_REMEDY = "choose a lower protocol.learning_rate"
+
+
+class Curve(L.Callback):
+    """Logs the loss, and ends a run whose loss is not finite or has risen.
+
+    The losses of a chunk are looked at when the next one is on its way, so that the device does not wait.
+
+    Args:
+        every: steps between two points of the curve.
+    """
+
+    def __init__(self, every: int):
+        self.every = every
+        self._pending: Losses | None = None
+        self._started, self._recent = [], collections.deque(maxlen=_RECENT)
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        self._pending, ready = outputs["losses"], self._pending
+        if ready is not None:
+            self._look(trainer, ready)
+
+    def catch_up(self, trainer):
+        """Look at all losses so far: before a checkpoint is written, and at the end."""
+        if self._pending is not None:
+            ready, self._pending = self._pending, None
+            self._look(trainer, ready)
+
+    def _look(self, trainer, losses: Losses):
+        for step, loss in enumerate(losses.wait().tolist(), losses.first):
+            if not math.isfinite(loss):
+                raise FloatingPointError(f"the loss is {loss} at step {step}: the training diverged; {_REMEDY}")
+            if trainer.logger and (step + 1) % self.every == 0:
+                trainer.logger.log_metrics({"train/loss": loss}, step=step)
+            if len(self._started) < _RECENT:
+                self._started.append(loss)
+            self._recent.append(loss)
+        before, now = (sum(part) / len(part) for part in (self._started, self._recent))
+        if len(self._recent) == _RECENT and now > _RISEN * before:
+            raise FloatingPointError(
+                f"the loss has risen from {before:.4g} to {now:.4g} by step {step}: the training diverges; {_REMEDY}"
+            )
+
+    def on_train_end(self, trainer, module):
+        self.catch_up(trainer)
+
 
 class Checkpoint(L.Callback):
-    """Writes the state of training whole, every so many steps, and when Ctrl-C is pressed.
+    """Writes the state of training whole, every so many steps and when Ctrl-C is pressed.
 
-    Ctrl-C is heard at the end of a step, when weights, optimiser and step count belong together.
+    Ctrl-C is heard at the end of a chunk of steps, when weights, optimiser and step count belong together.
 
     Args:
         path: of the checkpoint.
-        every: steps.
-        settings: what decides the run's result; kept in the checkpoint so that another run cannot go on from it.
+        every: steps; where that falls within a chunk, its end counts.
+        curve: looks at the losses first, so that no diverged state is kept.
     """
 
-    def __init__(self, path: Path, every: int, settings: dict):
-        self.path, self.every, self.settings = path, every, settings
+    def __init__(self, path: Path, every: int, curve: Curve):
+        self.path, self.every, self.curve = path, every, curve
         self._stop, self._handler = False, None
 
     def on_train_start(self, trainer, module):
@@ -33,18 +85,12 @@ class Checkpoint(L.Callback):
         self._stop = True
 
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
-        if self._stop or trainer.global_step % self.every == 0 or trainer.global_step == trainer.max_steps:
-            if not outputs["loss"].isfinite():
-                raise FloatingPointError(
-                    f"the loss is {outputs['loss'].item()} at step {trainer.global_step}: the training diverged; "
-                    "choose a lower protocol.learning_rate"
-                )
+        due = module.step // self.every > (module.step - len(batch)) // self.every
+        if self._stop or (due and module.step < module.protocol["steps"]):  # at the end the model is kept instead
+            self.curve.catch_up(trainer)
             self.save(trainer, self.path)
         if self._stop:
             raise KeyboardInterrupt
-
-    def on_save_checkpoint(self, trainer, module, checkpoint):
-        checkpoint["settings"] = self.settings
 
     def save(self, trainer, path: Path, weights_only: bool = False):
         """Write to a temporary name, then rename: a crash leaves the last checkpoint as it was."""
@@ -93,13 +139,13 @@ class Bar(L.Callback):
         )
 
     def on_train_start(self, trainer, module):
-        self.task = self.progress.add_task(self.title, total=trainer.max_steps, completed=self.first, rate="")
+        self.task = self.progress.add_task(self.title, total=module.protocol["steps"], completed=self.first, rate="")
         self.progress.start()
 
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
         speed = self.progress.tasks[0].speed
         rate = f"{speed:.1f} steps/s" if speed else ""
-        self.progress.update(self.task, completed=trainer.global_step, rate=rate)
+        self.progress.update(self.task, completed=module.step, rate=rate)
 
     def on_train_end(self, trainer, module):
         self.progress.stop()

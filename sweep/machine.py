@@ -1,6 +1,7 @@
 """What a run ran on: device, versions, revision, peak memory."""
 
 import importlib.metadata
+import os
 import platform
 import subprocess
 from pathlib import Path
@@ -21,6 +22,14 @@ def choose_device(name: str) -> torch.device:
     if name == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", torch.cuda.current_device())
+
+
+def count_workers(workers: int | str) -> int:
+    """Processes of conf's `workers` that score: "auto" is one per core, at most 8, and none where there is one core."""
+    if workers != "auto":
+        return workers
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(8, cores) if cores > 1 else 0
 
 
 def describe(device: torch.device) -> dict:

@@ -7,6 +7,8 @@ import secrets
 from pathlib import Path
 from typing import Any
 
+from sweep.settings import implied_accuracy
+
 RESULT = "result.json"  # there: the run is done
 TRACEBACK = "traceback.txt"  # there without a result: the run failed
 CHECKPOINT = "checkpoint.ckpt"  # there without a result: the run is half done
@@ -16,20 +18,24 @@ PLAN = "sweep.json"
 # Choices that change the result and show nowhere else in the folder's name: default, and how another value is spelled.
 VARIANTS = {
     "frontend.trainable": (False, "trainable={}"),  # True is spelled "trainable"
-    "frontend.accuracy": ("high", "accuracy={}"),
+    "frontend.accuracy": (None, "accuracy={}"),  # None: what the precision implies
+    "precision": ("tf32", "precision={}"),
     "threshold": (0.4, "threshold={}"),
 }
 
 # What may differ between two calls that mean the same run.
 NOT_IDENTITY = {
+    "capture",
     "changed",
     "cluster",
     "data.cache",
+    "data.placement",
     "data.root",
     "device",
     "logger",
     "overwrite",
     "progress",
+    "protocol.checkpoint_every",
     "retry",
     "runs",
     "workers",
@@ -67,14 +73,16 @@ def variant(settings: dict) -> str:
 
     Joined by "+"; empty where there are none.
 
-    >>> variant({"frontend": {"trainable": True, "accuracy": "high"}, "threshold": 0.5})
+    >>> variant({"frontend": {"trainable": True, "accuracy": "fast"}, "precision": "tf32", "threshold": 0.5})
     'trainable+threshold=0.5'
     """
     flat = _flatten(settings)
+    defaults = {key: default for key, (default, _) in VARIANTS.items()}
+    defaults["frontend.accuracy"] = implied_accuracy(flat["precision"])
     parts = [
         spelling.partition("=")[0] if flat[key] is True else spelling.format(flat[key])
-        for key, (default, spelling) in VARIANTS.items()
-        if flat[key] != default
+        for key, (_, spelling) in VARIANTS.items()
+        if flat[key] != defaults[key]
     ]
     # What the command line changed in a representation makes it another row than the one it is named after.
     changed = settings.get("changed", {}).items()

@@ -9,6 +9,8 @@ from sweep.checks import check_choice, check_positive, check_whole
 
 ACCURACIES = ("exact", "high", "fast")
 DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("float32", "tf32", "bfloat16")
+PLACEMENTS = ("auto", "float32", "int16", "host")
 LOGGERS = ("csv", "wandb", "none")
 SOURCES = ("demo", "musicnet", "folder")
 PROTOCOL_KEYS = {
@@ -38,12 +40,19 @@ def settings_of(config: DictConfig, hydra: DictConfig) -> dict:
     if not isinstance(root, str) or not root:
         raise ValueError(f"data.root {root}: needs a folder")
     settings["data"]["name"] = Path(root).resolve().name
+    if settings["frontend"]["accuracy"] == "auto":
+        settings["frontend"]["accuracy"] = implied_accuracy(settings["precision"])
     overrides = (override.lstrip("+~").partition("=") for override in hydra.overrides.task)
     inside = ("representation.", "protocol.", "model.", "data.")
     settings["changed"] = {
         key: value for key, _, value in overrides if key.startswith(inside) and key not in ("data.root", "data.cache")
     }
     return settings
+
+
+def implied_accuracy(precision: str) -> str:
+    """The front-end's accuracy where none is asked for: what its rounding costs is no more than the model's."""
+    return "high" if precision == "float32" else "fast"
 
 
 def fingerprint(root: Path, source: str = "musicnet") -> str:
@@ -73,6 +82,11 @@ def check_settings(settings: dict) -> None:
     if cache is not None and (not isinstance(cache, str) or not cache):
         raise ValueError(f"data.cache {cache}: needs a folder, or null for none")
     check_choice("overwrite", settings["overwrite"], (True, False))
+    check_choice("capture", settings["capture"], (True, False))
+    check_choice("precision", settings["precision"], PRECISIONS)
+    check_choice("data.placement", settings["data"]["placement"], PLACEMENTS)
+    if settings["workers"] != "auto":
+        check_whole("workers", settings["workers"], least=0)
     check_keys("frontend", settings["frontend"], {"trainable", "accuracy"})
     check_choice("frontend.accuracy", settings["frontend"]["accuracy"], ACCURACIES)
     check_choice("frontend.trainable", settings["frontend"]["trainable"], (False, True, "bank", "kernels"))

@@ -1,5 +1,6 @@
 """The transcription model as a LightningModule: waveform -> front-end -> log -> model -> notes."""
 
+import contextlib
 import math
 from collections.abc import Iterable
 
@@ -8,7 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from sweep import data, results
 from sweep.scoring import average_precision
+from sweep.steps import Losses, Steps
 
 _LOG_OFFSET = 1e-5  # what the paper adds before the logarithm
 _NORM_OFFSET = 1e-7  # and to a window's norm before dividing by it
@@ -18,32 +21,76 @@ _DEVIATION_OFFSET = 0.01  # keeps bins that never change (empty mel filters) fin
 class Transcriber(L.LightningModule):
     """Predicts which notes sound at the centre of a window.
 
+    Trains by manual optimisation: a batch is where the windows of many steps lie, and `training_step` takes them all.
+
     Args:
         frontend: from (batch, samples) to a spectrogram (batch, bins, frames) with attribute n_bins.
         model: from (batch, bins, frames) to (batch, 128) logits.
         protocol: the numbers of conf/protocol: how features are standardised and the model is trained.
         n_frames: of one window.
+        precision: of the model's arithmetic, one of `sweep.settings.PRECISIONS`.
+
+    Attributes:
+        step: optimiser steps taken.
     """
 
-    def __init__(self, frontend: nn.Module, model: nn.Module, protocol: dict, n_frames: int):
+    def __init__(
+        self, frontend: nn.Module, model: nn.Module, protocol: dict, n_frames: int, precision: str = "float32"
+    ):
         super().__init__()
+        self.automatic_optimization = False
         self.frontend, self.model, self.protocol, self.n_frames = frontend, model, protocol, n_frames
+        self.precision = precision
+        self.frozen_frontend = not any(parameter.requires_grad for parameter in frontend.parameters())
         if protocol["standardise"]:
             self.register_buffer("mean", torch.zeros(frontend.n_bins, 1))
             self.register_buffer("deviation", torch.ones(frontend.n_bins, 1))
+        self.step = 0
+        self._steps: Steps | None = None
         self._validated: list[tuple[torch.Tensor, torch.Tensor]] = []
 
     def log_spectrogram(self, audio: torch.Tensor) -> torch.Tensor:
         """(batch, samples) -> (batch, bins, frames), of windows scaled to unit norm."""
         audio = audio / (torch.linalg.vector_norm(audio, dim=-1, keepdim=True) + _NORM_OFFSET)
-        return torch.log(self.frontend(audio) + _LOG_OFFSET)
+        z = self.frontend(audio)
+        if z.requires_grad:
+            return torch.log(z + _LOG_OFFSET)
+        return torch.log(
+            z.add_(_LOG_OFFSET), out=torch.empty(z.shape, device=z.device)
+        )  # contiguous, as models read it
+
+    def features(self, audio: torch.Tensor) -> torch.Tensor:
+        """(batch, samples) -> (batch, bins, frames), what the model sees."""
+        z = self.log_spectrogram(audio)
+        if not self.protocol["standardise"]:
+            return z
+        return (z - self.mean) / self.deviation if z.requires_grad else z.sub_(self.mean).div_(self.deviation)
+
+    def logits(self, features: torch.Tensor) -> torch.Tensor:
+        """(batch, bins, frames) -> (batch, 128) float32."""
+        with torch.autocast(features.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            return self.model(features).float()
 
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
         """(batch, samples) -> (batch, 128) logits."""
-        features = self.log_spectrogram(audio)
-        if self.protocol["standardise"]:
-            features = (features - self.mean) / self.deviation
-        return self.model(features)
+        return self.logits(self.features(audio))
+
+    def loss(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Mean binary cross-entropy, times the protocol's scale."""
+        return self.protocol["loss_scale"] * F.binary_cross_entropy_with_logits(logits, target)
+
+    @contextlib.contextmanager
+    def arithmetic(self):
+        """Within it, CUDA's products and convolutions round their factors to TF32 unless precision is float32."""
+        before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+        rounded = self.precision != "float32"
+        torch.set_float32_matmul_precision("high" if rounded else "highest")
+        torch.backends.cudnn.allow_tf32 = rounded
+        try:
+            yield
+        finally:
+            torch.set_float32_matmul_precision(before[0])
+            torch.backends.cudnn.allow_tf32 = before[1]
 
     @torch.no_grad()
     def standardise(self, batches: Iterable[torch.Tensor]) -> None:
@@ -58,30 +105,49 @@ class Transcriber(L.LightningModule):
         self.mean.copy_(mean[:, None])
         self.deviation.copy_(deviation[:, None] + _DEVIATION_OFFSET)
 
-    def training_step(self, batch: tuple[torch.Tensor, torch.Tensor], _) -> torch.Tensor:
-        audio, target = batch
-        loss = self.protocol["loss_scale"] * F.binary_cross_entropy_with_logits(self(audio), target)
-        self.log("train/loss", loss)
-        return loss
+    def prepare(self, recordings: data.Recordings, settings: dict, step: int) -> None:
+        """Say what to train on, for which run, and how many of its steps are behind; before `Trainer.fit`."""
+        self.recordings, self.settings, self.step = recordings, settings, step
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        # What decides the run's result, so that another run cannot go on from it.
+        checkpoint["run"] = {"settings": results.identity(self.settings), "step": self.step}
+
+    def transfer_batch_to_device(self, batch: data.Windows, device: torch.device, _: int) -> data.Windows:
+        return batch  # `Steps` does, in its own time
+
+    def training_step(self, batch: data.Windows, _) -> dict[str, Losses]:
+        if self._steps is None:
+            optimizer = self.optimizers(use_pl_optimizer=False)
+            self._steps = Steps(self, optimizer, self.recordings, self.settings["capture"])
+        losses = self._steps(batch)
+        self.step += len(batch)
+        return {"losses": losses}
+
+    def on_train_end(self) -> None:
+        self._steps = None  # the graph and its memory
 
     def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], _) -> None:
         audio, target = batch
-        self._validated.append((self(audio), target))
+        with self.arithmetic():
+            self._validated.append((self(audio), target))
 
     def on_validation_epoch_end(self) -> None:
         logits, target = (torch.cat(part) for part in zip(*self._validated, strict=True))
         self._validated.clear()
-        self.log("validation/loss", self.protocol["loss_scale"] * F.binary_cross_entropy_with_logits(logits, target))
         precision = average_precision(target.bool().cpu().numpy().ravel(), logits.double().cpu().numpy().ravel())
-        self.log("validation/average_precision", precision)
+        if self.logger:
+            metrics = {"validation/loss": float(self.loss(logits, target)), "validation/average_precision": precision}
+            self.logger.log_metrics(metrics, step=self.step - 1)
 
-    def configure_optimizers(self):
+    def rate(self, step: int) -> float:
+        """The learning rate of a step."""
         rate = self.protocol["learning_rate"]
         if self.protocol["learning_rate_scaling"] == "features":
             rate /= math.sqrt(self.frontend.n_bins * self.n_frames)
-        optimizer = torch.optim.Adam(self.parameters(), lr=rate, fused=True)
-        if self.protocol["schedule"] == "constant":
-            return optimizer
-        steps = self.protocol["steps"]
-        falling = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: max(0.0, 1 - step / steps))
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": falling, "interval": "step"}}
+        if self.protocol["schedule"] == "linear":
+            rate *= max(0.0, 1 - step / self.protocol["steps"])
+        return rate
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        return torch.optim.Adam(self.parameters(), lr=self.rate(0), fused=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import DEVICES
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from rich.console import Console
@@ -41,6 +42,7 @@ def settings(root, tmp_path):
     settings["protocol"] |= {"name": "converged", "steps": 6, "batch_size": 8, "checkpoint_every": 2}
     settings["protocol"] |= {"validation_windows": 10, "scored_windows": 20}
     settings["model"]["name"], settings["representation"]["name"] = "linear", "mel-512-128"
+    settings["frontend"]["accuracy"] = "fast"
     settings["runs"] = str(tmp_path / "runs")
     return settings
 
@@ -100,16 +102,8 @@ def test_the_output_bias_starts_at_the_logit_of_each_notes_share(root):
 
 def test_the_learning_rate_is_scaled_by_the_features_and_falls_to_0(settings):
     module = Transcriber(STFT(n_fft=512), Linear(257, 33), settings["protocol"] | {"steps": 4}, 33)
-    built = module.configure_optimizers()
-    optimizer, schedule = built["optimizer"], built["lr_scheduler"]["scheduler"]
-    rates = []
-    for _ in range(4):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step()
     start = 0.06 / np.sqrt(257 * 33)
-    np.testing.assert_allclose(rates, [start, 0.75 * start, 0.5 * start, 0.25 * start])
-    assert optimizer.param_groups[0]["lr"] == 0
+    np.testing.assert_allclose([module.rate(step) for step in range(5)], start * np.array([1, 0.75, 0.5, 0.25, 0]))
 
 
 def test_one_seed_gives_identical_scores_and_another_other_ones(settings, tmp_path):
@@ -122,13 +116,15 @@ def test_one_seed_gives_identical_scores_and_another_other_ones(settings, tmp_pa
 
 
 @pytest.mark.parametrize("stopped_at", [2, 4])
-def test_an_interrupted_run_goes_on_and_ends_with_the_same_weights(settings, tmp_path, monkeypatch, stopped_at):
+@pytest.mark.parametrize("device", DEVICES)
+def test_an_interrupted_run_goes_on_and_ends_with_the_same_weights(device, settings, tmp_path, monkeypatch, stopped_at):
+    settings["device"] = device
     whole = run({**settings, "runs": str(tmp_path / "whole")}, quiet(), "")
     expected = weights({**settings, "runs": str(tmp_path / "whole")})
 
     def dies(self, trainer, module, outputs, batch, batch_idx):
         kept(self, trainer, module, outputs, batch, batch_idx)
-        if trainer.global_step == stopped_at + 1:
+        if module.step > stopped_at:
             raise RuntimeError("the power went")
 
     kept = sweep.callbacks.Checkpoint.on_train_batch_end
@@ -178,6 +174,26 @@ def test_a_diverging_run_says_so_and_keeps_no_damaged_state(settings):
     with pytest.raises(FloatingPointError, match=r"the loss is nan at step \d: .* lower protocol\.learning_rate"):
         run(settings, quiet(), "")
     assert not (folder(settings) / results.CHECKPOINT).exists()
+
+
+def test_a_rising_loss_ends_the_run(settings):
+    settings["protocol"] |= {"learning_rate": 10.0, "learning_rate_scaling": "none", "schedule": "constant"}
+    settings["protocol"] |= {"steps": 200, "checkpoint_every": 200}
+    with pytest.raises(FloatingPointError, match=r"the loss has risen from .* by step \d+: .* lower protocol\.learn"):
+        run(settings, quiet(), "")
+    assert results.read_result(folder(settings)) is None
+
+
+def test_the_cnn_trains_and_its_weights_start_from_the_seed(settings):
+    settings["model"]["name"] = "cnn"
+    settings["protocol"] |= {"steps": 30, "checkpoint_every": 30, "learning_rate": 1e-3}
+    settings["protocol"] |= {"learning_rate_scaling": "none"}
+    first = run(settings, quiet(), "")
+    again = run(settings | {"overwrite": True}, quiet(), "")
+    assert first["scores"] == again["scores"] and folder(settings).parts[-3] == "cnn"
+    (curves,) = folder(settings).glob("curves/*/metrics.csv")
+    losses = [float(row.split(",")[1]) for row in curves.read_text().splitlines()[1:] if row.split(",")[1]]
+    assert losses[-1] < losses[0]
 
 
 def test_overwrite_deletes_nothing_before_the_new_run_can_start(settings):
@@ -249,12 +265,10 @@ def test_bad_numbers_are_named(settings):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
-def test_on_cuda_one_seed_trains_the_same_weights(settings):
+def test_on_cuda_one_seed_gives_identical_scores(settings):
     settings["device"] = "cuda"
     result = run(settings, quiet(), "")
-    expected = weights(settings)
     shutil.rmtree(folder(settings))
     again = run(settings, quiet(), "")
-    assert "H100" in result["device"] or "NVIDIA" in result["device"]
-    assert again["scores"].keys() == result["scores"].keys()
-    torch.testing.assert_close(weights(settings)["model.output.weight"], expected["model.output.weight"])
+    assert "NVIDIA" in result["device"]
+    assert again["scores"] == result["scores"]

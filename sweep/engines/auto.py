@@ -15,7 +15,8 @@ ACCURACIES = {"exact": (3e-6, False), "high": (7e-5, False), "fast": (5e-4, True
 # Kernels up to so many samples are evaluated directly: their slices of the spectrum are wider than they are worth.
 # Milliseconds for 64 clips of 16,384 samples on two cores of an AMD EPYC (Zen 5), direct against spectral: log-1024 12
 # and 63, log-2048 43 and 66, log-4096 179 and 121. cqt-12 with the limit at 1,024, 2,048, 4,096: 17, 19, 26.
-_DIRECT_UP_TO = 2048
+# By device, and there without and with TF32.
+_DIRECT_UP_TO = {"cpu": (2048, 2048), "cuda": (2048, 4096)}
 
 
 def build(
@@ -55,16 +56,20 @@ class Auto(nn.Module):
 
     def __init__(self, kernels: Kernels, hop_length: int, pad_mode: str, tolerance: float, tf32: bool):
         super().__init__()
-        long = int((kernels.lengths > _DIRECT_UP_TO).sum())
-        self.engines = nn.ModuleList()
-        if long:
-            self.engines.append(Spectral(kernels[:long], hop_length, pad_mode, tolerance, tf32=tf32))
-        if long < len(kernels):
-            self.engines.append(Direct(kernels[long:], hop_length, pad_mode, tf32=tf32))
+        self.engines = nn.ModuleDict()  # "cpu" and "cuda" themselves are methods of every module
+        for device, limit in _DIRECT_UP_TO.items():
+            long = int((kernels.lengths > limit[tf32]).sum())
+            engines = self.engines[f"on_{device}"] = nn.ModuleList()
+            if long:
+                engines.append(Spectral(kernels[:long], hop_length, pad_mode, tolerance, tf32=tf32))
+            if long < len(kernels):
+                engines.append(Direct(kernels[long:], hop_length, pad_mode, tf32=tf32))
+
+    def parts(self, x: torch.Tensor, phase: bool = True) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """What each engine makes of its share of the bins, in their order."""
+        engines = self.engines["on_cuda" if x.is_cuda else "on_cpu"]
+        return [engine(x, phase) for engine in engines]
 
     def forward(self, x: torch.Tensor, phase: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
-        outputs = [engine(x, phase) for engine in self.engines]
-        if len(outputs) == 1:
-            return outputs[0]
-        real, imag = (torch.cat(part, dim=1) for part in zip(*outputs, strict=True))
+        real, imag = (torch.cat(part, dim=1) for part in zip(*self.parts(x, phase), strict=True))
         return real, imag

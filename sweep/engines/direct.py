@@ -44,9 +44,11 @@ class Direct(nn.Module):
 
     def forward(self, x: torch.Tensor, phase: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
         samples = x.shape[-1]
-        # Under zero padding, lags beyond the clip's length meet no sample: they are neither stored nor computed.
         spans = self.spans
         if self.pad_mode == "constant":
+            if x.is_cuda and self.taps is None:
+                spans = [(-_aligned(-first), _aligned(stop)) for first, stop in spans]
+            # Lags beyond the clip's length meet no sample: they are neither stored nor computed.
             spans = [(max(first, -samples), min(stop, samples)) for first, stop in spans]
         left, right = max(0, max(-first for first, _ in spans)), max(0, max(stop for _, stop in spans))
         padded = framing.pad(x, left, right, self.pad_mode)
@@ -59,7 +61,8 @@ class Direct(nn.Module):
         with matmul_precision("high" if self.tf32 else "highest", x.is_cuda):
             for table, (first, stop) in zip(tables, spans, strict=True):
                 frames = framing.frames(padded, left + first, stop - first, self.hop_length, count)
-                parts.append(_product(frames, first, table))
+                n_bins = self.groups[len(parts)].stop - self.groups[len(parts)].start
+                parts.append([part[..., :n_bins] for part in _product(frames, first, table)])
         real, imag = (torch.cat(part, dim=-1) if len(part) > 1 else part[0] for part in zip(*parts, strict=True))
         return real.transpose(1, 2), imag.transpose(1, 2)
 
@@ -73,6 +76,8 @@ class Direct(nn.Module):
         tables = []
         for bins, (first, stop) in zip(self.groups, spans, strict=True):
             taps = _stacked_taps(self.kernels[bins], np.arange(first, stop))
+            if like.is_cuda:
+                taps = np.pad(taps, ((0, 0), (0, _aligned(taps.shape[1]) - taps.shape[1]), (0, 0)))
             tensor = torch.from_numpy(taps).to(like.device, like.dtype)
             if _mirrored(taps, first):
                 cosines, sines = tensor[0, :, -first:].T.contiguous(), tensor[1, :, -first:].T.contiguous()
@@ -90,6 +95,11 @@ def _product(frames: torch.Tensor, first: int, table) -> tuple[torch.Tensor, tor
     cosines, sines = table
     ahead, behind = frames[..., -first:], frames[..., 1 : 1 - first].flip(-1)
     return (ahead + behind) @ cosines, (ahead - behind) @ sines
+
+
+def _aligned(n: int) -> int:
+    """The next multiple of 8: cuBLAS's fast kernels want rows of factors and product to start at 16 or 32 bytes."""
+    return n + -n % 8
 
 
 def _groups_by_length(lengths: np.ndarray) -> list[slice]:

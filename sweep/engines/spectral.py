@@ -71,11 +71,12 @@ class Spectral(nn.Module):
         layout = (x.shape[-1], centre, count)
         plans = self._tables.get((*layout, x.device, x.dtype), lambda: self._make_plans(*layout, x.device, x.dtype))
         with matmul_precision("high" if self.tf32 else "highest", x.is_cuda):
-            both = torch.cat([plan(x, phase) for plan in plans], dim=1)
+            both = torch.cat([plan(x, phase) for plan in plans]) if len(plans) > 1 else plans[0](x, phase)
         if self.order is not None:
             order = self._tables.get(("order", x.device), lambda: torch.from_numpy(self.order).to(x.device))
-            both = both.index_select(1, order)
-        return both.chunk(2, dim=-1)
+            both = both.index_select(0, order)
+        real, imag = both.transpose(0, 1).chunk(2, dim=-1)
+        return real, imag
 
     def _make_plans(self, samples: int, centre: int, count: int, device, dtype) -> list["_Plan"]:
         """Sort the bins into those that share an FFT of one length and cut long clips into blocks of frames."""
@@ -104,10 +105,10 @@ def _smooth(n: int) -> int:
 class _Slices:
     """The slices of some neighbouring bins: where each starts, its kernel's spectrum, and the frames' phases."""
 
-    points: torch.Tensor  # (bins, width) indices into the clip's spectrum
-    spectra: torch.Tensor  # (bins, width) complex
+    starts: torch.Tensor  # (bins, 1) first points, counted from the first one that any slice has
+    spectra: torch.Tensor  # (bins, 1, width) complex
     phases: torch.Tensor  # (2 * folded width, 2 * frames) real: what turns (real, imaginary) points into frames
-    rotation: torch.Tensor  # (bins, frames) complex: what a slice's first point adds to the phase
+    rotation: torch.Tensor  # (bins, 1, frames) complex: what a slice's first point adds to the phase
 
 
 class _Plan:
@@ -150,13 +151,18 @@ class _Plan:
                 start = k
         starts, spectra = zip(*(self._spectra(kernels[g], positions[g]) for g in groups), strict=True)
         # Where a slice reaches below 0 Hz or above half the sample rate, it meets the mirror image of the spectrum.
-        tops = (int(s.max()) + h.shape[1] for s, h in zip(starts, spectra, strict=True))
-        self.mirrored = min(int(s.min()) for s in starts) < 0 or max(tops) > self.circle // 2 + 1
+        self.lowest = min(0, *(int(s.min()) for s in starts))
+        highest = max(int(s.max()) + h.shape[1] for s, h in zip(starts, spectra, strict=True))
+        self.mirror = None
+        if self.lowest < 0 or highest > self.circle // 2 + 1:
+            points = np.arange(self.lowest, max(highest, 1)) % self.circle
+            conjugated = points > self.circle // 2
+            points = np.where(conjugated, self.circle - points, points)
+            self.mirror = tuple(torch.from_numpy(part).to(device) for part in (points, conjugated))
         self.slices = [self._make_slices(s, h, device, dtype) for s, h in zip(starts, spectra, strict=True)]
 
     def _make_slices(self, starts: np.ndarray, spectra: np.ndarray, device, dtype) -> _Slices:
         width, folded = spectra.shape[1], self.folded
-        points = (starts[:, None] + np.arange(width)) % self.circle
         t = np.arange(self.frames)
         waves = np.exp(2j * np.pi * ((np.arange(min(width, folded))[:, None] * t) % folded) / folded)
         phases = np.stack([waves.real, -waves.imag], 1), np.stack([waves.imag, waves.real], 1)
@@ -164,10 +170,10 @@ class _Plan:
         rotation = np.exp(2j * np.pi * ((starts[:, None] * t) % folded) / folded)
         complex_dtype = torch.complex128 if dtype == torch.float64 else torch.complex64
         return _Slices(
-            torch.from_numpy(points).to(device),
-            torch.from_numpy(spectra).to(device, complex_dtype),
+            torch.from_numpy(starts[:, None] - self.lowest).to(device),
+            torch.from_numpy(spectra[:, None]).to(device, complex_dtype),
             torch.from_numpy(phases).to(device, dtype),
-            torch.from_numpy(rotation).to(device, complex_dtype),
+            torch.from_numpy(rotation[:, None]).to(device, complex_dtype),
         )
 
     def _spectra(self, kernels: Kernels, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -231,7 +237,7 @@ class _Plan:
         return int(np.flatnonzero(beyond)[-1]) // finer + 1
 
     def __call__(self, x: torch.Tensor, phase: bool) -> torch.Tensor:
-        """(batch, samples) -> (batch, bins, 2 * frames): real parts, then imaginary parts."""
+        """(batch, samples) -> (bins, batch, 2 * frames): real parts, then imaginary parts."""
         batch = x.shape[0]
         if self.block is not None:
             advance = self.frames * self.hop_length
@@ -240,30 +246,42 @@ class _Plan:
             x = framing.pad(x, self.clip_offset, right, "constant").unfold(-1, self.block, advance)[:, :blocks]
             x = x.reshape(batch * blocks, self.block)
         spectrum = torch.fft.rfft(x, self.circle)
-        if self.mirrored:
-            spectrum = torch.cat([spectrum, spectrum[:, 1 : (self.circle + 1) // 2].conj().flip(-1)], dim=-1)
-        both = torch.cat([part for slices in self.slices for part in self._frames(spectrum, slices, phase)], dim=1)
+        if self.mirror is not None:
+            points, conjugated = self.mirror
+            spectrum = spectrum.index_select(1, points)
+            spectrum = torch.where(conjugated, spectrum.conj(), spectrum)
+        both = self._frames(spectrum, x.requires_grad)
+        if phase:
+            rotation = torch.cat([slices.rotation for slices in self.slices])
+            rotated = torch.complex(*both.unflatten(-1, (2, -1)).unbind(2)) * rotation
+            both = torch.cat([rotated.real, rotated.imag], dim=-1)
         if self.block is not None:
-            # (batch, block, bins, part, frame) -> (batch, bins, part, block and frame)
-            both = both.view(batch, -1, len(self.kernels), 2, self.frames).permute(0, 2, 3, 1, 4)
+            # (bins, batch, block, part, frame) -> (bins, batch, part, block and frame)
+            both = both.view(len(both), batch, -1, 2, self.frames).transpose(2, 3)
             both = both.flatten(3)[..., : self.count].flatten(2)
         return both
 
-    def _frames(self, spectrum: torch.Tensor, slices: _Slices, phase: bool) -> list[torch.Tensor]:
-        """Some bins at a time, so that their slices fit in a cache: each (batch, some bins, 2 * frames)."""
-        parts = []
-        bins, width = slices.spectra.shape
+    def _frames(self, spectrum: torch.Tensor, differentiable: bool) -> torch.Tensor:
+        """(clips, points) -> (bins, clips, 2 * frames), some bins at a time, so that their slices fit in a cache."""
+        clips = torch.arange(len(spectrum), device=spectrum.device) * spectrum.shape[1]
         chunk = _CHUNK.get(spectrum.device.type, _CHUNK["cpu"])
-        size = max(1, chunk // (spectrum.shape[0] * width * spectrum.element_size()))
-        for first in range(0, bins, size):
-            some = slice(first, first + size)
-            points = slices.points[some]
-            passed = spectrum.index_select(1, points.reshape(-1)).view(-1, *points.shape) * slices.spectra[some]
-            if width > self.folded:
-                passed = passed.unflatten(-1, (-1, self.folded)).sum(2)
-            both = torch.view_as_real(passed).flatten(2) @ slices.phases
-            if phase:
-                rotated = torch.complex(*both.unflatten(-1, (2, -1)).unbind(2)) * slices.rotation[some]
-                both = torch.cat([rotated.real, rotated.imag], dim=-1)
-            parts.append(both)
-        return parts
+        shape = (len(self.kernels), len(spectrum), 2 * self.frames)
+        both = None if differentiable else torch.empty(shape, device=spectrum.device, dtype=self.slices[0].phases.dtype)
+        parts, done = [], 0
+        for slices in self.slices:
+            bins, _, width = slices.spectra.shape
+            runs = spectrum.reshape(-1).unfold(0, width, 1)
+            size = max(1, chunk // (len(spectrum) * width * spectrum.element_size()))
+            for first in range(0, bins, size):
+                starts = slices.starts[first : first + size] + clips
+                passed = runs.index_select(0, starts.view(-1)).view(*starts.shape, width)
+                passed = passed * slices.spectra[first : first + size]
+                if width > self.folded:
+                    passed = passed.unflatten(-1, (-1, self.folded)).sum(2)
+                passed = torch.view_as_real(passed).view(-1, slices.phases.shape[0])
+                if differentiable:
+                    parts.append((passed @ slices.phases).view(len(starts), *shape[1:]))
+                else:
+                    torch.mm(passed, slices.phases, out=both[done : done + len(starts)].view(-1, shape[-1]))
+                done += len(starts)
+        return torch.cat(parts) if differentiable else both

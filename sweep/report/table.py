@@ -11,17 +11,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sweep.results import CHECKPOINT, PLAN, RESULT, TRACEBACK, read_plan, read_result, write_whole
+from sweep.report.remarks import WINDOW, remarks_on, values
+from sweep.results import CHECKPOINT, MODEL, PLAN, RESULT, TRACEBACK, read_plan, read_result, write_whole
 from sweep.scoring import SCORES
 
 FAMILIES = ("linear", "log", "mel", "cqt")  # the paper's order
-WINDOW = 16_384  # samples that the model sees at once
 
 IDENTITY = ("run", "representation", "variant", "family", "model", "data", "protocol", "seed", "status", "note")
 COUNTS = ("bins", "context", "empty_filters", "recordings", "parameters_frontend", "parameters_model", "resumed_from")
 COUNTS += ("peak_memory_bytes",)
 SECONDS = ("seconds_setup", "seconds_training", "seconds_scoring")
-WORDS = ("norm", "source", "changed", "device", "git_revision")
+WORDS = ("norm", "source", "arithmetic", "frontend_accuracy", "changed", "device", "git_revision")
 NUMBERS = (*SCORES, "threshold", *SECONDS, "windows_per_second")
 
 # The scores that are printed: heading, and which end of the column is the better one.
@@ -75,7 +75,7 @@ def print_reports(directory: Path, console: Console | None = None) -> bool:
     folders = _protocol_folders(directory)
     for folder in folders:
         table = build_table(folder)
-        title, cells, remarks = _title(table), _cells(table), _remarks(table)
+        title, cells, remarks = _title(table), _cells(table), remarks_on(table)
         _print(console, title, cells, remarks)
         try:
             write_whole(folder / "table.csv", table.to_csv(index=False))
@@ -119,7 +119,8 @@ def _row(folder: Path, run: str) -> dict:
     if (folder / run / TRACEBACK).exists():
         lines = (folder / run / TRACEBACK).read_text(errors="replace").strip().splitlines()
         return row | {"status": "failed", "note": lines[-1] if lines else ""}
-    return row | {"status": "unfinished" if (folder / run / CHECKPOINT).exists() else "missing"}
+    begun = any((folder / run / name).exists() for name in (CHECKPOINT, MODEL))
+    return row | {"status": "unfinished" if begun else "missing"}
 
 
 def _figures(result: dict) -> dict:
@@ -132,6 +133,8 @@ def _figures(result: dict) -> dict:
         **{f"seconds_{name}": seconds for name, seconds in result.get("seconds", {}).items()},
         "recordings": len(result.get("recordings", {})),
         "threshold": config.get("threshold"),
+        "arithmetic": config.get("precision"),
+        "frontend_accuracy": config.get("frontend", {}).get("accuracy"),
         "norm": config.get("representation", {}).get("norm"),
         "source": config.get("data", {}).get("source"),
         "changed": " ".join(f"{key}={value}" for key, value in config.get("changed", {}).items() if _shared(key)),
@@ -155,17 +158,12 @@ def _natural(name: str) -> list[str | int]:
 
 
 def _title(table: pd.DataFrame) -> str:
-    recordings = _values(table.recordings) or "no"
+    recordings = values(table.recordings) or "no"
     return (
-        f"{table.data[0]}, protocol {table.protocol[0]}, model {_values(table.model)}: "
+        f"{table.data[0]}, protocol {table.protocol[0]}, model {values(table.model)}: "
         f"{(table.status == 'done').sum()} of {len(table)} runs done, "
         f"{recordings} test recording{'' if recordings == '1' else 's'}"
     )
-
-
-def _values(column: pd.Series) -> str:
-    """The different values of a column, in words."""
-    return " and ".join(str(value) for value in sorted(set(column.dropna())))
 
 
 def _cells(table: pd.DataFrame) -> pd.DataFrame:
@@ -199,47 +197,6 @@ def _time(seconds: float) -> str:
     if seconds < 99.5:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
-
-
-def _remarks(table: pd.DataFrame) -> list[str]:
-    """What a reader must know to read the table rightly, one sentence or two each."""
-    done, rest = table[table.status == "done"], table[table.status != "done"]
-    remarks = [f"{row.status}: {row.run}: {row.note}" for row in rest[rest.note != ""].itertuples()]
-    if len(rest):
-        remarks += [f"{len(rest)} of {len(table)} runs are not done: the sweep's command, given again, runs them."]
-    if done.empty:
-        return remarks
-    remarks += [
-        f"Acc, P, R, F, Etot: mir_eval multipitch at threshold {_values(done.threshold)}. AP: micro average precision. "
-        "Unweighted means over the test recordings; the best of a column stands out.",
-        f"windows/s: training; time: of the call that finished the run; on {_values(done.device)}.",
-        f"context: samples that the longest kernel needs; marked * where more than the {WINDOW:,} of a window, so that "
-        "low bins reach into padding.",
-    ]
-    empty = done[done.empty_filters > 0].drop_duplicates("representation")
-    if len(empty):
-        filters = ", ".join(f"{row.representation} ({row.empty_filters})" for row in empty.itertuples())
-        remarks += [f"Empty mel filters, whose input is the constant log(1e-5): {filters}."]
-    if "cqt" in set(done.family):
-        norm = _values(done.norm[done.family == "cqt"]) or "sqrt_length"
-        ours = "our normalisation: scaled by the square root of each kernel's length"
-        remarks += [f"Constant-Q in {ours if norm == 'sqrt_length' else f'normalisation {norm}'}."]
-    if done.seed.nunique() == 1:
-        remarks += ["One seed: no error bars, so a small difference between two rows may be chance."]
-    remarks += ["Representation and model size are confounded: the model's weights grow with the number of bins."]
-    remarks += _changes(done)
-    if (done.source == "demo").any():
-        remarks += ["Demo data: these scores are synthetic and are not evidence about recorded music."]
-    return remarks
-
-
-def _changes(done: pd.DataFrame) -> list[str]:
-    """What the command line changed in the protocol or the data, and which rows differ in that."""
-    groups = done.groupby("changed", sort=False).representation.unique()
-    if len(groups) == 1:
-        return [f"Changed on the command line: {groups.index[0]}."] if groups.index[0] else []
-    parts = (f"{changed or 'nothing changed'}: {', '.join(rows)}" for changed, rows in groups.items())
-    return [f"These rows were not made alike, so do not compare them across: {'; '.join(parts)}."]
 
 
 def _print(console: Console, title: str, cells: pd.DataFrame, remarks: list[str]) -> None:

@@ -5,7 +5,7 @@ import torch
 from sweep import filters
 from sweep.checks import check_choice, check_whole
 from sweep.engines import build
-from sweep.transforms.transform import OUTPUTS, Transform, magnitude, power
+from sweep.transforms.transform import OUTPUTS, Transform, finished
 
 
 class CQT(Transform):
@@ -64,7 +64,6 @@ class CQT(Transform):
         self.engine = build(kernels, hop_length, pad_mode, engine=engine, accuracy=accuracy, trainable=trainable)
 
     def spectrogram(self, x: torch.Tensor) -> torch.Tensor:
-        real, imag = self.engine(x, phase=self.output == "complex")
         if self.output == "complex":
-            return torch.complex(real, imag)
-        return magnitude(real, imag) if self.output == "magnitude" else power(real, imag)
+            return torch.complex(*self.engine(x))
+        return finished(self.engine, x, self.output)

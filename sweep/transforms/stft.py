@@ -7,7 +7,7 @@ from sweep.checks import check_choice, check_whole
 from sweep.engines import ACCURACIES, build
 from sweep.engines.framing import framed_spectrum
 from sweep.engines.tables import Tables
-from sweep.transforms.transform import OUTPUTS, Transform, magnitude, power
+from sweep.transforms.transform import OUTPUTS, Transform, finished, magnitude, power
 
 
 class STFT(Transform):
@@ -77,12 +77,12 @@ class STFT(Transform):
             if self.output == "complex":
                 return spectrum
             real, imag = spectrum.real, spectrum.imag
-        else:
-            real, imag = self.engine(x, phase=self.output == "complex")
+            return magnitude(real, imag) if self.output == "magnitude" else power(real, imag)
         if self.output == "complex":
             # The kernels' phase is that of the frame's centre; the field's is that of its first sample.
-            return torch.complex(real, imag) * self._tables.get(("phase", x.device, x.dtype), lambda: self._phase(x))
-        return magnitude(real, imag) if self.output == "magnitude" else power(real, imag)
+            phase = self._tables.get(("phase", x.device, x.dtype), lambda: self._phase(x))
+            return torch.complex(*self.engine(x)) * phase
+        return finished(self.engine, x, self.output)
 
     def _phase(self, like: torch.Tensor) -> torch.Tensor:
         turns = torch.from_numpy(self.frequencies / self.sample_rate * (self.n_fft // 2) % 1.0)

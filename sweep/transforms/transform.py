@@ -48,6 +48,14 @@ class Transform(nn.Module):
         return f"n_bins={self.n_bins}, hop_length={self.hop_length}, {low:.1f}..{high:.1f} Hz, context={self.context}"
 
 
+def finished(engine: nn.Module, x: torch.Tensor, output: str) -> torch.Tensor:
+    """(batch, samples) through an engine -> (batch, bins, frames) magnitude or power."""
+    finish = {"magnitude": magnitude, "power": power}[output]
+    parts = engine.parts(x, phase=False) if hasattr(engine, "parts") else [engine(x, phase=False)]
+    finished = [finish(*part) for part in parts]
+    return torch.cat(finished, dim=1) if len(finished) > 1 else finished[0]
+
+
 def power(real: torch.Tensor, imag: torch.Tensor) -> torch.Tensor:
     """Squared magnitude."""
     return torch.addcmul(real.square(), imag, imag)
