@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sweep.steps import Losses
 
-_RECENT = 50  # steps whose mean loss is compared with that of the first ones
-_RISEN = 2.0  # times; a run that learns falls below 1 at once, and no row came above 1.1
+_RECENT = 50  # steps whose mean loss is compared with the first step's
+_RISEN = 2.0  # times: a model that knows nothing but the notes' shares stays at 1
 _REMEDY = "choose a lower protocol.learning_rate"
 
 
@@ -30,7 +30,7 @@ class Curve(L.Callback):
     def __init__(self, every: int):
         self.every = every
         self._pending: Losses | None = None
-        self._started, self._recent = [], collections.deque(maxlen=_RECENT)
+        self._first, self._recent = None, collections.deque(maxlen=_RECENT)
 
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
         self._pending, ready = outputs["losses"], self._pending
@@ -49,14 +49,12 @@ class Curve(L.Callback):
                 raise FloatingPointError(f"the loss is {loss} at step {step}: the training diverged; {_REMEDY}")
             if trainer.logger and (step + 1) % self.every == 0:
                 trainer.logger.log_metrics({"train/loss": loss}, step=step)
-            if len(self._started) < _RECENT:
-                self._started.append(loss)
+            self._first = loss if self._first is None else self._first
             self._recent.append(loss)
-        before, now = (sum(part) / len(part) for part in (self._started, self._recent))
-        if len(self._recent) == _RECENT and now > _RISEN * before:
-            raise FloatingPointError(
-                f"the loss has risen from {before:.4g} to {now:.4g} by step {step}: the training diverges; {_REMEDY}"
-            )
+        now = sum(self._recent) / len(self._recent)
+        if len(self._recent) == _RECENT and now > _RISEN * self._first:
+            risen = f"the loss has risen from {self._first:.4g} to {now:.4g} by step {step}"
+            raise FloatingPointError(f"{risen}: the training diverges; {_REMEDY}")
 
     def on_train_end(self, trainer, module):
         self.catch_up(trainer)

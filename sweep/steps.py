@@ -7,6 +7,7 @@ import torch
 
 from sweep import data
 from sweep.data.recordings import full_scale_1
+from sweep.models import N_NOTES
 
 _CHUNK = 250  # steps on CUDA between two looks of the host
 _GROUP = 10  # steps whose windows go through a frozen front-end together: fewer and fuller kernels
@@ -64,6 +65,7 @@ class Steps:
         self.start = torch.zeros(shape, dtype=torch.int64, device=self.device)
         self.rates = torch.zeros(self.group, device=self.device)
         self.losses = torch.zeros(self.group, device=self.device)
+        self.logits = torch.zeros(*shape, N_NOTES, device=self.device)
         if recordings.on_host:
             audio = (self.group * self.batch_size, self.length)
             self.audio = torch.zeros(audio, dtype=recordings.samples.dtype, device=self.device)
@@ -108,12 +110,13 @@ class Steps:
                 features = module.features(audio)  # of one step, unless the front-end is frozen
             pairs = zip(features.split(self.batch_size), target.split(self.batch_size), strict=True)
             for i, (inputs, wanted) in enumerate(pairs):
-                loss = module.loss(module.logits(inputs), wanted)
-                loss.backward()
+                logits = module.logits(inputs)
+                self.logits[i].copy_(logits.detach())
+                logits.backward(module.loss_gradient(self.logits[i], wanted))
                 optimizer.param_groups[0]["lr"] = self.rates[i] if self.rates.is_cuda else self.rates[i].item()
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
-                self.losses[i].copy_(loss.detach())
+        self.losses[:size].copy_(module.loss(self.logits[:size], target.view_as(self.logits[:size])))
 
     def _capture(self) -> None:
         """Record a group of steps as a graph; the steps that warm it up are undone."""

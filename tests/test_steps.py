@@ -139,6 +139,17 @@ def test_groups_are_bounded_by_memory_and_checkpoints(representation):
     assert group_length(trained, cuda) == 1
 
 
+def test_the_gradient_of_the_loss_is_autograds():
+    module, _ = steps_for(recordings("cpu"))
+    logits = (3 * torch.randn(16, 128, dtype=torch.float64)).requires_grad_()
+    target = (torch.rand(16, 128) < 0.1).double()
+    (expected,) = torch.autograd.grad(64 * torch.nn.functional.binary_cross_entropy_with_logits(logits, target), logits)
+    torch.testing.assert_close(module.loss_gradient(logits.detach(), target), expected)
+    both = module.loss(torch.stack([logits, -logits]), torch.stack([target, target]))
+    one = torch.stack([module.loss(logits, target), module.loss(-logits, target)])
+    torch.testing.assert_close(both, one)
+
+
 # Where the audio lies
 
 
