@@ -35,7 +35,7 @@ def job(config: DictConfig) -> None:
         return
     try:
         if settings["data"]["source"] != "demo":
-            settings["data"]["fingerprint"] = fingerprint(source)
+            settings["data"]["fingerprint"] = fingerprint(source, settings["data"]["source"])
         result = None if settings["overwrite"] else results.read_result(folder)
         if result is not None:
             changed = results.differences(results.identity(result["config"]), results.identity(settings))

@@ -7,8 +7,6 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-from sweep.settings import implied_accuracy
-
 RESULT = "result.json"  # there: the run is done
 TRACEBACK = "traceback.txt"  # there without a result: the run failed
 CHECKPOINT = "checkpoint.ckpt"  # there without a result: the run is half done
@@ -90,6 +88,11 @@ def variant(settings: dict) -> str:
         f"{key.removeprefix('representation.')}={value}" for key, value in changed if key.startswith("representation.")
     ]
     return "+".join(parts)
+
+
+def implied_accuracy(precision: str) -> str:
+    """The front-end's accuracy where none is asked for: what its rounding costs is no more than the model's."""
+    return "high" if precision == "float32" else "fast"
 
 
 def identity(settings: dict) -> dict:

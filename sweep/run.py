@@ -1,13 +1,11 @@
 """One run, start to finish: settings in, result.json out."""
 
-import functools
 import logging
 import math
 import pickle
 import shutil
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import lightning as L
@@ -16,8 +14,10 @@ from lightning.fabric.plugins.environments import LightningEnvironment
 from rich.console import Console
 
 from sweep import data, machine, results, scoring
+from sweep.batches import Chunks, HeldOut
 from sweep.callbacks import Bar, Checkpoint, Curve
-from sweep.data.demo import make_demo
+from sweep.data.loading import load
+from sweep.data.recording import SAMPLE_RATE
 from sweep.loggers import build_logger, closing
 from sweep.models import build_model
 from sweep.representations import from_settings
@@ -27,7 +27,6 @@ from sweep.transcriber import Transcriber
 
 _SCORING_BYTES = 256 << 20  # of the features of the windows that are scored together, at most
 _POOLED = 5000  # windows to score from which on processes are worth starting: 1.5 s each
-SAMPLE_RATE = 44100  # Hz, of the recordings
 
 
 def run(settings: dict, console: Console, title: str) -> dict:
@@ -52,15 +51,7 @@ def run(settings: dict, console: Console, title: str) -> dict:
         )
     device = machine.choose_device(settings["device"])
     machine.reset_peak_memory(device)
-    if settings["data"]["source"] == "demo" and not Path(settings["data"]["root"]).exists():
-        console.print(f"making the demo set in {settings['data']['root']}, once")
-    train, validation, test = load(
-        settings["data"]["source"],
-        settings["data"]["root"],
-        settings["data"]["validation"],
-        device,
-        settings["data"]["placement"],
-    )
+    train, validation, test = load(settings["data"], device, console)
     scored = [
         data.scoring_windows(test, index, length=protocol["window"], count=protocol["scored_windows"])
         for index in range(len(test))
@@ -79,8 +70,9 @@ def run(settings: dict, console: Console, title: str) -> dict:
     model = build_model(settings["model"]["name"], representation.n_bins, n_frames, bias)
     transcriber = Transcriber(frontend, model, protocol, n_frames, settings["precision"]).to(device)
     if protocol["standardise"] and not first:
-        batches = (training_windows(train, settings, step)[0] for step in range(protocol["standardise"]))
-        transcriber.standardise(batches)
+        options = {"batch_size": protocol["batch_size"], "length": protocol["window"], "seed": settings["seed"]}
+        batches = (data.training_windows(train, step=step, **options) for step in range(protocol["standardise"]))
+        transcriber.standardise(audio for audio, _ in batches)
     transcriber.prepare(train, settings, first)
     ready = time.perf_counter()
 
@@ -92,10 +84,10 @@ def run(settings: dict, console: Console, title: str) -> dict:
     trainer = build_trainer(
         device, folder, logger, [curve, keeper, Bar(console, title, first)], protocol, chunk if validation else None
     )
-    held_out = functools.partial(validation_batches, validation, protocol) if validation else None
+    held_out = HeldOut(validation, protocol) if validation else None
     with closing(logger) as summary:
         if first < protocol["steps"]:
-            fit(trainer, transcriber, _Chunks(train, settings, first, chunk), held_out, checkpoint if first else None)
+            fit(trainer, transcriber, Chunks(train, settings, first, chunk), held_out, checkpoint if first else None)
             keeper.save(trainer, trained_model, weights_only=True)
         else:  # an earlier call was interrupted between training and result
             transcriber.load_state_dict(torch.load(trained_model, map_location=device, weights_only=True)["state_dict"])
@@ -132,25 +124,6 @@ def run(settings: dict, console: Console, title: str) -> dict:
     return result
 
 
-@functools.lru_cache(maxsize=1)
-def load(source: str, root: str, share: float, device: torch.device, placement: str = "auto"):
-    """Recordings to train on, to validate on (None without a share) and to test on; kept for the runs that follow."""
-    if source == "demo":
-        make_demo(Path(root))
-    train, held_out = data.split_validation(data.read_split(Path(root), "train"), share)
-    test = data.read_split(Path(root), "test")
-    parts = (data.Recordings(part, device, placement) if part else None for part in (train, held_out, test))
-    return tuple(parts)
-
-
-def training_windows(train: data.Recordings, settings: dict, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Audio and targets of one step."""
-    protocol = settings["protocol"]
-    return data.training_windows(
-        train, batch_size=protocol["batch_size"], length=protocol["window"], seed=settings["seed"], step=step
-    )
-
-
 def prior_logits(train: data.Recordings) -> torch.Tensor:
     """(128,) the logit of each note's share of the time, clamped to 1e-4 .. 0.5."""
     return torch.logit(train.note_share().clamp(1e-4, 0.5)).float()
@@ -171,33 +144,6 @@ def check_checkpoint(path: Path, settings: dict) -> int:
     if changed:
         raise results.ConfigurationChanged(path.parent, changed)
     return step
-
-
-class _Chunks:
-    """Where the training windows lie, so many steps at a time: an iterable without a length.
-
-    Chunks end at multiples of their length, whatever step they begin at.
-    """
-
-    def __init__(self, recordings: data.Recordings, settings: dict, first: int, length: int):
-        self.recordings, self.settings, self.first, self.length = recordings, settings, first, length
-
-    def __iter__(self) -> Iterator[data.Windows]:
-        protocol, seed = self.settings["protocol"], self.settings["seed"]
-        step = self.first
-        while step < protocol["steps"]:
-            end = min((step // self.length + 1) * self.length, protocol["steps"])
-            options = {"batch_size": protocol["batch_size"], "length": protocol["window"], "seed": seed}
-            yield data.draw_windows(self.recordings, range(step, end), **options)
-            step = end
-
-
-def validation_batches(recordings: data.Recordings, protocol: dict) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Evenly spaced windows of each held-out recording with their targets, one recording a batch."""
-    length = protocol["window"]
-    for index in range(len(recordings)):
-        starts = data.scoring_windows(recordings, index, length=length, count=protocol["validation_windows"])
-        yield recordings.audio(index, starts, length), recordings.targets(index, starts + length // 2)
 
 
 def build_trainer(
@@ -232,25 +178,14 @@ def build_trainer(
     )
 
 
-def fit(trainer: L.Trainer, transcriber: Transcriber, chunks: Iterable, batches: Callable | None, resume: Path | None):
+def fit(trainer: L.Trainer, transcriber: Transcriber, chunks: Chunks, held_out: HeldOut | None, resume: Path | None):
     """Train; Ctrl-C, which Lightning turns into an exit, becomes KeyboardInterrupt again."""
-    loader = _Batches(batches) if batches else None
     try:
-        trainer.fit(transcriber, chunks, loader, ckpt_path=resume, weights_only=True)
+        trainer.fit(transcriber, chunks, held_out, ckpt_path=resume, weights_only=True)
     except SystemExit:
         if trainer.interrupted:
             raise KeyboardInterrupt from None
         raise
-
-
-class _Batches:
-    """A generator function as an iterable that can be gone through again."""
-
-    def __init__(self, generate: Callable[[], Iterator]):
-        self.generate = generate
-
-    def __iter__(self) -> Iterator:
-        return self.generate()
 
 
 @torch.inference_mode()

@@ -6,13 +6,14 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from sweep.checks import check_choice, check_positive, check_whole
+from sweep.results import NOT_IDENTITY, implied_accuracy
 
 ACCURACIES = ("exact", "high", "fast")
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 PLACEMENTS = ("auto", "float32", "int16", "host")
 LOGGERS = ("csv", "wandb", "none")
-SOURCES = ("demo", "musicnet")
+SOURCES = ("demo", "musicnet", "folder")
 PROTOCOL_KEYS = {
     *("name", "window", "steps", "batch_size", "learning_rate", "learning_rate_scaling", "schedule", "standardise"),
     *("output_bias", "loss_scale", "validation", "validation_windows", "checkpoint_every", "scored_windows"),
@@ -35,6 +36,8 @@ def settings_of(config: DictConfig, hydra: DictConfig) -> dict:
     for group in ("protocol", "model", "representation"):
         settings[group] = {**(settings[group] or {}), "name": choices[group]}
     root = settings["data"].get("root")
+    if root == "???":
+        raise ValueError("data.root is missing: name the folder of the recordings, data.root=DIR")
     if not isinstance(root, str) or not root:
         raise ValueError(f"data.root {root}: needs a folder")
     settings["data"]["name"] = Path(root).resolve().name
@@ -42,18 +45,22 @@ def settings_of(config: DictConfig, hydra: DictConfig) -> dict:
         settings["frontend"]["accuracy"] = implied_accuracy(settings["precision"])
     overrides = (override.lstrip("+~").partition("=") for override in hydra.overrides.task)
     inside = ("representation.", "protocol.", "model.", "data.")
-    settings["changed"] = {key: value for key, _, value in overrides if key.startswith(inside) and key != "data.root"}
+    settings["changed"] = {
+        key: value for key, _, value in overrides if key.startswith(inside) and key not in NOT_IDENTITY
+    }
     return settings
 
 
-def implied_accuracy(precision: str) -> str:
-    """The front-end's accuracy where none is asked for: what its rounding costs is no more than the model's."""
-    return "high" if precision == "float32" else "fast"
-
-
-def fingerprint(root: Path) -> str:
+def fingerprint(root: Path, source: str = "musicnet") -> str:
     """What tells one data folder from another of its name: a hash of its files' names and sizes."""
-    files = sorted((str(path.relative_to(root)), path.stat().st_size) for path in root.glob("t*_*/*") if path.is_file())
+    if source == "folder":
+        from sweep.data.folder import SPLITS, find  # and with it torch
+
+        pairs = [(split, pair) for split in SPLITS for pair in find(root, split)[0]]
+        found = [(split, path) for split, pair in pairs for path in (pair.audio, pair.labels)]
+    else:
+        found = [(path,) for path in root.glob("t*_*/*") if path.is_file()]
+    files = sorted((*split, str(path.relative_to(root)), path.stat().st_size) for *split, path in found)
     return hashlib.sha256(repr(files).encode()).hexdigest()[:16]
 
 
@@ -67,6 +74,9 @@ def check_settings(settings: dict) -> None:
     check_choice("device", settings["device"], DEVICES)
     check_choice("logger.name", settings["logger"]["name"], LOGGERS)
     check_choice("data.source", settings["data"]["source"], SOURCES)
+    cache = settings["data"]["cache"]
+    if cache is not None and (not isinstance(cache, str) or not cache):
+        raise ValueError(f"data.cache {cache}: needs a folder, or null for none")
     check_choice("overwrite", settings["overwrite"], (True, False))
     check_choice("capture", settings["capture"], (True, False))
     check_choice("precision", settings["precision"], PRECISIONS)

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from sweep.data import demo
+from sweep.data import DataError, demo, read_split
 from sweep.data.demo import ENSEMBLES, compose, make_demo
-from sweep.data.musicnet import DataError, read_split
 from sweep.data.synthesis import SAMPLE_RATE, Note, render
 
 TRAIN, TEST, SECONDS = 8, 1, 8.0  # one recording per ensemble, and a test recording

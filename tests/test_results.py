@@ -28,7 +28,8 @@ SETTINGS = {
     "protocol": {"name": "quick", "steps": 100},
     "model": {"name": "linear"},
     "representation": {"name": "cqt-48", "n_bins": 336},
-    "frontend": {"trainable": False, "accuracy": "high", "learning_rate": 1e-4},
+    "frontend": {"trainable": False, "accuracy": "fast", "learning_rate": 1e-4},
+    "precision": "tf32",
     "threshold": 0.4,
     "seed": 3,
     "device": "cpu",
@@ -50,21 +51,37 @@ def changed(**values: object) -> dict:
 
 def test_a_run_lies_where_its_choices_say():
     assert run_folder(SETTINGS) == Path("out/demo/quick/linear/cqt-48/seed-3")
-    chosen = changed(frontend__trainable=True, frontend__accuracy="fast", threshold=0.5)
-    assert run_folder(chosen) == Path("out/demo/quick/linear/cqt-48+trainable+accuracy=fast+threshold=0.5/seed-3")
+    chosen = changed(frontend__trainable=True, frontend__accuracy="high", threshold=0.5)
+    assert run_folder(chosen) == Path("out/demo/quick/linear/cqt-48+trainable+accuracy=high+threshold=0.5/seed-3")
+    exact = changed(precision="float32", frontend__accuracy="high")  # what float32 implies
+    assert run_folder(exact) == Path("out/demo/quick/linear/cqt-48+precision=float32/seed-3")
 
 
 def test_no_two_variants_share_a_folder():
-    choices = list(itertools.product([False, True], ["exact", "high", "fast"], [0.3, 0.30001, 0.4, "tuned"]))
-    folders = {
-        run_folder(changed(frontend__trainable=trainable, frontend__accuracy=accuracy, threshold=threshold))
-        for trainable, accuracy, threshold in choices
-    }
+    precisions = ["float32", "tf32", "bfloat16"]
+    choices = list(
+        itertools.product([False, True], ["exact", "high", "fast"], precisions, [0.3, 0.30001, 0.4, "tuned"])
+    )
+    keys = ("frontend__trainable", "frontend__accuracy", "precision", "threshold")
+    folders = {run_folder(changed(**dict(zip(keys, values, strict=True)))) for values in choices}
     assert len(folders) == len(choices)
 
 
 @pytest.mark.parametrize(
-    "key", ["runs", "device", "logger", "progress", "overwrite", "cluster", "retry", "workers", "data__root"]
+    "key",
+    [
+        "runs",
+        "device",
+        "logger",
+        "progress",
+        "overwrite",
+        "cluster",
+        "retry",
+        "workers",
+        "data__root",
+        "data__cache",
+        "capture",
+    ],
 )
 def test_where_and_how_a_run_is_computed_is_not_its_identity(key):
     assert identity(changed(**{key: "other"})) == identity(SETTINGS)

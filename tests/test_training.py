@@ -16,8 +16,9 @@ import sweep.callbacks
 import sweep.run
 from sweep import data, results
 from sweep.data.demo import make_demo
+from sweep.data.loading import load
 from sweep.models import Linear, build_model
-from sweep.run import load, prior_logits, run
+from sweep.run import prior_logits, run
 from sweep.settings import check_protocol
 from sweep.transcriber import Transcriber
 from sweep.transforms import STFT, MelSpectrogram
@@ -38,7 +39,7 @@ def settings(root, tmp_path):
     with initialize_config_dir(str(CONF), version_base=None):
         config = compose("config", overrides=["protocol=converged", "representation=mel-512-128", "device=cpu"])
     settings = OmegaConf.to_container(config, resolve=True)
-    settings["data"] |= {"source": "musicnet", "root": str(root), "name": "tiny", "validation": 0.3}
+    settings["data"] |= {"source": "musicnet", "root": str(root), "name": "tiny", "validation": 0.3, "cache": None}
     settings["protocol"] |= {"name": "converged", "steps": 6, "batch_size": 8, "checkpoint_every": 2}
     settings["protocol"] |= {"validation_windows": 10, "scored_windows": 20}
     settings["model"]["name"], settings["representation"]["name"] = "linear", "mel-512-128"
@@ -84,7 +85,7 @@ def test_paper_steps_equal_a_plain_loop(settings):
 def test_features_are_standardised_by_the_first_batches(settings):
     settings["protocol"]["steps"] = 1
     run(settings, quiet(), "")
-    train, _, _ = load("musicnet", settings["data"]["root"], 0.3, torch.device("cpu"))
+    train, _, _ = load(settings["data"], torch.device("cpu"), quiet())
     mel = MelSpectrogram(n_fft=512, n_mels=128, f_min=50.0, f_max=6000.0)
     first = [data.training_windows(train, batch_size=8, length=16384, seed=0, step=step)[0] for step in range(4)]
     z = np.log(mel(torch.nn.functional.normalize(torch.cat(first), dim=1)).numpy().astype(np.float64) + 1e-5)

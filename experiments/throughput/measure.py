@@ -8,13 +8,14 @@ import time
 from pathlib import Path
 
 import torch
+from rich.console import Console
 
 from experiments.rows import protocol as read_protocol
 from experiments.rows import rows
 from sweep import data, machine
+from sweep.data.loading import describe, load
 from sweep.models import build_model
 from sweep.representations import Representation
-from sweep.run import SAMPLE_RATE, load
 from sweep.settings import implied_accuracy
 from sweep.steps import Steps, chunk_length
 from sweep.transcriber import Transcriber
@@ -84,6 +85,7 @@ def main() -> None:
     """Measure all rows and write results.csv."""
     parser = argparse.ArgumentParser(prog="python -m experiments.throughput.measure", description=__doc__)
     parser.add_argument("root", nargs="?", help="recordings in MusicNet's layout; default: the demo set")
+    parser.add_argument("--cache", default="data/cache", help="folder for the decoded audio")
     parser.add_argument("--rows", help="comma-separated; default: all 34")
     parser.add_argument("--model", default="linear", choices=("linear", "cnn"))
     parser.add_argument("--precision", default="tf32", choices=("float32", "tf32", "bfloat16"))
@@ -95,14 +97,15 @@ def main() -> None:
         sys.exit("experiments.throughput: needs a CUDA device; this machine has none that torch sees")
     protocol = read_protocol("paper")
     device = machine.choose_device("cuda")
-    source = ("musicnet", options.root) if options.root else ("demo", "data/demo")
-    train, _, _ = load(*source, 0, device)
+    source, root = ("musicnet", options.root) if options.root else ("demo", "data/demo")
+    where = {"source": source, "root": root, "validation": 0, "placement": "auto", "cache": options.cache}
+    train, _, _ = load(where, device, Console(quiet=True))
     options.bandwidth = bandwidth(device)
     print(
         f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}, {options.precision}, {options.model}: ",
         end="",
     )
-    print(f"{options.bandwidth / 1e12:.2f} TB/s, {int(train.lengths.sum()) / SAMPLE_RATE:.0f} s of audio")
+    print(f"{options.bandwidth / 1e12:.2f} TB/s; {describe(train)}")
     wanted = options.rows.split(",") if options.rows else None
     with open(options.out, "w", newline="") as file:
         table = csv.DictWriter(file, COLUMNS, lineterminator="\n")

@@ -1,6 +1,9 @@
-"""Recordings with note labels: read from MusicNet's folder layout, held in memory, cut into windows."""
+"""Recordings with note labels: read from a folder, held in memory, cut into windows."""
 
-from sweep.data.musicnet import DataError, Recording, read_audio, read_labels, read_split
+from sweep.data.audio import read_audio
+from sweep.data.labels import read_labels
+from sweep.data.reading import read_split
+from sweep.data.recording import DataError, Recording
 from sweep.data.recordings import Recordings
 from sweep.data.windows import (
     Windows,

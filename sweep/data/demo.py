@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from sweep.data.musicnet import DataError
+from sweep.data.recording import DataError
 from sweep.data.synthesis import SAMPLE_RATE, TIMBRES, Note, render
 
 MADE_BY = "sweep.data.demo"  # marks a folder as ours to replace

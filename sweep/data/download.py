@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from sweep.data.fetch import CHUNK, MIRROR, PAUSES, TIMEOUT, fetch
-from sweep.data.musicnet import DataError
+from sweep.data.recording import DataError
 
 
 class File(NamedTuple):

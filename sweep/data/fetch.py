@@ -15,7 +15,7 @@ from urllib.request import Request, urlopen
 from rich.progress import Progress
 
 from sweep import __version__
-from sweep.data.musicnet import DataError
+from sweep.data.recording import DataError
 
 PAUSES = (1, 2, 4, 8, 16, 32, 64)  # s, before each new attempt since the last that brought bytes
 TIMEOUT = 60  # s of silence after which a connection counts as broken

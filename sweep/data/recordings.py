@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from sweep.data.musicnet import N_NOTES, DataError, Recording
+from sweep.data.recording import N_NOTES, DataError, Recording
 
 
 class Recordings:

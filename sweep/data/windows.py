@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from sweep.data.musicnet import DataError, Recording
+from sweep.data.recording import DataError, Recording
 from sweep.data.recordings import Recordings
 
 FIRST_SCORED = 44_100  # samples; the paper's first scored window starts one second into the recording

@@ -1,0 +1,142 @@
+"""Decodes audio files: mono, at one sample rate, a few files at a time."""
+
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import soundfile
+from rich.console import Console
+from rich.progress import track
+
+from sweep.data.recording import SAMPLE_RATE, DataError
+
+# libsndfile takes what is left of a truncated WAV or AIFF file without a complaint, save for this line in its log.
+TRUNCATED = re.compile(r"^ *(?:data|SSND|BODY|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
+THREADS = 4
+
+
+class Audio(NamedTuple):
+    """What an audio file holds.
+
+    Attributes:
+        samples: (samples,) mono, int16, full scale 32768, or float32, full scale 1; at least one.
+        file_rate, file_samples: the file's own rate, in Hz, and its length at that rate.
+    """
+
+    samples: np.ndarray
+    file_rate: int
+    file_samples: int
+
+
+def read_audio(path: Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
+    """The samples of `decode` of a file that has this sample rate already."""
+    return decode(path, sample_rate, resample=False).samples
+
+
+def decode(path: Path, sample_rate: int = SAMPLE_RATE, resample: bool = True) -> Audio:
+    """Read one audio file as mono.
+
+    MusicNet's own WAV files are 32-bit float, and compress as 16-bit samples stored that way would. So the values
+    decide, not the format: samples that are all whole multiples of 1/32768 in [-1, 1) stay int16, half the memory.
+
+    Args:
+        path: any format that libsndfile reads; channels are averaged.
+        sample_rate: in Hz, of the result.
+        resample: a file of another rate is resampled, with soxr at its very high quality; its phase is linear and its
+            delay taken off, so sample n stays at n / rate seconds. Otherwise such a file is an error.
+
+    Raises:
+        DataError: the file is unreadable, truncated, empty, or has a sample that is not finite; or its rate.
+    """
+    try:
+        with soundfile.SoundFile(path) as file:
+            rate, is_int16 = file.samplerate, file.subtype == "PCM_16" and file.channels == 1
+            if rate != sample_rate and not resample:
+                raise DataError(
+                    f"{path}: {rate} Hz, not {sample_rate} Hz: resample it to {sample_rate} Hz, "
+                    "or choose data=folder, which does that"
+                )
+            if truncated := TRUNCATED.search(file.extra_info):
+                declared, held = truncated.groups()
+                raise DataError(f"{path}: truncated, {held} of {declared} bytes of audio: download or convert it again")
+            if file.format == "MP3" and not _states_length(path):
+                raise DataError(f"{path}: an MP3 without Xing header, whose length is a guess: convert it to FLAC")
+            declared = file.frames
+            audio = file.read(dtype="int16" if is_int16 else "float32")
+    except soundfile.LibsndfileError as error:
+        reason = error.error_string.rstrip(".")
+        raise DataError(f"{path}: cannot be read as audio ({reason}): download or convert it again") from error
+    if len(audio) == 0:
+        raise DataError(f"{path}: holds no samples: download or convert it again")
+    if len(audio) < declared:  # so does a truncated MP3 end
+        raise DataError(f"{path}: truncated, {len(audio)} of {declared} samples: download or convert it again")
+    if audio.ndim == 2:
+        audio = audio.mean(axis=1)
+    if not is_int16 and not (finite := np.isfinite(audio)).all():
+        first = int(np.argmin(finite))
+        raise DataError(f"{path}: sample {first} is {audio[first]}: samples must be finite, convert the file again")
+    if rate != sample_rate:
+        samples = _resample(path, audio, rate, sample_rate)
+    else:
+        samples = audio if is_int16 else _int16_if_lossless(audio)
+    return Audio(samples, rate, len(audio))
+
+
+def _states_length(path: Path) -> bool:
+    """Whether an MP3's first frame says how many there are.
+
+    Otherwise libsndfile guesses from the first frame's bit rate, and drops without a word what goes beyond its guess.
+    """
+    with open(path, "rb") as file:
+        tag = file.read(10)  # ID3v2, and in it the length of what it holds, 7 bits a byte
+        skipped = 10 + sum(byte << 7 * i for i, byte in enumerate(reversed(tag[6:]))) if tag[:3] == b"ID3" else 0
+        file.seek(skipped)
+        frame = file.read(2048)  # longer than any, and with room for padding
+    return any(name in frame for name in (b"Xing", b"Info", b"VBRI"))
+
+
+def _resample(path: Path, audio: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
+    """(samples,) float32 of mono audio at another rate."""
+    import soxr
+
+    if audio.dtype == np.int16:
+        audio = audio.astype(np.float32) / 32768
+    resampled = soxr.resample(audio, rate, sample_rate, quality="VHQ")
+    if len(resampled) == 0:
+        raise DataError(f"{path}: {len(audio)} samples at {rate} Hz, none at {sample_rate} Hz: remove the recording")
+    return resampled
+
+
+def _int16_if_lossless(audio: np.ndarray) -> np.ndarray:
+    """The same values as int16, full scale 32768, where every one fits, otherwise the audio as it is."""
+    with np.errstate(over="ignore", invalid="ignore"):  # what does not fit compares unequal
+        scaled = audio * np.float32(32768)
+        rounded = scaled.astype(np.int16)
+    return rounded if np.array_equal(rounded, scaled) else audio
+
+
+def decode_all(paths: Sequence[Path], sample_rate: int = SAMPLE_RATE, resample: bool = True) -> Iterator[Audio]:
+    """`decode` of each file, in order."""
+    return in_order(lambda path: decode(path, sample_rate, resample), paths, "decoding")
+
+
+def in_order(function: Callable, items: Sequence, doing: str) -> Iterator:
+    """function(item) of each item, in order: a few at a time in threads, with a bar on a terminal.
+
+    No more than THREADS results wait to be taken, so that memory is bounded however many items there are.
+    """
+    terminal = Console(stderr=True)
+    shown = track(items, doing, console=terminal, transient=True, disable=not terminal.is_terminal)
+    # libsndfile, soxr and NumPy release the GIL.
+    with ThreadPoolExecutor(THREADS) as pool:
+        ahead = deque()
+        for item in shown:
+            ahead.append(pool.submit(function, item))
+            if len(ahead) > THREADS:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()

@@ -1,0 +1,132 @@
+"""Keeps the decoded audio of a split in one file, mapped into memory, so that the next start decodes nothing."""
+
+import hashlib
+import json
+import mmap
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from sweep.data.audio import Audio
+
+VERSION = 1  # one more whenever the format or the decoding changes
+MAGIC = b"sweep audio\n"
+ABANDONED = 3600  # seconds without a write after which a partial file has no writer any more
+# A private mapping, as PyTorch wants to be able to write, and Linux shall not ask whether memory could hold all of it.
+NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)  # in Python's module from 3.13 on
+
+
+def cached(
+    folder: Path, root: Path, split: str, paths: list[Path], how: dict, decode: Callable[[], Iterator[Audio]]
+) -> list[Audio]:
+    """The audio of a split from the cache, which is made where there is none of these very files.
+
+    A file of the cache holds the samples one recording after the other, then an index in JSON, then the index's length
+    and a magic word: one that is not whole lacks its end. It is written under another name, and takes its own one when
+    it reached the disk, in place of an older one: a process that has that mapped keeps what it has. Two processes
+    at once write the same file twice.
+
+    Args:
+        folder: of the cache; a file in it for each root and split.
+        root, split, paths: what is read: the audio files, in order.
+        how: what else decides the samples, as JSON knows it.
+        decode: yields the audio of each path; called if it is not cached.
+
+    Returns:
+        One for each path. Where the cache cannot be written, a line on stderr says so and all audio is in memory.
+
+    Raises:
+        DataError: what `decode` raises; nothing is cached then.
+    """
+    root = root.resolve()
+    place = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
+    file = folder / f"{root.name}-{place}-{split}.audio"
+    try:
+        key = _key(root, paths, how)
+        audio = _read(file, key)
+        if audio is None:
+            _write(file, key, decode)
+            audio = _read(file, key)
+    except OSError as error:
+        print(
+            f"{file}: the audio is not cached ({error.strerror or error}), so each start decodes it: "
+            "make room, or choose another folder with data.cache=DIR or none with data.cache=null",
+            file=sys.stderr,
+        )
+        audio = None
+    return list(decode()) if audio is None else audio
+
+
+def _key(root: Path, paths: list[Path], how: dict) -> dict:
+    """What must be the same for the cache to be valid: the files' names, sizes and times of change, and how.
+
+    Whether the bytes are the same is not looked at, that would mean to read them all. So this misses a file that was
+    replaced by one of the same size with its time of change set back (as `cp -p` or `rsync -t` do) or within the file
+    system's clock tick, and another version of libsndfile or soxr, whose lossy decoding may differ in the last bit.
+    """
+    states = [(path, path.stat()) for path in paths]
+    files = [[os.path.relpath(path.resolve(), root), state.st_size, state.st_mtime_ns] for path, state in states]
+    return {"version": VERSION, **how, "files": files}
+
+
+def _read(file: Path, key: dict) -> list[Audio] | None:
+    """The audio in a cache file, None unless it is whole and of this key.
+
+    That it is whole is seen by its end and its length; the samples are not looked at.
+    """
+    try:
+        with open(file, "rb") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            tail = 8 + len(MAGIC)
+            stream.seek(max(size - tail, 0))
+            length = stream.read(8)
+            if stream.read() != MAGIC:
+                return None
+            start = size - tail - int.from_bytes(length, "little")
+            if start <= 0:
+                return None
+            stream.seek(start)
+            index = json.loads(stream.read(size - tail - start))
+            if index["key"] != key or index["bytes"] != start:
+                return None
+            mapped = _map(stream.fileno(), size)
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # not there, no JSON, or JSON of something else
+        return None
+    return [
+        Audio(np.frombuffer(mapped, dtype, n_samples, offset), file_rate, file_samples)
+        for dtype, offset, n_samples, file_rate, file_samples in index["audio"]
+    ]
+
+
+def _map(stream: int, size: int) -> mmap.mmap:
+    if os.name == "nt":
+        return mmap.mmap(stream, size, access=mmap.ACCESS_COPY)
+    return mmap.mmap(stream, size, flags=mmap.MAP_PRIVATE | NORESERVE, prot=mmap.PROT_READ | mmap.PROT_WRITE)
+
+
+def _write(file: Path, key: dict, decode: Callable[[], Iterator[Audio]]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for left in file.parent.glob(f".{file.name}.*.partial"):
+        if time.time() - left.stat().st_mtime > ABANDONED:
+            left.unlink(missing_ok=True)
+    partial = file.with_name(f".{file.name}.{secrets.token_hex(4)}.partial")
+    try:
+        with open(partial, "xb") as stream:
+            audio = []
+            for samples, file_rate, file_samples in decode():
+                stream.write(bytes(-stream.tell() % 8))  # aligned
+                audio.append([samples.dtype.str, stream.tell(), len(samples), file_rate, file_samples])
+                stream.write(samples.data)
+            index = json.dumps({"key": key, "bytes": stream.tell(), "audio": audio}).encode()
+            stream.write(index + len(index).to_bytes(8, "little") + MAGIC)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(partial, file)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,51 @@
+"""Reads a split: finds its files, decodes the audio, or takes it from the cache, and reads the notes."""
+
+from functools import partial
+from pathlib import Path
+
+from sweep.data import folder, musicnet
+from sweep.data.audio import decode_all
+from sweep.data.cache import cached
+from sweep.data.labels import check_labels, refuse
+from sweep.data.recording import SAMPLE_RATE, Pair, Recording
+
+FIND = {"demo": musicnet.find, "musicnet": musicnet.find, "folder": folder.find}
+
+
+def read_split(
+    root: Path, split: str, source: str = "musicnet", cache: Path | None = None, sample_rate: int = SAMPLE_RATE
+) -> list[Recording]:
+    """Read all recordings of a split, sorted by id, numbers by value.
+
+    Args:
+        root: folder of the data.
+        split: "train" or "test".
+        source: how the folder is laid out: "musicnet", "demo" (the same) or "folder".
+        cache: folder that keeps decoded audio from one start to the next; None: all audio is decoded into memory.
+        sample_rate: in Hz. "folder" resamples what has another one; the others, whose label times count samples at
+            this rate, refuse it.
+
+    Raises:
+        DataError: the first problem of the folder, of an audio file or of a label file.
+    """
+    root = Path(root)
+    pairs = refuse(*find_pairs(root, split, source))
+    paths = [pair.audio for pair in pairs]
+    how = {"sample_rate": sample_rate, "resample": source == "folder"}
+    decode = partial(decode_all, paths, **how)
+    decoded = cached(Path(cache), root, split, paths, how, decode) if cache else list(decode())
+    notes = [refuse(*check_labels(pair.labels, audio, sample_rate)) for pair, audio in zip(pairs, decoded, strict=True)]
+    return [
+        Recording(pair.id, audio.samples, sample_rate, notes, pair.audio)
+        for pair, audio, notes in zip(pairs, decoded, notes, strict=True)
+    ]
+
+
+def find_pairs(root: Path, split: str, source: str) -> tuple[list[Pair], list[str]]:
+    """The files of a split, sorted by id, numbers by value, and the problems with them, one line each."""
+    pairs, problems = FIND[source](root, split)
+    return sorted(pairs, key=_by_number), problems
+
+
+def _by_number(pair: Pair) -> tuple:
+    return (0, int(pair.id), pair.id) if pair.id.isdecimal() else (1, 0, pair.id)

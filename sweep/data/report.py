@@ -1,0 +1,116 @@
+"""What a data folder holds, and everything that is wrong with it."""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from sweep.data.audio import decode, in_order
+from sweep.data.labels import check_labels
+from sweep.data.reading import find_pairs
+from sweep.data.recording import SAMPLE_RATE, DataError, Pair
+from sweep.data.recordings import label_segments
+
+WINDOW = 16_384  # samples, of all protocols
+# What a recording needs at least: one window to train on; to be scored, the second that is left out first, and four.
+LEAST = {"train": (WINDOW, "training"), "test": (SAMPLE_RATE + 4 * WINDOW, "scoring")}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the table is made of, for one recording."""
+
+    n_samples: int  # at 44,100 Hz
+    file_rate: int
+    pitches: np.ndarray  # (notes,) MIDI
+    polyphony: np.ndarray  # (segments,) different notes that sound at once
+    durations: np.ndarray  # (segments,) in samples
+
+
+def report(root: Path, source: str | None, console: Console) -> list[str]:
+    """Read all recordings below a folder, print what they are and every problem.
+
+    Args:
+        root: the folder.
+        source: "musicnet" or "folder", its layout; None: MusicNet's where it has one of its sub-folders.
+        console: to print on.
+
+    Returns:
+        The problems, one line each: of the folder, of an audio file, of a row of labels.
+    """
+    if source is None:
+        source = "musicnet" if any((root / f"{split}_data").is_dir() for split in LEAST) else "folder"
+    facts: dict[str, list[Facts]] = {}
+    problems: list[str] = []
+    for split in LEAST:
+        pairs, wrong = find_pairs(root, split, source)
+        problems += wrong
+        results = list(in_order(partial(examine, split=split, resample=source == "folder"), pairs, f"reading {split}"))
+        facts[split] = [fact for fact, _ in results if fact]
+        problems += [problem for _, wrong in results for problem in wrong]
+    problems = list(dict.fromkeys(problems))  # a folder's own problems are those of both splits
+    if any(facts.values()):
+        console.print(f"{root}, read as data={source}", markup=False, soft_wrap=True)
+        console.print(_table(facts))
+    count = f"{len(problems):,}" if problems else "no"
+    console.print(f"{count} problem{'' if len(problems) == 1 else 's'}{':' if problems else ''}")
+    for problem in problems:
+        console.print(problem, markup=False, soft_wrap=True)
+    return problems
+
+
+def examine(pair: Pair, split: str, resample: bool) -> tuple[Facts | None, list[str]]:
+    """The facts of a recording, None where its audio cannot be read, and all problems of its audio and labels."""
+    try:
+        audio = decode(pair.audio, resample=resample)
+    except DataError as error:
+        return None, [str(error), *check_labels(pair.labels, None)[1]]
+    n_samples, problems = len(audio.samples), []
+    least, what = LEAST[split]
+    if n_samples < least:
+        problems.append(
+            f"{pair.audio}: {n_samples} samples, {what} needs at least {least}: "
+            "remove the recording or shorten protocol.window"
+        )
+    notes, wrong = check_labels(pair.labels, audio)
+    boundaries, sounding = label_segments(notes, n_samples)
+    durations = np.diff(boundaries, append=n_samples)
+    return Facts(n_samples, audio.file_rate, notes[:, 2], sounding.sum(1), durations), problems + wrong
+
+
+def _table(facts: dict[str, list[Facts]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    columns = [_column(part) for part in facts.values() if part]
+    for split, part in facts.items():
+        if part:
+            table.add_column(split, justify="right")
+    for name in columns[0]:
+        table.add_row(name, *(column[name] for column in columns))
+    return table
+
+
+def _column(facts: list[Facts]) -> dict[str, str]:
+    """One split, by the names of the rows."""
+    lengths = [fact.n_samples for fact in facts]
+    rates = Counter(fact.file_rate for fact in facts)
+    pitches, polyphony, durations = (
+        np.concatenate([getattr(fact, part) for fact in facts]) for part in ("pitches", "polyphony", "durations")
+    )
+    shortest = min(lengths)
+    return {
+        "recordings that can be read": f"{len(facts):,}",
+        "hours": f"{sum(lengths) / SAMPLE_RATE / 3600:.2f}",
+        "sample rates": "\n".join(f"{rate:,} Hz ({count:,})" for rate, count in sorted(rates.items())),
+        "notes": f"{len(pitches):,}",
+        "recordings without a note": f"{sum(len(fact.pitches) == 0 for fact in facts):,}",
+        "notes sounding at once, mean over time": f"{np.average(polyphony, weights=durations):.2f}",
+        "notes sounding at once, at most": f"{polyphony.max()}",
+        "MIDI notes, lowest to highest": f"{pitches.min()} to {pitches.max()}" if len(pitches) else "",
+        "shortest recording": f"{shortest / SAMPLE_RATE:.2f} s",
+        f"in windows of {WINDOW:,} samples": f"{shortest / WINDOW:.1f}",
+    }
