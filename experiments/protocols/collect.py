@@ -1,0 +1,45 @@
+"""Sets the paper's protocol and the converged one side by side: one row a representation, from finished sweeps."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from sweep.report.table import build_table
+
+KEPT = ("accuracy", "average_precision", "seconds_training")
+
+
+def collect(folder: Path) -> pd.DataFrame:
+    """The scores of both protocols, one seed each, in the table's order.
+
+    Args:
+        folder: <runs>/<data>, which holds the sweeps `paper` and `converged`.
+    """
+    parts = {}
+    for protocol in ("paper", "converged"):
+        table = build_table(folder / protocol)
+        rows = table[(table.variant == "") & (table.model == "linear") & (table.status == "done") & (table.seed == 0)]
+        scores = rows.set_index("representation")[list(KEPT)].add_suffix(f"_{protocol}")
+        parts[protocol] = scores if parts else scores.assign(bins=rows.bins.to_numpy())
+    return parts["paper"].join(parts["converged"], how="inner")
+
+
+def main() -> None:
+    """Write results.csv and print it as Markdown."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.protocols.collect", description=__doc__)
+    parser.add_argument("folder", type=Path, help="<runs>/<data>")
+    parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.csv"))
+    options = parser.parse_args()
+    both = collect(options.folder)
+    both.to_csv(options.out, float_format="%.4f", lineterminator="\n")
+    print("| representation | bins | paper | converged | difference |\n| --- | ---: | ---: | ---: | ---: |")
+    for row in both.itertuples():
+        paper, converged = row.accuracy_paper, row.accuracy_converged
+        print(f"| {row.Index} | {row.bins} | {paper:.3f} | {converged:.3f} | {converged - paper:+.3f} |")
+    paper, converged = both.accuracy_paper, both.accuracy_converged
+    print(f"\nKendall's tau between the two: {paper.corr(converged, method='kendall'):.2f}")
+
+
+if __name__ == "__main__":
+    main()
