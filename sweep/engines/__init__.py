@@ -9,7 +9,8 @@ definition, never against another engine.
 """
 
 from sweep.engines.auto import ACCURACIES, ENGINES, Auto, build
+from sweep.engines.banded import Banded
 from sweep.engines.direct import Direct
 from sweep.engines.spectral import Spectral
 
-__all__ = ["ACCURACIES", "ENGINES", "Auto", "Direct", "Spectral", "build"]
+__all__ = ["ACCURACIES", "ENGINES", "Auto", "Banded", "Direct", "Spectral", "build"]

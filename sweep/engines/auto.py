@@ -4,11 +4,12 @@ import torch
 from torch import nn
 
 from sweep.checks import check_choice
+from sweep.engines.banded import Banded
 from sweep.engines.direct import Direct
 from sweep.engines.spectral import Spectral
 from sweep.filters import Kernels
 
-ENGINES = ("auto", "direct", "spectral")
+ENGINES = ("auto", "direct", "spectral", "banded")
 # What each accuracy allows: the spectral engine's tolerance, and TF32 in CUDA's matrix products. The relative L2 error
 # on music is 0.3 to 1.5 of the tolerance: below 1e-5, 1e-4 and 1e-3.
 ACCURACIES = {"exact": (3e-6, False), "high": (7e-5, False), "fast": (5e-4, True)}
@@ -19,6 +20,10 @@ ACCURACIES = {"exact": (3e-6, False), "high": (7e-5, False), "fast": (5e-4, True
 # H100, microseconds of a training step with 100 clips: in TF32 log-4096 599 and 814; in float32 log-2048 588 and 862,
 # log-4096 1,677 and 1,157; in TF32 with the limit at 256, 512, 1,024, 2,048: cqt-12 185, 161, 185, 248, cqt-48 348,
 # 348, 332, 377.
+# The banded engine serves equally long kernels from so many samples on; on CUDA it is not measured yet. One core, ms
+# for 64 clips at "fast", banded against the better of the others: 512 samples 6 and 7, 1,024 8 and 26, 2,048 14 and 96,
+# 4,096 27 and 58.
+_BANDED_FROM = {"cpu": 512, "cuda": float("inf")}
 _DIRECT_UP_TO = {"cpu": (2048, 2048, 2048), "cuda": (2048, 4096, 512)}
 
 
@@ -39,9 +44,13 @@ def build(
     check_choice("accuracy", accuracy, ACCURACIES)
     tolerance, tf32 = ACCURACIES[accuracy]
     if trainable:
-        if engine == "spectral":
-            raise ValueError('engine "spectral" has no taps to train; choose engine="direct" or "auto"')
+        if engine in ("spectral", "banded"):
+            raise ValueError(f'engine "{engine}" has no taps to train; choose engine="direct" or "auto"')
         return Direct(kernels, hop_length, pad_mode, trainable=True)
+    if engine == "banded":
+        if not are_equal(kernels):
+            raise ValueError('engine "banded" needs kernels of one length, as an STFT has; choose engine="auto"')
+        return Banded(kernels, hop_length, pad_mode, tolerance, tf32=tf32)
     if engine == "direct":
         return Direct(kernels, hop_length, pad_mode, tf32=tf32)
     if engine == "spectral":
@@ -49,8 +58,14 @@ def build(
     return Auto(kernels, hop_length, pad_mode, tolerance, tf32=tf32)
 
 
+def are_equal(kernels: Kernels) -> bool:
+    """Whether all kernels have one length and one first lag."""
+    parts = (kernels.lengths, kernels.first_lags)
+    return all(part.min() == part.max() for part in parts)
+
+
 class Auto(nn.Module):
-    """Short kernels through the direct engine, long ones through the spectral.
+    """Equal kernels through the banded engine; else short ones through the direct engine, long ones the spectral.
 
     Args:
         kernels: the bank, its kernels not growing longer from bin to bin.
@@ -60,11 +75,17 @@ class Auto(nn.Module):
     def __init__(self, kernels: Kernels, hop_length: int, pad_mode: str, tolerance: float, tf32: bool):
         super().__init__()
         self.engines = nn.ModuleDict()  # "cpu" and "cuda" themselves are methods of every module
-        for device, (plain, rounded, mixed) in _DIRECT_UP_TO.items():
-            equal = kernels.lengths.min() == kernels.lengths.max()
+        equal = are_equal(kernels)
+        for device in ("cpu", "cuda"):
+            engines = self.engines[f"on_{device}"] = nn.ModuleList()
+            if equal and _BANDED_FROM[device] <= kernels.lengths[0]:
+                banded = Banded(kernels, hop_length, pad_mode, tolerance, tf32=tf32)
+                if banded.half_width <= kernels.lengths[0] / 8:  # Hann's; not Hamming's, which falls off slowly
+                    engines.append(banded)
+                    continue
+            plain, rounded, mixed = _DIRECT_UP_TO[device]
             limit = (rounded if tf32 else plain) if equal else mixed
             long = int((kernels.lengths > limit).sum())
-            engines = self.engines[f"on_{device}"] = nn.ModuleList()
             if long:
                 engines.append(Spectral(kernels[:long], hop_length, pad_mode, tolerance, tf32=tf32))
             if long < len(kernels):

@@ -1,7 +1,11 @@
-"""Frames of a clip: padding at its ends, strided views that hold no copies, and their spectra on the FFT's grid."""
+"""Frames of a clip: padding at its ends, a lower rate where that holds all, and strided views that hold no copies."""
+
+import math
 
 import torch
 import torch.nn.functional as F
+
+_WORTHWHILE = 0.75  # of the rate; resampling that keeps more costs more than it saves
 
 
 def n_frames(samples: int, hop_length: int) -> int:
@@ -24,6 +28,50 @@ def frames(padded: torch.Tensor, start: int, length: int, hop_length: int, count
     """View (batch, samples) as (batch, count, length): frame t covers start + t hop_length .. + length - 1."""
     stop = start + (count - 1) * hop_length + length
     return padded[:, start:stop].unfold(-1, length, hop_length)
+
+
+def lower_hop(hop_length: int, highest: float, *lengths: int) -> int:
+    """Samples between frames at the lowest rate that holds what the bins pass; hop_length if none is worth it.
+
+    Args:
+        hop_length: samples between frames at the clip's own rate.
+        highest: frequency that must be kept, in cycles per sample of the clip's own rate.
+        lengths: that must be whole numbers of samples at the lower rate too, the first an even one.
+    """
+    for hop in sorted(2**a * b for a in range(1, 12) for b in (1, 3, 5, 9)):
+        if hop > _WORTHWHILE * hop_length:
+            break
+        whole = all(length * hop % hop_length == 0 for length in lengths)
+        if whole and lengths[0] * hop // hop_length % 2 == 0 and hop / hop_length / 2 > highest:
+            return hop
+    return hop_length
+
+
+def resample(x: torch.Tensor, hop_length: int, hop: int) -> torch.Tensor:
+    """A clip (batch, samples) at hop / hop_length times its rate and, for sums over it to stay, times the inverse.
+
+    Exact below half the lower rate: the clip's FFT, cut off there, transformed back with fewer points. Zeros follow the
+    clip up to a length whose FFT is fast; on that circle it closes without harm, for what is cut off meets no kernel.
+    """
+    if hop == hop_length:
+        return x
+    circle = _smooth(math.ceil(x.shape[-1] / hop_length))
+    points = circle * hop
+    spectrum = torch.fft.rfft(x, circle * hop_length)[:, : points // 2]  # the point at half the rate itself is left out
+    return torch.fft.irfft(spectrum, points)
+
+
+def _smooth(n: int) -> int:
+    """The least even number of the form 2^a 3^b 5^c that is at least n."""
+    n += n % 2
+    while True:
+        rest = n
+        for factor in (2, 3, 5):
+            while rest % factor == 0:
+                rest //= factor
+        if rest == 1:
+            return n
+        n += 2
 
 
 def framed_spectrum(x: torch.Tensor, window: torch.Tensor, hop_length: int, pad_mode: str) -> torch.Tensor:

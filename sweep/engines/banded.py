@@ -1,0 +1,103 @@
+"""The banded engine: one FFT a frame, at as low a rate as the bins allow, then for each bin the few points it passes.
+
+For kernels that are all N samples long, a windowed Fourier bank at any frequencies. With X the FFT of a frame and G_k
+that of bin k's taps,
+
+    y_k = sum_m frame[m] h_k[m] = sum_p X[p] G_k[p],   G_k[p] = 1/N sum_m h_k[m] exp(2 pi i m p / N),
+
+where G_k is as narrow as the window's transform: twenty points of some thousand hold all but 5e-4 of a Hann window. The
+points of neighbouring bins overlap, so a block of bins is one small matrix product with a slice of X.
+
+Where all bins lie far below half the sample rate, the clip is first resampled, exactly within that band: its own FFT,
+cut off and transformed back with fewer points. The window is a smooth function, so its samples at the lower rate are
+the taps there. A frame's FFT shrinks with the rate.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import nn
+
+from sweep import filters
+from sweep.engines import framing
+from sweep.engines.direct import matmul_precision
+from sweep.engines.tables import Tables
+from sweep.filters import Kernels
+
+_BLOCK = 64  # bins whose slices are one product: about as many points as bins
+
+
+class Banded(nn.Module):
+    """One FFT a frame and a banded matrix.
+
+    Args:
+        kernels: the bank, all of one length and one first lag.
+        hop_length: samples between frames.
+        pad_mode: "constant" or "reflect".
+        tolerance: points of a kernel's spectrum below this fraction of its peak are left out.
+        tf32: let CUDA's matrix products round their factors to TF32.
+    """
+
+    def __init__(self, kernels: Kernels, hop_length: int, pad_mode: str, tolerance: float, tf32: bool = False):
+        super().__init__()
+        self.kernels, self.hop_length, self.pad_mode, self.tf32 = kernels, hop_length, pad_mode, tf32
+        self.length, self.before = int(kernels.lengths[0]), -int(kernels.first_lags[0])
+        self.half_width = half_width(kernels.window, self.length, tolerance)
+        highest = kernels.frequencies.max() / kernels.sample_rate + (self.half_width + 1) / self.length
+        self.hop = framing.lower_hop(hop_length, highest, self.length, self.before)
+        self._tables = Tables()
+
+    def forward(self, x: torch.Tensor, phase: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
+        count = framing.n_frames(x.shape[-1], self.hop_length)
+        padding = self.before, self.length - self.before
+        first = 0
+        if self.pad_mode == "constant":
+            # Zeros before the clip for a multiple of the hop: frames then start at whole samples of the lower rate.
+            whole = -(-self.before // self.hop_length) * self.hop_length
+            padding, first = (whole, padding[1]), (whole - self.before) * self.hop // self.hop_length
+        clip = framing.resample(framing.pad(x, *padding, self.pad_mode), self.hop_length, self.hop)
+        length = self.length * self.hop // self.hop_length
+        frames = framing.frames(clip, first, length, self.hop, count)
+        points = torch.view_as_real(torch.fft.rfft(frames)).flatten(0, 1).flatten(1)
+        blocks = self._tables.get((x.device, x.dtype), lambda: self._make_blocks(x))
+        with matmul_precision("high" if self.tf32 else "highest", x.is_cuda):
+            parts = [points[:, low : low + len(table)] @ table for low, table in blocks]
+        real, imag = (torch.cat(part, dim=1) for part in zip(*(p.chunk(2, dim=1) for p in parts), strict=True))
+        real, imag = (part.view(len(x), count, -1).transpose(1, 2) for part in (real, imag))
+        return real, imag
+
+    def _make_blocks(self, like: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
+        """Of each block of bins, its first column in the real and imaginary parts of X, and (columns, 2 bins) of G."""
+        low_rate, length = self.hop / self.hop_length, self.length * self.hop // self.hop_length
+        kernels, blocks = self.kernels, []
+        lags = (np.arange(length) - round(self.before * low_rate)) / low_rate  # in samples of the full rate
+        centres = kernels.frequencies / kernels.sample_rate * self.length
+        for first in range(0, len(kernels), _BLOCK):
+            bins = range(first, min(first + _BLOCK, len(kernels)))
+            low = math.floor(centres[bins.start] - self.half_width)
+            high = math.ceil(centres[bins.stop - 1] + self.half_width)
+            taps = np.stack([kernels.taps(k, lags) for k in bins])
+            spectra = np.fft.ifft(taps, axis=1)
+            # A real frame's X[-p] is the conjugate of X[p]: points below 0 or above N / 2 are added to their mirror images.
+            points = np.arange(low, high + 1) if high - low < length else np.arange(length)
+            images = np.minimum(points % length, -points % length)
+            lowest = int(images.min())
+            table = np.zeros((int(images.max()) - lowest + 1, 2, 2, len(bins)))
+            for point, image in zip(points % length, images, strict=True):
+                g, row, sign = spectra[:, point], table[image - lowest], 1 if point == image else -1
+                row[0] += np.stack([g.real, g.imag])
+                row[1] += sign * np.stack([-g.imag, g.real])
+            table = torch.from_numpy(table.reshape(-1, 2 * len(bins))).to(like.device, like.dtype)
+            blocks.append((2 * lowest, table))
+        return blocks
+
+
+def half_width(window: str, length: int, tolerance: float) -> int:
+    """Points of an FFT as long as a window beyond which the window's transform holds no more than tolerated."""
+    finer = 8
+    spectrum = np.abs(np.fft.rfft(filters.window(window, length), finer * length))
+    # What a window such as Hamming's leaves far away is low but wide, so its sum counts too.
+    tail = np.sqrt(np.cumsum(spectrum[::-1] ** 2)[::-1])
+    beyond = (spectrum > tolerance * spectrum[0]) | (tail > 3 * tolerance * tail[0])
+    return int(np.flatnonzero(beyond)[-1]) // finer + 1
