@@ -79,7 +79,7 @@ class Banded(nn.Module):
             high = math.ceil(centres[bins.stop - 1] + self.half_width)
             taps = np.stack([kernels.taps(k, lags) for k in bins])
             spectra = np.fft.ifft(taps, axis=1)
-            # A real frame's X[-p] is the conjugate of X[p]: points below 0 or above N / 2 are added to their mirror images.
+            # A real frame's X[-p] is the conjugate of X[p]: points below 0 or above N / 2 are added to their mirrors.
             points = np.arange(low, high + 1) if high - low < length else np.arange(length)
             images = np.minimum(points % length, -points % length)
             lowest = int(images.min())
