@@ -17,6 +17,7 @@ PLAN = "sweep.json"
 VARIANTS = {
     "frontend.trainable": (False, "trainable={}"),  # True is spelled "trainable"
     "frontend.accuracy": (None, "accuracy={}"),  # None: what the precision implies
+    "control.name": ("none", "{}"),
     "precision": ("tf32", "precision={}"),
     "threshold": (0.4, "threshold={}"),
 }
@@ -71,8 +72,9 @@ def variant(settings: dict) -> str:
 
     Joined by "+"; empty where there are none.
 
-    >>> variant({"frontend": {"trainable": True, "accuracy": "fast"}, "precision": "tf32", "threshold": 0.5})
-    'trainable+threshold=0.5'
+    >>> variant({"frontend": {"trainable": True, "accuracy": "fast"}, "control": {"name": "capacity"},
+    ...          "precision": "tf32", "threshold": 0.5})
+    'trainable+capacity+threshold=0.5'
     """
     flat = _flatten(settings)
     defaults = {key: default for key, (default, _) in VARIANTS.items()}

@@ -26,6 +26,7 @@ from sweep.steps import chunk_length
 from sweep.transcriber import Transcriber
 
 _SCORING_BYTES = 256 << 20  # of the features of the windows that are scored together, at most
+_TUNING_BATCH = 64  # windows
 _POOLED = 5000  # windows to score from which on processes are worth starting: 1.5 s each
 
 
@@ -67,8 +68,9 @@ def run(settings: dict, console: Console, title: str) -> dict:
     frontend = representation.transform(**settings["frontend"])
     bias = prior_logits(train) if protocol["output_bias"] else None
     torch.manual_seed(settings["seed"])
-    model = build_model(settings["model"]["name"], representation.n_bins, n_frames, bias)
-    transcriber = Transcriber(frontend, model, protocol, n_frames, settings["precision"]).to(device)
+    width = settings["control"].get("width")
+    model = build_model(settings["model"]["name"], width or representation.n_bins, n_frames, bias)
+    transcriber = Transcriber(frontend, model, protocol, n_frames, settings["precision"], width).to(device)
     if protocol["standardise"] and not first:
         options = {"batch_size": protocol["batch_size"], "length": protocol["window"], "seed": settings["seed"]}
         batches = (data.training_windows(train, step=step, **options) for step in range(protocol["standardise"]))
@@ -93,7 +95,10 @@ def run(settings: dict, console: Console, title: str) -> dict:
             transcriber.load_state_dict(torch.load(trained_model, map_location=device, weights_only=True)["state_dict"])
         trained = time.perf_counter()
         transcriber = transcriber.to(device).eval()
-        recordings = score_recordings(transcriber, test, scored, protocol["window"], settings["threshold"], pool)
+        threshold = settings["threshold"]
+        if threshold == "tuned":
+            threshold = tune_threshold(transcriber, held_out)
+        recordings = score_recordings(transcriber, test, scored, protocol["window"], threshold, pool)
         scores = scoring.mean_scores(recordings.values())
         summary.update(scores)
         done = time.perf_counter()
@@ -109,6 +114,7 @@ def run(settings: dict, console: Console, title: str) -> dict:
         "config": settings,
         "scores": scores,
         "recordings": recordings,
+        "threshold": threshold,
         "bins": representation.n_bins,
         "context": representation.context,
         "empty_filters": representation.empty_filters,
@@ -203,6 +209,17 @@ def score_recordings(
         probability = torch.cat(parts).cpu().numpy()
         scores[name] = scoring.score(reference, probability, times=times, threshold=threshold, pool=pool)
     return scores
+
+
+@torch.inference_mode()
+def tune_threshold(transcriber: Transcriber, held_out: HeldOut) -> float:
+    """The threshold at which the held-out recordings score highest, on average."""
+    pairs = []
+    for audio, target in held_out:
+        with transcriber.arithmetic():
+            probability = torch.cat([transcriber(part).sigmoid() for part in audio.split(_TUNING_BATCH)])
+        pairs.append((target.bool().cpu().numpy(), probability.cpu().numpy()))
+    return scoring.best_threshold(pairs)
 
 
 def count_parameters(module: torch.nn.Module) -> int:

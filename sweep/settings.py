@@ -12,6 +12,7 @@ ACCURACIES = ("exact", "high", "fast")
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("float32", "tf32", "bfloat16")
 PLACEMENTS = ("auto", "float32", "int16", "host")
+CONTROLS = ("none", "capacity")
 LOGGERS = ("csv", "wandb", "none")
 SOURCES = ("demo", "musicnet", "folder")
 PROTOCOL_KEYS = {
@@ -44,7 +45,7 @@ def settings_of(config: DictConfig, hydra: DictConfig) -> dict:
     if settings["frontend"]["accuracy"] == "auto":
         settings["frontend"]["accuracy"] = implied_accuracy(settings["precision"])
     overrides = (override.lstrip("+~").partition("=") for override in hydra.overrides.task)
-    inside = ("representation.", "protocol.", "model.", "data.")
+    inside = ("representation.", "protocol.", "model.", "data.", "control.")
     settings["changed"] = {
         key: value for key, _, value in overrides if key.startswith(inside) and key not in NOT_IDENTITY
     }
@@ -86,9 +87,15 @@ def check_settings(settings: dict) -> None:
     check_keys("frontend", settings["frontend"], {"trainable", "accuracy"})
     check_choice("frontend.accuracy", settings["frontend"]["accuracy"], ACCURACIES)
     check_choice("frontend.trainable", settings["frontend"]["trainable"], (False, True, "bank", "kernels"))
-    check_share("threshold", settings["threshold"])
+    check_choice("control.name", settings["control"]["name"], CONTROLS)
+    if settings["control"]["name"] == "capacity":
+        check_whole("control.width", settings["control"].get("width"))
+    if settings["threshold"] != "tuned":
+        check_share("threshold", settings["threshold"])
     check_share("data.validation", settings["data"]["validation"])
     check_protocol(settings["protocol"])
+    if settings["threshold"] == "tuned" and not settings["data"]["validation"]:
+        raise ValueError("threshold tuned: needs held-out recordings to choose it on, such as data.validation=0.1")
     if settings["data"]["validation"]:
         check_whole("protocol.validation_windows", settings["protocol"]["validation_windows"])
 

@@ -29,18 +29,27 @@ class Transcriber(L.LightningModule):
         protocol: the numbers of conf/protocol: how features are standardised and the model is trained.
         n_frames: of one window.
         precision: of the model's arithmetic, one of `sweep.settings.PRECISIONS`.
+        width: features of a frame that the model sees, by a fixed projection of its bins; None: the bins themselves.
 
     Attributes:
         step: optimiser steps taken.
     """
 
     def __init__(
-        self, frontend: nn.Module, model: nn.Module, protocol: dict, n_frames: int, precision: str = "float32"
+        self,
+        frontend: nn.Module,
+        model: nn.Module,
+        protocol: dict,
+        n_frames: int,
+        precision: str = "float32",
+        width: int | None = None,
     ):
         super().__init__()
         self.automatic_optimization = False
         self.frontend, self.model, self.protocol, self.n_frames = frontend, model, protocol, n_frames
         self.precision = precision
+        self.n_features = (width or frontend.n_bins) * n_frames
+        self.register_buffer("projection", projection(frontend.n_bins, width) if width else None)
         self.frozen_frontend = not any(parameter.requires_grad for parameter in frontend.parameters())
         if protocol["standardise"]:
             self.register_buffer("mean", torch.zeros(frontend.n_bins, 1))
@@ -55,16 +64,15 @@ class Transcriber(L.LightningModule):
         z = self.frontend(audio)
         if z.requires_grad:
             return torch.log(z + _LOG_OFFSET)
-        return torch.log(
-            z.add_(_LOG_OFFSET), out=torch.empty(z.shape, device=z.device)
-        )  # contiguous, as models read it
+        contiguous = torch.empty_like(z, memory_format=torch.contiguous_format)  # as models read it
+        return torch.log(z.add_(_LOG_OFFSET), out=contiguous)
 
     def features(self, audio: torch.Tensor) -> torch.Tensor:
-        """(batch, samples) -> (batch, bins, frames), what the model sees."""
+        """(batch, samples) -> (batch, bins or width, frames), what the model sees."""
         z = self.log_spectrogram(audio)
-        if not self.protocol["standardise"]:
-            return z
-        return (z - self.mean) / self.deviation if z.requires_grad else z.sub_(self.mean).div_(self.deviation)
+        if self.protocol["standardise"]:
+            z = (z - self.mean) / self.deviation if z.requires_grad else z.sub_(self.mean).div_(self.deviation)
+        return z if self.projection is None else self.projection @ z
 
     def logits(self, features: torch.Tensor) -> torch.Tensor:
         """(batch, bins, frames) -> (batch, 128) float32."""
@@ -154,10 +162,21 @@ class Transcriber(L.LightningModule):
         """The learning rate of a step."""
         rate = self.protocol["learning_rate"]
         if self.protocol["learning_rate_scaling"] == "features":
-            rate /= math.sqrt(self.frontend.n_bins * self.n_frames)
+            rate /= math.sqrt(self.n_features)
         if self.protocol["schedule"] == "linear":
             rate *= max(0.0, 1 - step / self.protocol["steps"])
         return rate
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         return torch.optim.Adam(self.parameters(), lr=self.rate(0), fused=True)
+
+
+def projection(n_bins: int, width: int) -> torch.Tensor:
+    """(width, n_bins) a random projection, the same each time, that keeps the mean square of white features.
+
+    Its rows are orthonormal where there are more bins than features, else its columns are, times a factor: then nothing
+    is lost, and the model has the weights of a larger representation without its information.
+    """
+    random = torch.empty(width, n_bins, dtype=torch.float64)
+    nn.init.orthogonal_(random, generator=torch.Generator().manual_seed(0))
+    return (random * max(1.0, width / n_bins) ** 0.5).float()

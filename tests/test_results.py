@@ -29,6 +29,7 @@ SETTINGS = {
     "model": {"name": "linear"},
     "representation": {"name": "cqt-48", "n_bins": 336},
     "frontend": {"trainable": False, "accuracy": "fast", "learning_rate": 1e-4},
+    "control": {"name": "none"},
     "precision": "tf32",
     "threshold": 0.4,
     "seed": 3,

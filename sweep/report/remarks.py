@@ -45,7 +45,13 @@ def remarks_on(table: pd.DataFrame) -> list[str]:
         remarks += [
             f"The CNN's first kernel spans all bins where there are fewer than its {_CNN_BINS}: {', '.join(narrow)}."
         ]
-    remarks += ["Representation and model size are confounded: the model's weights grow with the number of bins."]
+    controlled = done.variant.str.contains(r"\bcapacity\b")
+    if controlled.any():
+        remarks += [
+            "+capacity: each frame's bins go through a fixed random projection to as many features for all rows."
+        ]
+    if not controlled.all():
+        remarks += ["Representation and model size are confounded: the model's weights grow with the number of bins."]
     remarks += _changes(done)
     if (done.source == "demo").any():
         remarks += ["Demo data: these scores are synthetic and are not evidence about recorded music."]

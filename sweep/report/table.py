@@ -132,7 +132,7 @@ def _figures(result: dict) -> dict:
         **{f"parameters_{name}": count for name, count in result.get("parameters", {}).items()},
         **{f"seconds_{name}": seconds for name, seconds in result.get("seconds", {}).items()},
         "recordings": len(result.get("recordings", {})),
-        "threshold": config.get("threshold"),
+        "threshold": result.get("threshold", config.get("threshold")),
         "arithmetic": config.get("precision"),
         "frontend_accuracy": config.get("frontend", {}).get("accuracy"),
         "norm": config.get("representation", {}).get("norm"),
