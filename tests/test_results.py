@@ -98,12 +98,12 @@ def test_what_decides_the_result_is_its_identity(key):
 
 def test_differences_name_the_key_and_both_values():
     old = changed(representation__n_bins=84)
-    new = changed(frontend__trainable=True, control=None)
+    new = changed(frontend__trainable=True, retry=None)
     del new["threshold"]
     assert sorted(differences(old, new)) == [
-        "control: (absent) -> null",
         "frontend.trainable: false -> true",
         "representation.n_bins: 84 -> 336",
+        "retry: (absent) -> null",
         "threshold: 0.4 -> (absent)",
     ]
     assert differences(SETTINGS, copy.deepcopy(SETTINGS)) == []
