@@ -1,5 +1,6 @@
 """`python -m sweep`: Hydra in, one run per configuration, one table at the end."""
 
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -51,7 +52,7 @@ def job(config: DictConfig) -> None:
         say(title, result, f"{sum(result['seconds'].values()):.1f} s")
     except Exception as error:
         fail(folder, title, error)
-        if type(error).__name__ == "DataError":
+        if type(error).__name__ == "UnreadableError":
             unreadable.add(str(source))
 
 
@@ -90,9 +91,9 @@ def main() -> None:
     """Run the sweep, then print its tables; exit 1 if a run failed, 130 on Ctrl-C."""
     try:
         job()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         console.print("stopped; the same command goes on from here")
-        sys.exit(130)
+        sys.exit(128 + (stop.args[0] if stop.args and stop.args[0] else signal.SIGINT))
     done = [(folder / results.RESULT).exists() for folder in Plan.folders]
     if any(done):
         from sweep.report import print_reports

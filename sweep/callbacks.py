@@ -3,6 +3,7 @@
 import collections
 import math
 import os
+import secrets
 import signal
 import threading
 from pathlib import Path
@@ -13,8 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sweep.steps import Losses
 
-_RECENT = 50  # steps whose mean loss is compared with the first step's
-_RISEN = 2.0  # times: a model that knows nothing but the notes' shares stays at 1
+_RECENT = 50  # steps whose mean loss is looked at
+_RISEN = 2.0  # times the loss of a model that has learned nothing
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 _REMEDY = "choose a lower protocol.learning_rate"
 
 
@@ -25,12 +27,13 @@ class Curve(L.Callback):
 
     Args:
         every: steps between two points of the curve.
+        ignorant: the loss of a model that has learned nothing.
     """
 
-    def __init__(self, every: int):
-        self.every = every
+    def __init__(self, every: int, ignorant: float):
+        self.every, self.ignorant = every, ignorant
         self._pending: Losses | None = None
-        self._first, self._recent = None, collections.deque(maxlen=_RECENT)
+        self._recent = collections.deque(maxlen=_RECENT)
 
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
         self._pending, ready = outputs["losses"], self._pending
@@ -49,11 +52,10 @@ class Curve(L.Callback):
                 raise FloatingPointError(f"the loss is {loss} at step {step}: the training diverged; {_REMEDY}")
             if trainer.logger and (step + 1) % self.every == 0:
                 trainer.logger.log_metrics({"train/loss": loss}, step=step)
-            self._first = loss if self._first is None else self._first
             self._recent.append(loss)
         now = sum(self._recent) / len(self._recent)
-        if len(self._recent) == _RECENT and now > _RISEN * self._first:
-            risen = f"the loss has risen from {self._first:.4g} to {now:.4g} by step {step}"
+        if len(self._recent) == _RECENT and now > _RISEN * self.ignorant:
+            risen = f"the loss has risen to {now:.4g} by step {step}, {self.ignorant:.4g} is that of knowing nothing"
             raise FloatingPointError(f"{risen}: the training diverges; {_REMEDY}")
 
     def on_train_end(self, trainer, module):
@@ -61,38 +63,44 @@ class Curve(L.Callback):
 
 
 class Checkpoint(L.Callback):
-    """Writes the state of training whole, every so many steps and when Ctrl-C is pressed.
+    """Writes the state of training whole, every so many steps and when Ctrl-C is pressed or SIGTERM comes.
 
-    Ctrl-C is heard at the end of a chunk of steps, when weights, optimiser and step count belong together.
+    Those are heard at the end of a chunk of steps, when weights, optimiser and step count belong together.
 
     Args:
         path: of the checkpoint.
         every: steps; where that falls within a chunk, its end counts.
         curve: looks at the losses first, so that no diverged state is kept.
+
+    Attributes:
+        stopped: the signal that asked to stop, or None.
     """
 
     def __init__(self, path: Path, every: int, curve: Curve):
         self.path, self.every, self.curve = path, every, curve
-        self._stop, self._handler = False, None
+        self.stopped, self._handlers = None, {}
 
     def on_train_start(self, trainer, module):
         if threading.current_thread() is threading.main_thread():
-            self._handler = signal.signal(signal.SIGINT, self._on_interrupt)
+            self._handlers = {number: signal.signal(number, self._on_signal) for number in _STOPPING}
 
-    def _on_interrupt(self, *_):
-        self._stop = True
+    def _on_signal(self, number, _):
+        self.stopped = number
 
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
-        due = module.step // self.every > (module.step - len(batch)) // self.every
-        if self._stop or (due and module.step < module.protocol["steps"]):  # at the end the model is kept instead
+        if module.step == module.protocol["steps"]:  # the model is kept instead
+            return
+        if self.stopped or module.step // self.every > (module.step - len(batch)) // self.every:
             self.curve.catch_up(trainer)
             self.save(trainer, self.path)
-        if self._stop:
+        if self.stopped:
             raise KeyboardInterrupt
 
     def save(self, trainer, path: Path, weights_only: bool = False):
         """Write to a temporary name, then rename: a crash leaves the last checkpoint as it was."""
-        partial = path.with_name(path.name + ".partial")
+        if trainer.logger:
+            trainer.logger.save()
+        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
         try:
             trainer.save_checkpoint(partial, weights_only=weights_only)
             with open(partial, "rb+") as file:
@@ -109,9 +117,8 @@ class Checkpoint(L.Callback):
         self._restore()
 
     def _restore(self):
-        if self._handler is not None:
-            signal.signal(signal.SIGINT, self._handler)
-            self._handler = None
+        while self._handlers:
+            signal.signal(*self._handlers.popitem())
 
 
 class Bar(L.Callback):

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import lightning as L
 import torch
+import torch.nn.functional as F
 from lightning.fabric.plugins.environments import LightningEnvironment
 from rich.console import Console
 
 from sweep import data, machine, results, scoring
 from sweep.batches import Chunks, HeldOut
 from sweep.callbacks import Bar, Checkpoint, Curve
-from sweep.data.loading import load
+from sweep.data.loading import describe, load
 from sweep.data.recording import SAMPLE_RATE
 from sweep.loggers import build_logger, closing
 from sweep.models import build_model
@@ -25,8 +26,6 @@ from sweep.settings import check_settings
 from sweep.steps import chunk_length
 from sweep.transcriber import Transcriber
 
-_SCORING_BYTES = 256 << 20  # of the features of the windows that are scored together, at most
-_TUNING_BATCH = 64  # windows
 _POOLED = 5000  # windows to score from which on processes are worth starting: 1.5 s each
 
 
@@ -49,6 +48,11 @@ def run(settings: dict, console: Console, title: str) -> dict:
         raise ValueError(
             f"conf/representation/{representation.name}.yaml: sample_rate {representation.sample_rate}: "
             f"the recordings have {SAMPLE_RATE} Hz; choose that"
+        )
+    if representation.pad_mode == "reflect" and protocol["window"] <= representation.context // 2:
+        raise ValueError(
+            f"protocol.window {protocol['window']}: too short for {representation.name}, whose reflect padding takes "
+            f"{representation.context // 2} samples; choose a longer window"
         )
     device = machine.choose_device(settings["device"])
     machine.reset_peak_memory(device)
@@ -80,7 +84,7 @@ def run(settings: dict, console: Console, title: str) -> dict:
 
     folder.mkdir(parents=True, exist_ok=True)
     logger = build_logger(settings, folder, first)
-    curve = Curve(every=max(1, min(100, protocol["steps"] // 20)))
+    curve = Curve(every=max(1, min(100, protocol["steps"] // 20)), ignorant=ignorant_loss(train, protocol))
     keeper = Checkpoint(checkpoint, protocol["checkpoint_every"], curve)
     chunk = chunk_length(transcriber, device)
     trainer = build_trainer(
@@ -89,10 +93,19 @@ def run(settings: dict, console: Console, title: str) -> dict:
     held_out = HeldOut(validation, protocol) if validation else None
     with closing(logger) as summary:
         if first < protocol["steps"]:
-            fit(trainer, transcriber, Chunks(train, settings, first, chunk), held_out, checkpoint if first else None)
+            fit(
+                trainer,
+                transcriber,
+                Chunks(train, settings, first, chunk),
+                held_out,
+                checkpoint if first else None,
+                keeper,
+            )
             keeper.save(trainer, trained_model, weights_only=True)
+            if keeper.stopped:
+                raise KeyboardInterrupt(keeper.stopped)
         else:  # an earlier call was interrupted between training and result
-            transcriber.load_state_dict(torch.load(trained_model, map_location=device, weights_only=True)["state_dict"])
+            transcriber.load_state_dict(torch.load(kept, map_location=device, weights_only=True)["state_dict"])
         trained = time.perf_counter()
         transcriber = transcriber.to(device).eval()
         threshold = settings["threshold"]
@@ -121,7 +134,8 @@ def run(settings: dict, console: Console, title: str) -> dict:
         "parameters": {part: count_parameters(getattr(transcriber, part)) for part in ("frontend", "model")},
         "resumed_from": first,
         "seconds": {"setup": ready - began, "training": trained - ready, "scoring": done - trained},
-        "windows_per_second": steps * protocol["batch_size"] / (trained - ready),
+        "windows_per_second": steps * protocol["batch_size"] / (trained - ready) if steps else None,
+        "audio": describe(train),
         "peak_memory_bytes": machine.peak_memory(device),
         **machine.describe(device),
     }
@@ -133,6 +147,13 @@ def run(settings: dict, console: Console, title: str) -> dict:
 def prior_logits(train: data.Recordings) -> torch.Tensor:
     """(128,) the logit of each note's share of the time, clamped to 1e-4 .. 0.5."""
     return torch.logit(train.note_share().clamp(1e-4, 0.5)).float()
+
+
+def ignorant_loss(train: data.Recordings, protocol: dict) -> float:
+    """The loss of a model that says nothing but where it starts: each note's share of the time, or one half."""
+    share = train.note_share()
+    logits = prior_logits(train).double() if protocol["output_bias"] else torch.zeros_like(share)
+    return protocol["loss_scale"] * float((F.softplus(logits) - share * logits).mean())
 
 
 def check_checkpoint(path: Path, settings: dict) -> int:
@@ -184,13 +205,13 @@ def build_trainer(
     )
 
 
-def fit(trainer: L.Trainer, transcriber: Transcriber, chunks: Chunks, held_out: HeldOut | None, resume: Path | None):
-    """Train; Ctrl-C, which Lightning turns into an exit, becomes KeyboardInterrupt again."""
+def fit(trainer: L.Trainer, transcriber: Transcriber, chunks: Chunks, held_out: HeldOut | None, resume, keeper):
+    """Train; a signal to stop, which Lightning turns into an exit, becomes KeyboardInterrupt again, with its number."""
     try:
         trainer.fit(transcriber, chunks, held_out, ckpt_path=resume, weights_only=True)
     except SystemExit:
         if trainer.interrupted:
-            raise KeyboardInterrupt from None
+            raise KeyboardInterrupt(keeper.stopped) from None
         raise
 
 
@@ -200,10 +221,9 @@ def score_recordings(
 ) -> dict:
     """Scores of each test recording, by its id, at the windows of `length` samples that start where `scored` says."""
     scores = {}
-    batch = max(1, _SCORING_BYTES // (4 * transcriber.frontend.n_bins * transcriber.n_frames))
+    batch = transcriber.protocol["batch_size"]
     for index, (name, starts) in enumerate(zip(test.ids, scored, strict=True)):
-        with transcriber.arithmetic():
-            parts = [transcriber(test.audio(index, part, length)).sigmoid() for part in starts.split(batch)]
+        parts = [transcriber.predict(test.audio(index, part, length)).sigmoid() for part in starts.split(batch)]
         reference = test.targets(index, starts + length // 2).bool().cpu().numpy()
         times = (starts.numpy() + length // 2) / SAMPLE_RATE
         probability = torch.cat(parts).cpu().numpy()
@@ -214,12 +234,9 @@ def score_recordings(
 @torch.inference_mode()
 def tune_threshold(transcriber: Transcriber, held_out: HeldOut) -> float:
     """The threshold at which the held-out recordings score highest, on average."""
-    pairs = []
-    for audio, target in held_out:
-        with transcriber.arithmetic():
-            probability = torch.cat([transcriber(part).sigmoid() for part in audio.split(_TUNING_BATCH)])
-        pairs.append((target.bool().cpu().numpy(), probability.cpu().numpy()))
-    return scoring.best_threshold(pairs)
+    return scoring.best_threshold(
+        (target.bool().cpu().numpy(), transcriber.predict(audio).sigmoid().cpu().numpy()) for audio, target in held_out
+    )
 
 
 def count_parameters(module: torch.nn.Module) -> int:

@@ -3,9 +3,13 @@
 import concurrent.futures
 import functools
 import multiprocessing
+import os
 import signal
+import threading
 import warnings
 from collections.abc import Iterable, Mapping
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait
 
 import numpy as np
 
@@ -67,8 +71,13 @@ def score(
     rolls = times, reference[:, PITCHES], probability[:, PITCHES] > threshold
     parts = [slice(first, first + _FRAMES) for first in range(0, len(times), _FRAMES)]
     cut = [[roll[part] for part in parts] for roll in rolls]
-    counted = (map if pool is None else pool.map)(count_in_rolls, *cut)  # starts at once
-    precision = average_precision(reference.ravel(), probability.ravel())
+    try:
+        counted = (map if pool is None else pool.map)(count_in_rolls, *cut)  # starts at once
+        precision = average_precision(reference.ravel(), probability.ravel())
+        counted = list(counted)
+    except BrokenProcessPool:  # somebody killed one; the next run starts new ones
+        start_pool.cache_clear()
+        return score(reference, probability, times=times, threshold=threshold)
     scores = figures(*(np.concatenate(counts) for counts in zip(*counted, strict=True)))
     p, r = scores["precision"], scores["recall"]
     scores["f_measure"] = 2 * p * r / (p + r) if p + r else 0.0
@@ -196,12 +205,15 @@ def mean_scores(recordings: Iterable[Mapping[str, float]]) -> dict[str, float]:
 def start_pool(processes: int) -> concurrent.futures.Executor:
     """Processes that count, kept for all runs; they start at once and load mir_eval while the first run trains."""
     context = multiprocessing.get_context("spawn")  # a fork of a process that uses CUDA or threads may hang
-    pool = concurrent.futures.ProcessPoolExecutor(processes, mp_context=context, initializer=_leave_ctrl_c_alone)
+    pool = concurrent.futures.ProcessPoolExecutor(processes, mp_context=context, initializer=_follow_parent)
     nothing = np.zeros((1, len(PITCHES)), dtype=bool)
     for _ in range(processes):
         pool.submit(count_in_rolls, np.zeros(1), nothing, nothing)
     return pool
 
 
-def _leave_ctrl_c_alone() -> None:
+def _follow_parent() -> None:
+    """Leave Ctrl-C to the parent process, and end when it has ended, however that came."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sentinel = multiprocessing.parent_process().sentinel
+    threading.Thread(target=lambda: (wait([sentinel]), os._exit(1)), daemon=True).start()

@@ -72,6 +72,8 @@ def check_settings(settings: dict) -> None:
         ValueError: names the key, the value and the remedy.
     """
     check_whole("seed", settings["seed"], least=0)
+    if settings["seed"] >= 2**63:
+        raise ValueError(f"seed {settings['seed']}: needs a number below 2^63")
     check_choice("device", settings["device"], DEVICES)
     check_choice("logger.name", settings["logger"]["name"], LOGGERS)
     check_choice("data.source", settings["data"]["source"], SOURCES)

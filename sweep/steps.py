@@ -131,8 +131,15 @@ class Steps:
                 self._take(self.group)
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self._take(self.group)
+        try:
+            with torch.cuda.graph(graph):
+                self._take(self.group)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            raise RuntimeError(
+                f"the training step cannot be captured as a CUDA graph ({error}); set capture=false"
+            ) from None
         with torch.no_grad():
             for parameter, value in zip(parameters, before, strict=True):
                 parameter.copy_(value)
@@ -156,10 +163,11 @@ def group_length(transcriber, device: torch.device) -> int:
         return 1
     protocol = transcriber.protocol
     features = 4 * protocol["batch_size"] * transcriber.frontend.n_bins * transcriber.n_frames  # bytes of a step
-    return max(1, min(_GROUP, protocol["checkpoint_every"], _GROUP_BYTES // features))
+    return max(1, min(_GROUP, _GROUP_BYTES // features))
 
 
 def chunk_length(transcriber, device: torch.device) -> int:
-    """Steps between two looks of the host: a multiple of the group, within a checkpoint's interval."""
+    """Steps between two looks of the host: a multiple of the group, within a checkpoint's interval if it can be."""
     group = group_length(transcriber, device)
-    return group * (min(_CHUNK, transcriber.protocol["checkpoint_every"]) // group) if device.type == "cuda" else 1
+    chunk = min(_CHUNK, transcriber.protocol["checkpoint_every"])
+    return group * max(1, chunk // group) if device.type == "cuda" else 1

@@ -83,6 +83,11 @@ class Transcriber(L.LightningModule):
         """(batch, samples) -> (batch, 128) logits."""
         return self.logits(self.features(audio))
 
+    def predict(self, audio: torch.Tensor) -> torch.Tensor:
+        """(windows, samples) -> (windows, 128) logits, as many at a time as in training: that fits into memory."""
+        with self.arithmetic():
+            return torch.cat([self(part) for part in audio.split(self.protocol["batch_size"])])
+
     def loss(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """(..., batch, 128) -> (...): mean binary cross-entropy, times the protocol's scale."""
         entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
@@ -147,8 +152,7 @@ class Transcriber(L.LightningModule):
 
     def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], _) -> None:
         audio, target = batch
-        with self.arithmetic():
-            self._validated.append((self(audio), target))
+        self._validated.append((self.predict(audio), target))
 
     def on_validation_epoch_end(self) -> None:
         logits, target = (torch.cat(part) for part in zip(*self._validated, strict=True))

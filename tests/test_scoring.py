@@ -3,6 +3,10 @@
 import json
 import math
 import os
+import signal
+import subprocess
+import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -154,6 +158,33 @@ def test_processes_count_what_one_does():
     times = np.arange(2500) / 100
     whole = mir_eval.multipitch.metrics(times, frequencies[0], times, frequencies[1])
     assert alone["accuracy"] == whole[2] and alone["e_tot"] == whole[6] and alone["chroma_e_tot"] == whole[13]
+
+
+def test_a_killed_process_costs_no_score_and_none_outlives_its_parent(tmp_path):
+    reference = np.random.default_rng(0).random((1500, 128)) < 0.03
+    expected = score(reference, reference * 0.9, times=np.arange(1500) / 100)
+    pool = start_pool(2)
+    os.kill(next(iter(pool._processes)), signal.SIGKILL)
+    for _ in range(2):  # the broken pool is given up, and a run that still holds it counts by itself
+        assert score(reference, reference * 0.9, times=np.arange(1500) / 100, pool=pool) == expected
+    assert start_pool(2) is not pool
+
+    (tmp_path / "parent.py").write_text(
+        "import os, signal, time\nfrom sweep.scoring import start_pool\n"
+        "if __name__ == '__main__':\n    pool = start_pool(2)\n"
+        "    list(pool.map(abs, [1, 2]))\n    print(*pool._processes, flush=True)\n    time.sleep(60)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    parent = subprocess.Popen(
+        [sys.executable, tmp_path / "parent.py"], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    children = [int(pid) for pid in parent.stdout.readline().split()]
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_mean_is_unweighted_and_leaves_out_what_is_not_defined():

@@ -1,7 +1,9 @@
 """Training: the protocols' steps against a plain loop, resuming, seeds, and where a run goes on from."""
 
 import copy
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from sweep import data, results
 from sweep.data.demo import make_demo
 from sweep.data.loading import load
 from sweep.models import Linear, build_model
-from sweep.run import prior_logits, run
+from sweep.run import ignorant_loss, prior_logits, run
 from sweep.settings import check_protocol
 from sweep.transcriber import Transcriber
 from sweep.transforms import STFT, MelSpectrogram
@@ -116,10 +118,11 @@ def test_one_seed_gives_identical_scores_and_another_other_ones(settings, tmp_pa
     assert first["scores"] != other["scores"]
 
 
-@pytest.mark.parametrize("stopped_at", [2, 4])
+@pytest.mark.parametrize("stopped_at", [20, 40])
 @pytest.mark.parametrize("device", DEVICES)
 def test_an_interrupted_run_goes_on_and_ends_with_the_same_weights(device, settings, tmp_path, monkeypatch, stopped_at):
     settings["device"] = device
+    settings["protocol"] |= {"steps": 55, "checkpoint_every": 20}  # on CUDA: groups of 10, the last one short
     whole = run({**settings, "runs": str(tmp_path / "whole")}, quiet(), "")
     expected = weights({**settings, "runs": str(tmp_path / "whole")})
 
@@ -180,9 +183,64 @@ def test_a_diverging_run_says_so_and_keeps_no_damaged_state(settings):
 def test_a_rising_loss_ends_the_run(settings):
     settings["protocol"] |= {"learning_rate": 10.0, "learning_rate_scaling": "none", "schedule": "constant"}
     settings["protocol"] |= {"steps": 200, "checkpoint_every": 200}
-    with pytest.raises(FloatingPointError, match=r"the loss has risen from .* by step \d+: .* lower protocol\.learn"):
+    with pytest.raises(FloatingPointError, match=r"the loss has risen to .* by step \d+, .* lower protocol\.learn"):
         run(settings, quiet(), "")
     assert results.read_result(folder(settings)) is None
+
+
+def test_a_rise_is_not_forgotten_by_a_resumed_run(settings):
+    settings["protocol"] |= {"learning_rate": 1.0, "learning_rate_scaling": "none", "schedule": "constant"}
+    settings["protocol"] |= {"steps": 200, "checkpoint_every": 20}
+    for _ in range(2):
+        with pytest.raises(FloatingPointError, match="the loss has risen"):
+            run(settings, quiet(), "")
+
+
+@pytest.mark.parametrize("output_bias", [False, True])
+def test_what_a_model_that_knows_nothing_loses(root, settings, output_bias):
+    train = data.Recordings(data.read_split(root, "train"))
+    share = train.note_share().numpy()
+    said = np.clip(share, 1e-4, 0.5) if output_bias else np.full(128, 0.5)
+    expected = 64 * -(share * np.log(said) + (1 - share) * np.log(1 - said)).mean()
+    assert ignorant_loss(train, settings["protocol"] | {"output_bias": output_bias}) == pytest.approx(
+        expected, rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("at", [4, 6])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_at_the_end_of_a_step_and_nothing_is_lost(settings, monkeypatch, at, number, tmp_path):
+    """Also in the last step, after which the model is kept in place of a checkpoint."""
+    whole = run({**settings, "runs": str(tmp_path / "whole")}, quiet(), "")
+
+    def signalled(self, trainer, module, outputs, batch, batch_idx):
+        if module.step == at:
+            os.kill(os.getpid(), number)
+        kept(self, trainer, module, outputs, batch, batch_idx)
+
+    kept = sweep.callbacks.Checkpoint.on_train_batch_end
+    with monkeypatch.context() as patch:
+        patch.setattr(sweep.callbacks.Checkpoint, "on_train_batch_end", signalled)
+        with pytest.raises(KeyboardInterrupt) as stop:
+            run(settings, quiet(), "")
+    assert stop.value.args == (number,)
+    resumed = run(settings, quiet(), "")
+    assert resumed["resumed_from"] == at and resumed["scores"] == whole["scores"]
+    assert (resumed["windows_per_second"] is None) == (at == 6)
+
+
+def test_a_window_shorter_than_the_padding_is_refused(settings):
+    settings["protocol"]["window"] = 250
+    with pytest.raises(ValueError, match=r"protocol\.window 250: too short for mel-512-128, .* 256 samples"):
+        run(settings, quiet(), "")
+
+
+def test_data_that_has_changed_is_read_again(settings, tmp_path):
+    settings["data"]["fingerprint"] = "a"
+    first = load(settings["data"], torch.device("cpu"), quiet())
+    assert load(settings["data"], torch.device("cpu"), quiet()) is first
+    settings["data"]["fingerprint"] = "b"
+    assert load(settings["data"], torch.device("cpu"), quiet()) is not first
 
 
 def test_the_cnn_trains_and_its_weights_start_from_the_seed(settings):

@@ -70,6 +70,8 @@ def decode(path: Path, sample_rate: int = SAMPLE_RATE, resample: bool = True) ->
     except soundfile.LibsndfileError as error:
         reason = error.error_string.rstrip(".")
         raise DataError(f"{path}: cannot be read as audio ({reason}): download or convert it again") from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}): correct its permissions") from error
     if len(audio) == 0:
         raise DataError(f"{path}: holds no samples: download or convert it again")
     if len(audio) < declared:  # so does a truncated MP3 end

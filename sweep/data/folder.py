@@ -3,6 +3,7 @@
 import csv
 import filecmp
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -137,7 +138,7 @@ def _rows(table: Path, problems: list[str]) -> list[tuple[int, str, str]]:
 def _files_by_id(folder: Path) -> dict[str, _Files]:
     """All files below a folder by path without ending, relative to it; those with a hidden part are none of ours."""
     endings, found = audio_endings(), {}
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(_below(folder, {folder.resolve()})):
         name = path.relative_to(folder)
         if any(part.startswith(".") for part in name.parts) or not path.is_file():
             continue
@@ -145,6 +146,16 @@ def _files_by_id(folder: Path) -> dict[str, _Files]:
         ending = path.suffix.lower()
         (files.audio if ending in endings else files.labels if ending in LABELS else files.other).append(path)
     return found
+
+
+def _below(folder: Path, seen: set[Path]) -> Iterator[Path]:
+    """All that is not a folder below this one; links to folders are followed, each folder once."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if not path.is_dir():
+            yield path
+        elif path.resolve() not in seen:
+            seen.add(path.resolve())
+            yield from _below(path, seen)
 
 
 def _pair(folder: Path, id: str, files: _Files, problems: list[str]) -> Pair | None:

@@ -1,6 +1,5 @@
 """Brings a data set to where the runs of this process compute, once for all of them."""
 
-import functools
 from pathlib import Path
 
 import torch
@@ -8,9 +7,13 @@ from rich.console import Console
 
 from sweep.data.demo import make_demo
 from sweep.data.reading import read_split
-from sweep.data.recording import SAMPLE_RATE
+from sweep.data.recording import SAMPLE_RATE, DataError
 from sweep.data.recordings import Recordings
 from sweep.data.windows import split_validation
+
+
+class UnreadableError(DataError):
+    """A split cannot be read, so no run that needs it can start."""
 
 
 def load(settings: dict, device: torch.device, console: Console) -> tuple[Recordings, Recordings | None, Recordings]:
@@ -21,19 +24,29 @@ def load(settings: dict, device: torch.device, console: Console) -> tuple[Record
         device: that computes.
         console: told what lies where.
     """
-    keys = ("source", "root", "validation", "placement", "cache")
-    return _load(*(settings[key] for key in keys), device, console)
+    key = (tuple(sorted((k, v) for k, v in settings.items() if k != "name")), device)
+    if key not in _loaded:
+        _loaded.clear()  # before the next set takes room
+        _loaded[key] = _load(settings, device, console)
+    return _loaded[key]
 
 
-@functools.lru_cache(maxsize=1)
-def _load(source: str, root: str, share: float, placement: str, cache: str | None, device: torch.device, console):
-    root, cache = Path(root), Path(cache) if cache else None
-    if source == "demo":
+_loaded: dict[tuple, tuple] = {}
+
+
+def _load(settings: dict, device: torch.device, console: Console) -> tuple:
+    root, cache = Path(settings["root"]), Path(settings["cache"]) if settings["cache"] else None
+    if settings["source"] == "demo":
         if not root.exists():
             console.print(f"making the demo set in {root}, once")
         make_demo(root)
-    train, held_out = split_validation(read_split(root, "train", source=source, cache=cache), share)
-    parts = {"train": train, "validation": held_out, "test": read_split(root, "test", source=source, cache=cache)}
+    try:
+        train, test = (read_split(root, split, source=settings["source"], cache=cache) for split in ("train", "test"))
+    except DataError as error:
+        raise UnreadableError(str(error)) from error
+    train, held_out = split_validation(train, settings["validation"])
+    parts = {"train": train, "validation": held_out, "test": test}
+    placement = settings["placement"]
     placed = {name: Recordings(part, device, placement) if part else None for name, part in parts.items()}
     if device.type == "cuda":
         for name, part in placed.items():

@@ -2,13 +2,12 @@
 
 import pandas as pd
 
-WINDOW = 16_384  # samples that the model sees at once
 _CNN_BINS = 128  # that the CNN's first kernel spans
 
 
-def values(column: pd.Series) -> str:
+def values(column: pd.Series, form: str = "") -> str:
     """The different values of a column, in words."""
-    return " and ".join(str(value) for value in sorted(set(column.dropna())))
+    return " and ".join(format(value, form) for value in sorted(set(column.dropna())))
 
 
 def remarks_on(table: pd.DataFrame) -> list[str]:
@@ -23,8 +22,8 @@ def remarks_on(table: pd.DataFrame) -> list[str]:
         f"Acc, P, R, F, Etot: mir_eval multipitch at threshold {values(done.threshold)}. AP: micro average precision. "
         "Unweighted means over the test recordings; the best of a column stands out.",
         f"windows/s: training; time: of the call that finished the run; on {values(done.device)}.",
-        f"context: samples that the longest kernel needs; marked * where more than the {WINDOW:,} of a window, so that "
-        "low bins reach into padding.",
+        f"context: samples that the longest kernel needs; marked * where more than the {values(done.window, ',')} of a "
+        "window, so that low bins reach into padding.",
     ]
     empty = done[done.empty_filters > 0].drop_duplicates("representation")
     if len(empty):

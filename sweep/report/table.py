@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sweep.report.remarks import WINDOW, remarks_on, values
+from sweep.report.remarks import remarks_on, values
 from sweep.results import CHECKPOINT, MODEL, PLAN, RESULT, TRACEBACK, read_plan, read_result, write_whole
 from sweep.scoring import SCORES
 
@@ -19,7 +19,7 @@ FAMILIES = ("linear", "log", "mel", "cqt")  # the paper's order
 
 IDENTITY = ("run", "representation", "variant", "family", "model", "data", "protocol", "seed", "status", "note")
 COUNTS = ("bins", "context", "empty_filters", "recordings", "parameters_frontend", "parameters_model", "resumed_from")
-COUNTS += ("peak_memory_bytes",)
+COUNTS += ("peak_memory_bytes", "window")
 SECONDS = ("seconds_setup", "seconds_training", "seconds_scoring")
 WORDS = ("norm", "source", "arithmetic", "frontend_accuracy", "changed", "device", "git_revision")
 NUMBERS = (*SCORES, "threshold", *SECONDS, "windows_per_second")
@@ -135,6 +135,7 @@ def _figures(result: dict) -> dict:
         "threshold": result.get("threshold", config.get("threshold")),
         "arithmetic": config.get("precision"),
         "frontend_accuracy": config.get("frontend", {}).get("accuracy"),
+        "window": config.get("protocol", {}).get("window", 16_384),
         "norm": config.get("representation", {}).get("norm"),
         "source": config.get("data", {}).get("source"),
         "changed": " ".join(f"{key}={value}" for key, value in config.get("changed", {}).items() if _shared(key)),
@@ -177,7 +178,7 @@ def _cells(table: pd.DataFrame) -> pd.DataFrame:
         if table[column].nunique() > 1:
             cells[column] = text(table[column], "{}")
     cells["bins"] = text(table.bins, "{}")
-    long = (table.context > WINDOW).fillna(False)
+    long = (table.context > table.window).fillna(False)
     cells["context"] = [
         f"{cell}*" if star else cell for cell, star in zip(text(table.context, "{:,}"), long, strict=True)
     ]
