@@ -66,9 +66,7 @@ def test_200_random_settings(dtype, bar, device):
             continue
         y = stft.inverse(stft(x), length=shape[-1])
         assert (y.shape, y.dtype, y.device.type) == (shape, dtype, torch.device(device).type)
-        assert error(y, x) < bar, (
-            numbers
-        )  # 7e-7 and 1e-12 the worst of 700, 1.5e-7 and 3e-16 in the middle
+        assert error(y, x) < bar, numbers  # 7e-7 and 1e-12 the worst of 700, 1.5e-7 and 3e-16 in the middle
         came_back += 1
     assert refused > 10
 
