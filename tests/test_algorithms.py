@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import DEVICES, ROWS, SAMPLE_RATE, synthesised_music
-from definition import constant_q, constant_q_lengths, relative_l2
+from definition import constant_q, constant_q_lengths, constant_q_taps, relative_l2
 from torch.autograd import gradcheck
 
+from sweep.engines import Framed
 from sweep.engines.octaves import REACH, low_pass
+from sweep.filters import constant_q_kernels
 from sweep.representations import from_settings
 from sweep.transforms import CQT
 
@@ -101,6 +103,31 @@ def test_the_level_of_aliasing(bank, expected, algorithm):
     assert octaves.engine.aliasing(k) == pytest.approx(level, abs=0.5)
     assert level == pytest.approx(expected, abs=2)
     assert octaves.engine.aliasing(n_bins - 1) == -np.inf
+
+
+@pytest.mark.parametrize("hop_length, samples", [(64, 5000), (6, 701)])
+def test_one_octave_down_is_every_second_tap_on_every_second_sample(hop_length, samples):
+    """The halving written out with NumPy, in float64: a low-pass that shifts nothing, and taps that count twice."""
+    x, f_min = signals()["music"][:samples], 2000.0  # 0.09 of the rate, so the second octave alone is halved
+    filtered = np.convolve(x, low_pass())[REACH % 2 :: 2]  # its sample (REACH - 1) / 2 + m lies at sample 2 m of x
+    frequencies = f_min * 2 ** (np.arange(24) / 12)
+    lengths = constant_q_lengths(frequencies, 12, SAMPLE_RATE)
+    reach = int(lengths.max()) // 4 + 1
+    lags = np.arange(-reach, reach + 1)
+    taps = 2 * constant_q_taps(frequencies[:12], lengths[:12], SAMPLE_RATE, 2 * lags)
+    centres = (REACH - 1) // 2 + reach + hop_length // 2 * np.arange(1 + samples // hop_length)
+    expected = taps @ np.pad(filtered, reach)[centres[:, None] + lags].T
+    y = CQT(f_min=f_min, n_bins=24, hop_length=hop_length, algorithm="2010v2", output="complex")(torch.from_numpy(x))
+    assert relative_l2(y[None, :12], expected[None]) < 1e-13
+
+
+def test_frames_times_spectra_are_exact_in_float64_where_nothing_is_left_out():
+    """Of kernels of few samples too, whose spectra reach over 0 Hz and half the sample rate."""
+    frequencies = 1000.0 * 2.0 ** np.arange(5)
+    kernels = constant_q_kernels("hann", frequencies, 1, SAMPLE_RATE)
+    real, imag = Framed(kernels, 512, "constant", tolerance=0.0)(clip("music", 3000, torch.float64))
+    expected = constant_q(signals()["music"][None, :3000], SAMPLE_RATE, 1000.0, 5, 1, 512, "constant")
+    assert relative_l2(torch.complex(real, imag), expected) < 1e-13
 
 
 @each_algorithm

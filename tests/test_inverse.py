@@ -95,6 +95,13 @@ def test_length(n_fft, hop_length, window):
         assert torch.equal(stft.inverse(spectrum, length=length), stft.inverse(spectrum, length=2222)[:, :length])
 
 
+def test_one_length_out_of_fewer_frames_and_of_more():
+    """The same samples, whether frames lie beyond them or not."""
+    stft, x = STFT(n_fft=512, hop_length=128, output="complex", pad_mode="constant"), noise(2, 3000)
+    for clip in (x, x[:, :1000], x):
+        assert error(stft.inverse(stft(clip), length=1000), x[:, :1000]) < 1e-6
+
+
 def test_a_clip_shorter_than_a_frame():
     stft = STFT(n_fft=1024, hop_length=512, output="complex", pad_mode="constant")
     x = noise(3, 5)

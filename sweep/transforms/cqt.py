@@ -25,9 +25,9 @@ class CQT(Transform):
         2010    the same with each octave's kernels in the frequency domain (nnAudio's CQT2010)
 
     Those of 2010 halve the rate only as often as hop_length is divisible by 2, so that any hop_length is right and one
-    with many factors of 2 is fast. From 12 bins per octave on, with the Hann window and the top bin below 0.35 of the
-    sample rate, they stay within 1 % of the sum; nearer to half the sample rate a tone above the second octave also
-    shows in it, mirrored (`sweep.engines.octaves`).
+    with many factors of 2 is fast. From 6 bins per octave on, with the Hann or the Blackman window and the top bin
+    below 0.35 of the sample rate, they stay within 1 % of the sum (3e-4 from 12 on). Nearer to half the sample rate a
+    tone above the second octave also shows in it, mirrored: `engine.aliasing(bin)` says how strongly, in dB.
 
     Args:
         sample_rate: in Hz.

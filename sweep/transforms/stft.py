@@ -125,17 +125,16 @@ class STFT(Transform):
         if length is None:
             length = self.hop_length * (frames - 1)
         check_whole("length", length, least=0)
-        with torch.autocast(spectrum.device.type, enabled=False):
-            double = spectrum.dtype == torch.complex128
-            y = spectrum.to(torch.complex128 if double else torch.complex64).reshape(-1, *spectrum.shape[-2:])
-            like = y.real
-            if length == 0 or len(y) == 0:
-                return like.new_zeros(*spectrum.shape[:-2], length)
-            window = self._tables.get((y.device, like.dtype), lambda: fft_window(self.window, self.n_fft, like))
-            key = ("covered", frames, length, y.device, like.dtype)
-            covered = self._tables.get(key, lambda: self._covered(frames, length, like))
-            x = overlap_add(torch.fft.irfft(y.transpose(1, 2), self.n_fft) * window, self.hop_length)
-            x = x[:, self.n_fft // 2 : self.n_fft // 2 + length] / covered
+        double = spectrum.dtype == torch.complex128
+        y = spectrum.to(torch.complex128 if double else torch.complex64).reshape(-1, *spectrum.shape[-2:])
+        like = y.real
+        if length == 0 or len(y) == 0:
+            return like.new_zeros(*spectrum.shape[:-2], length)
+        window = self._tables.get((y.device, like.dtype), lambda: fft_window(self.window, self.n_fft, like))
+        key = ("covered", frames, length, y.device, like.dtype)
+        covered = self._tables.get(key, lambda: self._covered(frames, length, like))
+        x = overlap_add(torch.fft.irfft(y.transpose(1, 2), self.n_fft) * window, self.hop_length)
+        x = x[:, self.n_fft // 2 : self.n_fft // 2 + length] / covered
         return x.reshape(*spectrum.shape[:-2], length)
 
     def _covered(self, frames: int, length: int, like: torch.Tensor) -> torch.Tensor:
