@@ -121,15 +121,14 @@ class Octaves(nn.Module):
         return real, imag
 
     def aliasing(self, bin: int) -> float:
-        """How strongly a bin shows a tone above half its rate, as it should not, against one at its own frequency.
+        """How strongly a bin shows the mirror image of a tone above half its rate, against a tone of its own frequency.
 
         Thinned taps repeat their spectrum, D, at every multiple of the rate r, and the halvings let
-        H(f) = h(f) h(2 f) h(4 f) ... pass: exp(2 pi i f n), f in turns per sample, gives T(f) = H(f) sum_j D(f + j r)
-        instead of D(f). A real tone holds f and -f, which in some frame add up.
+        H(f) = h(f) h(2 f) h(4 f) ... pass: exp(2 pi i f n), f in turns per sample, gives H(f) sum_j D(f + j r). All of
+        it but H(f) D(f) is aliasing; a real tone holds f and -f, which in some frame add up.
 
         Returns:
-            The most of |T(f) - D(f)| + |T(-f) - D(-f)| over all f above r / 2, over the most of |D|, in dB; -inf for a
-            bin at the full rate.
+            The most of that over all f above r / 2, over the most of |D|, in dB; -inf for a bin at the full rate.
         """
         stage = int(self.stage_of_bins[bin])
         if stage == 0:
@@ -142,10 +141,10 @@ class Octaves(nn.Module):
         repeated = np.tile(defined.reshape(2**stage, -1).sum(axis=0), 2**stage)
         turns = np.arange(points) / points
         passed = math.prod(_passed(2**i * turns) for i in range(stage))
-        wrong = np.abs(passed * repeated - defined)
-        wrong += wrong[-np.arange(points)]
+        aliases = np.abs(passed * (repeated - defined))
+        aliases += aliases[-np.arange(points)]
         above = slice((points >> stage) // 2 + 1, points // 2)
-        return float(20 * np.log10(wrong[above].max() / np.abs(defined).max()))
+        return float(20 * np.log10(aliases[above].max() / np.abs(defined).max()))
 
     def _halve(self, x: torch.Tensor, centre: int) -> tuple[torch.Tensor, int]:
         """Low-pass (batch, samples) and keep the samples an even distance from `centre`; where that then lies.
