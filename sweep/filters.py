@@ -218,6 +218,8 @@ def fourier_kernels(name: str, n_fft: int, frequencies: np.ndarray, sample_rate:
 
 
 CONSTANT_Q_NORMS = ("sqrt_length", "none", "n_fft")
+# How a constant-Q bank is evaluated: as defined here by the fastest engine, or as one of the publications has it.
+CONSTANT_Q_ALGORITHMS = ("exact", "1992", "1992v2", "2010", "2010v2")
 
 
 def constant_q_kernels(

@@ -115,13 +115,16 @@ class ConstantQ(Representation):
     n_bins: int
     bins_per_octave: int
     norm: str
+    algorithm: str
 
     def _measure(self) -> dict:
+        algorithm = str(self.algorithm)  # YAML reads 1992 as a number
+        check_choice("algorithm", algorithm, filters.CONSTANT_Q_ALGORITHMS)
         frequencies = filters.constant_q_frequencies(self.n_bins, self.bins_per_octave, self.f_min, self.sample_rate)
         kernels = filters.constant_q_kernels(
             self.window, frequencies, self.bins_per_octave, self.sample_rate, self.norm
         )
-        return {"frequencies": frequencies, "context": int(kernels.lengths.max())}
+        return {"frequencies": frequencies, "context": int(kernels.lengths.max()), "algorithm": algorithm}
 
 
 FAMILIES = {"linear": Fourier, "log": Fourier, "mel": Mel, "cqt": ConstantQ}

@@ -8,9 +8,22 @@ With `phase=False` only the magnitude has to be right, which may save work. Each
 definition, never against another engine.
 """
 
-from sweep.engines.auto import ACCURACIES, ENGINES, Auto, build
+from sweep.engines.auto import ACCURACIES, ENGINES, Auto, build, build_published
 from sweep.engines.banded import Banded
 from sweep.engines.direct import Direct
+from sweep.engines.framed import Framed
+from sweep.engines.octaves import Octaves
 from sweep.engines.spectral import Spectral
 
-__all__ = ["ACCURACIES", "ENGINES", "Auto", "Banded", "Direct", "Spectral", "build"]
+__all__ = [
+    "ACCURACIES",
+    "ENGINES",
+    "Auto",
+    "Banded",
+    "Direct",
+    "Framed",
+    "Octaves",
+    "Spectral",
+    "build",
+    "build_published",
+]

@@ -1,4 +1,6 @@
-"""The choice of an engine, and the mixture of both that serves most banks best."""
+"""The choice of an engine, and the mixture of direct and spectral that serves most banks best."""
+
+from functools import partial
 
 import torch
 from torch import nn
@@ -6,6 +8,8 @@ from torch import nn
 from sweep.checks import check_choice
 from sweep.engines.banded import Banded
 from sweep.engines.direct import Direct
+from sweep.engines.framed import Framed
+from sweep.engines.octaves import Octaves
 from sweep.engines.spectral import Spectral
 from sweep.filters import Kernels
 
@@ -56,6 +60,50 @@ def build(
     if engine == "spectral":
         return Spectral(kernels, hop_length, pad_mode, tolerance, tf32=tf32)
     return Auto(kernels, hop_length, pad_mode, tolerance, tf32=tf32)
+
+
+def build_published(
+    algorithm: str,
+    kernels: Kernels,
+    bins_per_octave: int,
+    hop_length: int,
+    pad_mode: str,
+    *,
+    engine: str,
+    accuracy: str,
+    trainable: bool,
+) -> nn.Module:
+    """The evaluation of a constant-Q bank that a published algorithm prescribes.
+
+    Args:
+        algorithm: "1992", "1992v2", "2010" or "2010v2"; `sweep.transforms.CQT` says what they are.
+        kernels: the bank, bins from low to high.
+        bins_per_octave: bins per octave.
+        hop_length: samples between frames.
+        pad_mode: "constant" or "reflect".
+        engine: "auto", or "direct" for "1992v2", which is nothing else.
+        accuracy: one of `ACCURACIES`: what the frequency-domain kernels leave out, and TF32.
+        trainable: the taps are parameters; only those of "1992v2" can be.
+    """
+    check_choice("engine", engine, ENGINES)
+    check_choice("accuracy", accuracy, ACCURACIES)
+    if engine not in (("auto", "direct") if algorithm == "1992v2" else ("auto",)):
+        raise ValueError(f'engine {engine!r} does not evaluate algorithm "{algorithm}"; choose engine="auto"')
+    if trainable and algorithm != "1992v2":
+        raise ValueError(
+            f'trainable {trainable}: algorithm "{algorithm}" has no time-domain kernel for each bin to train; '
+            'choose algorithm="1992v2" or "exact"'
+        )
+    tolerance, tf32 = ACCURACIES[accuracy]
+    if algorithm == "1992v2":
+        return Direct(kernels, hop_length, pad_mode, trainable=trainable, tf32=tf32)
+    # What falls below the share has no bound of its own, so half of the tolerance: 2e-6 to 4e-6, 5.5e-5 and 3e-4 on
+    # music (cqt-12 to cqt-96).
+    framed = partial(Framed, tolerance=tolerance / 2, tf32=tf32)
+    if algorithm == "1992":
+        return framed(kernels, hop_length, pad_mode)
+    make = framed if algorithm == "2010" else partial(Direct, tf32=tf32)
+    return Octaves(kernels, bins_per_octave, hop_length, pad_mode, make)
 
 
 def are_equal(kernels: Kernels) -> bool:

@@ -42,7 +42,17 @@ class Direct(nn.Module):
             taps = [_stacked_taps(kernels[b], np.arange(*s)) for b, s in zip(self.groups, self.spans, strict=True)]
             self.taps = nn.ParameterList(nn.Parameter(torch.from_numpy(t).float()) for t in taps)
 
-    def forward(self, x: torch.Tensor, phase: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(
+        self, x: torch.Tensor, phase: bool = True, centre: int = 0, count: int | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(batch, samples) -> two of (batch, bins, frames).
+
+        Args:
+            x: clips.
+            phase: has no effect.
+            centre: the sample at the first frame's centre.
+            count: frames; None is 1 + samples // hop_length.
+        """
         samples = x.shape[-1]
         spans = self.spans
         if self.pad_mode == "constant":
@@ -50,9 +60,9 @@ class Direct(nn.Module):
                 spans = [(-_aligned(-first), _aligned(stop)) for first, stop in spans]
             # Lags beyond the clip's length meet no sample: they are neither stored nor computed.
             spans = [(max(first, -samples), min(stop, samples)) for first, stop in spans]
-        left, right = max(0, max(-first for first, _ in spans)), max(0, max(stop for _, stop in spans))
+        left, right = max(0, max(-first for first, _ in spans) - centre), max(0, max(stop for _, stop in spans))
         padded = framing.pad(x, left, right, self.pad_mode)
-        count = framing.n_frames(samples, self.hop_length)
+        count = framing.n_frames(samples, self.hop_length) if count is None else count
         if self.taps is None:
             tables = self._tables.get((tuple(spans), x.device, x.dtype), lambda: self._make_tables(spans, x))
         else:
@@ -60,7 +70,7 @@ class Direct(nn.Module):
         parts = []
         with matmul_precision("high" if self.tf32 else "highest", x.is_cuda):
             for table, (first, stop) in zip(tables, spans, strict=True):
-                frames = framing.frames(padded, left + first, stop - first, self.hop_length, count)
+                frames = framing.frames(padded, left + centre + first, stop - first, self.hop_length, count)
                 n_bins = self.groups[len(parts)].stop - self.groups[len(parts)].start
                 parts.append([part[..., :n_bins] for part in _product(frames, first, table)])
         real, imag = (torch.cat(part, dim=-1) if len(part) > 1 else part[0] for part in zip(*parts, strict=True))

@@ -1,7 +1,8 @@
-"""Frames of a clip: padding at its ends, a lower rate where that holds all, and strided views that hold no copies."""
+"""Frames of a clip: padding, a lower rate where that holds all, strided views that hold no copies, and the way back."""
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -89,3 +90,23 @@ def framed_spectrum(x: torch.Tensor, window: torch.Tensor, hop_length: int, pad_
     n_fft = len(window)
     padded = pad(x, n_fft // 2, n_fft // 2, pad_mode)
     return torch.fft.rfft(frames(padded, 0, n_fft, hop_length, n_frames(x.shape[-1], hop_length)) * window)
+
+
+def overlap_add(frames: torch.Tensor, hop_length: int) -> torch.Tensor:
+    """Sum (batch, count, length) where they lie: (batch, (count - 1) hop_length + length), the opposite of `frames`."""
+    count, length = frames.shape[1:]
+    total = (count - 1) * hop_length + length
+    return F.fold(frames.transpose(1, 2), (1, total), (1, length), stride=(1, hop_length)).flatten(1)
+
+
+def overlapped(window: np.ndarray, hop_length: int, count: int) -> np.ndarray:
+    """The sum of `count` copies of a window that start hop_length apart: (count hop_length + length or more,) float64.
+
+    Cut into rows of hop_length, the window's row r falls on row b of the sum once for each copy b - r = 0 .. count - 1,
+    so row b is the sum of the window's rows b - count + 1 .. b: a difference of two running sums.
+    """
+    rows = -(-len(window) // hop_length)
+    cut = np.pad(window, (0, rows * hop_length - len(window))).reshape(rows, hop_length)
+    running = np.concatenate([np.zeros((1, hop_length)), cut.cumsum(axis=0)])
+    b = np.arange(count + rows)
+    return (running[np.minimum(b + 1, rows)] - running[np.clip(b - count + 1, 0, rows)]).ravel()

@@ -4,7 +4,7 @@ import torch
 
 from sweep import filters
 from sweep.checks import check_choice, check_whole
-from sweep.engines import build
+from sweep.engines import build, build_published
 from sweep.transforms.transform import OUTPUTS, Transform, finished
 
 
@@ -14,6 +14,20 @@ class CQT(Transform):
     Bin k lies at f_k = f_min 2^(k / bins_per_octave); its kernel is a windowed exponential of
     l_k = ceil(Q sample_rate / f_k) samples, Q = 1 / (2^(1 / bins_per_octave) - 1), divided by its window's sum
     (Brown 1991; `sweep.filters.constant_q_kernels`). The phase of the complex output is that of the frame's centre.
+
+    `algorithm` chooses how that is computed. "exact" is the fastest way to the sum itself; the others are published:
+
+        1992v2  the same sum as it stands, each bin's time-domain kernel on the frames (Brown 1991; nnAudio's CQT1992v2)
+        1992    each frame's FFT, as wide as the longest kernel, times the kernels' spectra, their values below the
+                share of the peak that `accuracy` allows left out (Brown and Puckette 1992; nnAudio's CQT1992)
+        2010v2  time-domain kernels at a rate that is halved for each octave down (Schoerkhuber and Klapuri 2010;
+                nnAudio's CQT2010v2)
+        2010    the same with each octave's kernels in the frequency domain (nnAudio's CQT2010)
+
+    Those of 2010 halve the rate only as often as hop_length is divisible by 2, so that any hop_length is right and one
+    with many factors of 2 is fast. From 6 bins per octave on, with the Hann or the Blackman window and the top bin
+    below 0.35 of the sample rate, they stay within 1 % of the sum (3e-4 from 12 on). Nearer to half the sample rate a
+    tone above the second octave also shows in it, mirrored: `engine.aliasing(bin)` says how strongly, in dB.
 
     Args:
         sample_rate: in Hz.
@@ -29,9 +43,12 @@ class CQT(Transform):
         trainable: the time-domain kernels are parameters.
         engine: "auto", "direct" or "spectral".
         accuracy: relative L2 error allowed on music: "exact" 1e-5, "high" 1e-4, "fast" 1e-3; direct is always exact.
+        algorithm: "exact", "1992", "1992v2", "2010" or "2010v2"; all but "exact" come with engine="auto", and of them
+            only "1992v2" can be trained.
 
     Raises:
-        ValueError: a number out of its range; a clip too short for reflect padding.
+        ValueError: a number out of its range; a clip too short for reflect padding; an algorithm that cannot be
+            trained, or not by the engine asked for.
 
     >>> CQT(n_bins=36, output="complex")(torch.randn(16384)).shape
     torch.Size([36, 33])
@@ -52,16 +69,24 @@ class CQT(Transform):
         trainable: bool = False,
         engine: str = "auto",
         accuracy: str = "high",
+        algorithm: str = "exact",
     ):
         frequencies = filters.constant_q_frequencies(n_bins, bins_per_octave, f_min, sample_rate)
         check_whole("hop_length", hop_length)
         check_choice("pad_mode", pad_mode, filters.PAD_MODES)
         check_choice("output", output, OUTPUTS)
         check_choice("trainable", trainable, (False, True))
+        check_choice("algorithm", str(algorithm), filters.CONSTANT_Q_ALGORITHMS)  # 1992 may come as a number
         kernels = filters.constant_q_kernels(window, frequencies, bins_per_octave, sample_rate, norm)
         super().__init__(hop_length=hop_length, frequencies=frequencies, context=int(kernels.lengths.max()))
         self.output = output
-        self.engine = build(kernels, hop_length, pad_mode, engine=engine, accuracy=accuracy, trainable=trainable)
+        self.algorithm = str(algorithm)
+        options = {"engine": engine, "accuracy": accuracy, "trainable": trainable}
+        if self.algorithm == "exact":
+            self.engine = build(kernels, hop_length, pad_mode, **options)
+        else:
+            bank = (kernels, bins_per_octave, hop_length, pad_mode)
+            self.engine = build_published(self.algorithm, *bank, **options)
 
     def spectrogram(self, x: torch.Tensor) -> torch.Tensor:
         if self.output == "complex":

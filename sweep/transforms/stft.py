@@ -1,20 +1,25 @@
 """The short-time Fourier transform, on the FFT's grid or at linearly or logarithmically spaced frequencies."""
 
+import numpy as np
 import torch
 
 from sweep import filters
 from sweep.checks import check_choice, check_whole
 from sweep.engines import ACCURACIES, build
-from sweep.engines.framing import framed_spectrum
+from sweep.engines.framing import framed_spectrum, overlap_add, overlapped
 from sweep.engines.tables import Tables
 from sweep.transforms.transform import OUTPUTS, Transform, finished, magnitude, power
+
+# Rounding in a sample is magnified by one over the root of the squared windows' sum there, whose peak is 1 for a single
+# window: with so little of it, 16 times float32's, 1e-6 of a clip.
+_LEAST_COVERED = {torch.float32: 4e-3, torch.float64: 1e-12}
 
 
 class STFT(Transform):
     """Short-time Fourier transform with centred frames: (..., samples) -> (..., n_bins, frames).
 
     y_k[t] = sum_n w[n] x[t hop_length + n - n_fft / 2] exp(-2 pi i n f_k / sample_rate), n = 0 .. n_fft - 1, so the
-    complex output has the phase of torch.stft and librosa.stft.
+    complex output has the phase of torch.stft and librosa.stft. `inverse` goes back from it to the waveform.
 
     Args:
         sample_rate: in Hz.
@@ -63,7 +68,7 @@ class STFT(Transform):
         check_choice("trainable", trainable, (False, True))
         super().__init__(hop_length=hop_length, frequencies=frequencies, context=n_fft)
         self.sample_rate, self.n_fft, self.pad_mode, self.output = sample_rate, n_fft, pad_mode, output
-        self.window = window
+        self.window, self.scale = window, scale
         kernels = filters.fourier_kernels(window, n_fft, frequencies, sample_rate)
         by_fft = scale == "fft" and engine == "auto" and not trainable
         options = {"engine": engine, "accuracy": accuracy, "trainable": trainable}
@@ -83,6 +88,71 @@ class STFT(Transform):
             phase = self._tables.get(("phase", x.device, x.dtype), lambda: self._phase(x))
             return torch.complex(*self.engine(x)) * phase
         return finished(self.engine, x, self.output)
+
+    def inverse(self, spectrum: torch.Tensor, length: int | None = None) -> torch.Tensor:
+        """The waveform of a complex spectrum on the FFT's grid: (..., n_fft // 2 + 1, frames) -> (..., length).
+
+        Each frame's inverse FFT, windowed once more and added where it lay, over the sum of the squared windows: what
+        went in comes back, and of a spectrum that no waveform has, the waveform whose spectrum is nearest (Griffin and
+        Lim 1984). Padding is cut off, whatever it was.
+
+        Args:
+            spectrum: complex, all bins of scale="fft", laid out as `forward` does with output="complex".
+            length: samples to return; None is hop_length (frames - 1), up to the centre of the last frame. The clip's
+                own length gives the clip back.
+
+        Raises:
+            ValueError: other bins than the FFT's grid, trained kernels, a spectrum of another shape or type; a sample
+                that the windows hardly cover, so that rounding would hide it: their squares sum to less than 4e-3
+                (1e-12 in float64).
+
+        >>> stft, x = STFT(output="complex"), torch.randn(2, 44100)
+        >>> torch.allclose(stft.inverse(stft(x), length=44100), x, atol=1e-5)
+        True
+        """
+        grid = self.n_fft // 2 + 1
+        if self.scale != "fft" or self.n_bins != grid:
+            raise ValueError(
+                f'scale {self.scale!r} with n_bins {self.n_bins} has no inverse; choose scale="fft" and all {grid} bins'
+            )
+        if self.engine is not None and any(True for _ in self.engine.parameters()):
+            raise ValueError("trainable True: trained kernels have no inverse; choose trainable=False")
+        if not spectrum.is_complex():
+            raise ValueError(f'spectrum of type {spectrum.dtype}: needs the complex values of output="complex"')
+        if spectrum.ndim < 2 or spectrum.shape[-2] != grid or not spectrum.shape[-1]:
+            raise ValueError(f"spectrum of shape {tuple(spectrum.shape)}: needs (..., {grid}, frames), one at least")
+        frames = spectrum.shape[-1]
+        if length is None:
+            length = self.hop_length * (frames - 1)
+        check_whole("length", length, least=0)
+        double = spectrum.dtype == torch.complex128
+        y = spectrum.to(torch.complex128 if double else torch.complex64).reshape(-1, *spectrum.shape[-2:])
+        like = y.real
+        if length == 0 or len(y) == 0:
+            return like.new_zeros(*spectrum.shape[:-2], length)
+        window = self._tables.get((y.device, like.dtype), lambda: fft_window(self.window, self.n_fft, like))
+        key = ("covered", frames, length, y.device, like.dtype)
+        covered = self._tables.get(key, lambda: self._covered(frames, length, like))
+        x = overlap_add(torch.fft.irfft(y.transpose(1, 2), self.n_fft) * window, self.hop_length)
+        x = x[:, self.n_fft // 2 : self.n_fft // 2 + length] / covered
+        return x.reshape(*spectrum.shape[:-2], length)
+
+    def _covered(self, frames: int, length: int, like: torch.Tensor) -> torch.Tensor:
+        """(length,) the sum of the squared windows at each sample of the waveform."""
+        squared = filters.window(self.window, self.n_fft) ** 2
+        covered = overlapped(squared, self.hop_length, frames)[self.n_fft // 2 :][:length]
+        covered = np.pad(covered, (0, length - len(covered)))
+        lost = np.flatnonzero(covered < _LEAST_COVERED[like.dtype])
+        if len(lost):
+            left = max(0.0, covered[lost[0]])
+            remedies = ["a shorter hop_length"] + [f"a length of at most {lost[0]}"] * bool(lost[0])
+            remedies += ["float64"] * bool(covered.min() >= _LEAST_COVERED[torch.float64])
+            raise ValueError(
+                f"window {self.window!r}, n_fft {self.n_fft}, hop_length {self.hop_length}: at sample {lost[0]} the "
+                f"squared windows of {frames} frames sum to {left:.1e}, too little to tell it; choose "
+                f"{' or '.join(remedies)}"
+            )
+        return torch.from_numpy(covered).to(like.device, like.dtype)
 
     def _phase(self, like: torch.Tensor) -> torch.Tensor:
         turns = torch.from_numpy(self.frequencies / self.sample_rate * (self.n_fft // 2) % 1.0)

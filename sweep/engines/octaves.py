@@ -1,0 +1,171 @@
+"""The octaves engine: low octaves at a low rate, halved once for each octave down (Schoerkhuber and Klapuri 2010).
+
+A kernel of a low octave changes slowly, so every 2nd, 4th, 8th ... of its taps says what all of them say, if the clip
+holds nothing above half the lower rate. Each halving is a low-pass and the choice of every second sample:
+
+    x_0 = x,   x_(s+1)[m] = sum_n h[n] x_s[2 m + n],   n = -R .. R.
+
+h is symmetric around n = 0: sample m of stage s lies exactly at sample 2^s m of the clip. So the taps at the lags
+2^s m, times 2^s for the samples left out, give the same sum, its phase, normalisation and fractions of a sample of
+length included, and frames keep their centres as long as 2^s divides the hop. Octaves that would need more halvings
+than the hop has factors of 2 stay at the last stage that it allows.
+"""
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from sweep.engines import framing
+from sweep.engines.direct import matmul_precision
+from sweep.engines.tables import Tables
+from sweep.filters import Kernels
+
+# The low-pass, designed by the window method: the ideal filter's sin(pi n / 2) / (pi n), cut off at a quarter of the
+# rate, times a Kaiser window of 255 taps for an attenuation of 80 dB. 255, not 256 as published: an odd filter has a
+# centre, and shifts by nothing. A quarter of the rate makes every even tap but the centre 0, which halves the work, and
+# puts the transition band (0.24 to 0.26 of the rate, from Kaiser's (80 - 7.95) / (14.36 * 254)) where a tone and its
+# alias lie equally far from it. 80 dB, 1e-4, is the accuracy that a front-end has by default; more of it would widen
+# the transition.
+REACH, ATTENUATION = 127, 80.0
+# Before the first octave the rate is halved as long as the top bin stays below this share of it.
+_EARLY = 0.2
+# Outputs of the low-pass that one row of its banded matrix product makes; 32 to 128 are equally fast.
+_BLOCK = 64
+
+
+def low_pass() -> np.ndarray:
+    """The taps h[-REACH .. REACH] of the low-pass, float64; their sum is 1."""
+    n = np.arange(-REACH, REACH + 1)
+    kaiser = np.kaiser(len(n), 0.1102 * (ATTENUATION - 8.7))  # Kaiser 1974: beta for more than 50 dB
+    taps = np.sinc(n / 2) / 2 * kaiser * (n % 2)
+    taps /= 2 * taps.sum()
+    taps[REACH] = 0.5
+    return taps
+
+
+def _passed(frequencies: np.ndarray) -> np.ndarray:
+    """What the low-pass lets pass at some frequencies, in turns per sample: h[0] + 2 sum_n h[n] cos(2 pi f n)."""
+    n = np.arange(1, REACH + 1, 2)
+    return 0.5 + 2 * sum(h * np.cos(2 * np.pi * k * frequencies) for k, h in zip(n, low_pass()[REACH + n], strict=True))
+
+
+def stages(kernels: Kernels, bins_per_octave: int, hop_length: int) -> np.ndarray:
+    """(bins,) int: how often the rate is halved before each bin is taken, never more for a higher one."""
+    early, most = 0, (hop_length & -hop_length).bit_length() - 1
+    while kernels.frequencies[-1] < _EARLY * kernels.sample_rate / 2 ** (early + 1):
+        early += 1
+    octaves_down = np.arange(len(kernels))[::-1] // bins_per_octave
+    return np.minimum(early + octaves_down, most)
+
+
+class Thinned:
+    """A bank at a lower rate: every step-th tap of each kernel, times the step. Lags count samples of that rate."""
+
+    def __init__(self, kernels: Kernels, step: int):
+        self.kernels, self.step = kernels, step
+        self.first_lags = -(-kernels.first_lags // step)
+        self.last_lags = kernels.last_lags // step
+        self.lengths = self.last_lags - self.first_lags + 1
+
+    def __len__(self) -> int:
+        return len(self.kernels)
+
+    def __getitem__(self, bins: slice) -> "Thinned":
+        return Thinned(self.kernels[bins], self.step)
+
+    def taps(self, bin: int, lags: np.ndarray) -> np.ndarray:
+        return self.step * self.kernels.taps(bin, self.step * lags)
+
+
+class Octaves(nn.Module):
+    """One engine an octave, each at half the rate of the one above.
+
+    Args:
+        kernels: a constant-Q bank, bins from low to high.
+        bins_per_octave: bins per octave, counted from the top.
+        hop_length: samples between frames.
+        pad_mode: "constant" or "reflect".
+        make: from (kernels, hop_length, pad_mode) at a stage's rate to the engine that evaluates them.
+    """
+
+    def __init__(self, kernels: Kernels, bins_per_octave: int, hop_length: int, pad_mode: str, make: Callable):
+        super().__init__()
+        self.kernels, self.hop_length, self.pad_mode = kernels, hop_length, pad_mode
+        self.stage_of_bins = stages(kernels, bins_per_octave, hop_length)
+        self.stages = np.unique(self.stage_of_bins).tolist()
+        steps = [(2**stage, np.flatnonzero(self.stage_of_bins == stage)) for stage in self.stages]
+        self.engines = nn.ModuleList(
+            make(Thinned(kernels[bins[0] : bins[-1] + 1], step), hop_length // step, "constant") for step, bins in steps
+        )
+        # Lags before and after a frame's centre, as plain numbers: torch.compile traces NumPy's.
+        self.overhang = (max(0, -int(kernels.first_lags.min())), max(0, int(kernels.last_lags.max())))
+        self._tables = Tables()
+
+    def forward(self, x: torch.Tensor, phase: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
+        count, centre = framing.n_frames(x.shape[-1], self.hop_length), 0
+        if self.pad_mode == "reflect":
+            centre, right = self.overhang
+            x = framing.pad(x, centre, right, "reflect")
+            # The low-pass meets zeros beyond that, but only kernels' ends, whose weight is next to nothing, feel it.
+        parts, stage = [], 0
+        for wanted, engine in zip(self.stages, self.engines, strict=True):
+            while stage < wanted:
+                x, centre = self._halve(x, centre)
+                stage += 1
+            parts.insert(0, engine(x, phase, centre, count))
+        real, imag = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
+        return real, imag
+
+    def aliasing(self, bin: int) -> float:
+        """How strongly a bin shows the mirror image of a tone above half its rate, against a tone of its own frequency.
+
+        Thinned taps repeat their spectrum, D, at every multiple of the rate r, and the halvings let
+        H(f) = h(f) h(2 f) h(4 f) ... pass: exp(2 pi i f n), f in turns per sample, gives H(f) sum_j D(f + j r). All of
+        it but H(f) D(f) is aliasing; a real tone holds f and -f, which in some frame add up.
+
+        Returns:
+            The most of that over all f above r / 2, over the most of |D|, in dB; -inf for a bin at the full rate.
+        """
+        stage = int(self.stage_of_bins[bin])
+        if stage == 0:
+            return -math.inf
+        lags = np.arange(self.kernels.first_lags[bin], self.kernels.last_lags[bin] + 1)
+        points = 8 << max(len(lags).bit_length(), stage)  # eight at least in each point of the kernel's own spectrum
+        taps = np.zeros(points, dtype=np.complex128)
+        taps[lags] = self.kernels.taps(bin, lags)
+        defined = np.fft.ifft(taps) * points  # at f = p / points
+        repeated = np.tile(defined.reshape(2**stage, -1).sum(axis=0), 2**stage)
+        turns = np.arange(points) / points
+        passed = math.prod(_passed(2**i * turns) for i in range(stage))
+        aliases = np.abs(passed * (repeated - defined))
+        aliases += aliases[-np.arange(points)]
+        above = slice((points >> stage) // 2 + 1, points // 2)
+        return float(20 * np.log10(aliases[above].max() / np.abs(defined).max()))
+
+    def _halve(self, x: torch.Tensor, centre: int) -> tuple[torch.Tensor, int]:
+        """Low-pass (batch, samples) and keep the samples an even distance from `centre`; where that then lies.
+
+        The result holds all that the filter makes of the clip, its tails before and after it too.
+        """
+        left = REACH + 1 + centre % 2
+        total = -(-(left + x.shape[-1] + REACH) // (2 * _BLOCK)) * 2 * _BLOCK
+        even, odd = F.pad(x, (left, total - left - x.shape[-1])).unflatten(-1, (-1, 2)).unbind(-1)
+        # With n = 2 i - R for i = 0 .. R, all of h but its centre, x[2 m + n] is odd[m + i - (R + 1) / 2].
+        padded = F.pad(odd, ((REACH + 1) // 2, REACH // 2))
+        band = self._tables.get((x.device, x.dtype), lambda: _band(x))
+        frames = framing.frames(padded, 0, len(band), _BLOCK, total // 2 // _BLOCK)
+        with matmul_precision("highest", x.is_cuda):
+            return even / 2 + (frames @ band).flatten(1), (left + centre) // 2
+
+
+def _band(like: torch.Tensor) -> torch.Tensor:
+    """The low-pass's odd taps as a matrix: `_BLOCK` outputs are a product of it and all the samples that they need."""
+    taps = low_pass()[::2]
+    band = np.zeros((_BLOCK + len(taps) - 1, _BLOCK))
+    for column in range(_BLOCK):
+        band[column : column + len(taps), column] = taps
+    return torch.from_numpy(band).to(like.device, like.dtype)
