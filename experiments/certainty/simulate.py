@@ -11,7 +11,7 @@ import pandas as pd
 from sweep.report import certainty
 
 ROWS = 34
-# Standard deviations of accuracy, measured by variances.py; README.md says from which sweeps.
+# Standard deviations of accuracy, near those that variances.py measures; README.md says from which sweeps.
 RECORDING, INTERACTION, SEED, RESIDUAL = 0.037, 0.016, 0.004, 0.005
 FAMILIES = (5, 5, 14, 10)  # rows of linear, log, mel and cqt
 GAP = 0.05  # by which a row is truly worse, where rows differ
@@ -78,7 +78,7 @@ def cases() -> Iterator[tuple[str, Model]]:
     for form in ("families", "independent", "uneven", "skewed"):
         for units in (4, 10, 30):
             yield "representations", Model(form, units, seeds=3)
-    for units in (4, 10, 30):
+    for units in (4, 6, 10, 30):
         yield "trained models", Model("families", units, seeds=1, training=0.0)
     for units in (4, 10, 30):
         yield "representations", Model("families", units, seeds=1)
@@ -116,7 +116,7 @@ def main() -> None:
     """Run all cases; write results.csv after each."""
     parser = argparse.ArgumentParser(prog="python -m experiments.certainty.simulate", description=__doc__)
     parser.add_argument("--draws", type=int, default=1000)
-    parser.add_argument("--signs", type=int, default=1000)
+    parser.add_argument("--signs", type=int, default=400)
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.csv"))
     options = parser.parse_args()
     rows = []

@@ -17,7 +17,10 @@ from scipy import special
 
 FEWEST_UNITS = 6  # to compare rows: five units have only 2^4 = 16 patterns of signs, and 1 in 20 cannot be among them
 _DRAWS = 2000
-_CHUNK = 250  # draws at a time: 2.3 MB an array at 34 rows
+_CHUNK = 40  # draws at a time: 0.4 MB an array at 34 rows, which stays in a processor's cache
+# Signs of deviations whose mean has been taken out have slightly shorter tails than t has: with the plain quantile the
+# family-wise error was 0.056 at 10 units and 0.058 at 6 (experiments/certainty), so the quantile is a little higher.
+_STRICTER = 0.7
 
 
 @dataclass(frozen=True)
@@ -158,15 +161,16 @@ def compare(scores: np.ndarray, *, groups: int = 1, level: float = 0.95, draws: 
             variance += scale[:, None, None] * of_seeds
         greatest[first : first + count] = _ratio(difference, np.sqrt(variance)).max(1)
 
+    quantile = 1 - _STRICTER * (1 - level)
     best, worst = np.ones(rows, bool), t.max(0)
     while True:
-        bound = np.quantile(greatest[:, best].max(1), level, method="higher")
+        bound = np.quantile(greatest[:, best].max(1), quantile, method="higher")
         left = best & (worst <= bound)
         if (left == best).all():
             break
         best = left
     leader = means_of_rows.argmax()
-    margin = np.quantile(greatest.max(1), level, method="higher") * error[leader]
+    margin = np.quantile(greatest.max(1), quantile, method="higher") * error[leader]
     places = np.flatnonzero(compared)
     low[places], high[places] = advantage[leader] - margin, advantage[leader] + margin
     low[places[leader]] = high[places[leader]] = 0.0
