@@ -68,12 +68,13 @@ def test_seeds_are_one_line_with_spread_interval_and_marks(tmp_path, recordings,
 
 
 def test_a_missing_seed_and_results_without_blocks_are_said(tmp_path):
-    for name, seeds in [("cqt-12", (0, 1)), ("cqt-24", (0,))]:
+    for name, seeds in [("cqt-12", (0, 1)), ("cqt-24", (1,))]:
         for seed in seeds:
             write_result(tmp_path / f"d/quick/linear/{name}/seed-{seed}", with_recordings(name, 0, seed, 7))
-    write_plan(tmp_path / "d" / "quick", ["linear/cqt-24/seed-1"])
+    write_plan(tmp_path / "d" / "quick", ["linear/cqt-24/seed-0"])
     text = " ".join(printed(tmp_path).split())
-    assert "| cqt-24 | 1 of 2 |" in (tmp_path / "d/quick/table.md").read_text()
+    written = (tmp_path / "d/quick/table.md").read_text()
+    assert "| cqt-24 | 1 of 2 |" in written and "missing" not in written
     assert "Some rows have fewer than 2 seeds" in text and "1 of 4 runs are not done" in text
     for name, blocks in [("cqt-12", 0), ("cqt-24", 9)]:
         made = with_recordings(name, 0, 0, 1, blocks)
@@ -83,6 +84,13 @@ def test_a_missing_seed_and_results_without_blocks_are_said(tmp_path):
     assert "No interval" not in printed(tmp_path / "old/9")
     text = " ".join(printed(tmp_path / "old/both").split())
     assert "No interval for cqt-12: with fewer than 6" in text and "\N{EN DASH}" in text
+
+
+def test_a_run_cut_into_other_blocks_than_most_is_not_compared(tmp_path):
+    for name, blocks in [("log-256", 8), ("cqt-12", 9), ("cqt-24", 9)]:
+        write_result(tmp_path / f"d/quick/linear/{name}/seed-0", with_recordings(name, 0, 0, 1, blocks))
+    printed(tmp_path)
+    assert list(pd.read_csv(tmp_path / "d/quick/summary.csv").accuracy_low.isna()) == [True, False, False]
 
 
 @pytest.mark.parametrize("width", [120, 100, 80, 60])

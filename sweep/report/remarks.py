@@ -107,7 +107,7 @@ def _block_remarks(lines: pd.DataFrame, sample: Sample, of: str) -> list[str]:
     if len(missing) < (lines.seeds > 0).sum():
         remarks += [
             f"Fewer than {FEWEST_RECORDINGS} test recordings: blocks of time stand for them, of {BLOCK_SECONDS:.0f} s "
-            "in recordings over a minute. Neighbouring blocks are alike, so the intervals are somewhat too narrow."
+            "in recordings over a minute; that neighbouring blocks are alike is allowed for."
         ]
     only = "this recording" if len(sample.recordings) == 1 else "these recordings"
     return [*remarks, f"{of[0].upper()}{of[1:]}: nothing follows about other music than {only}."]
