@@ -94,7 +94,7 @@ def test_families_and_seeds_sort_without_a_plan(tmp_path):
         "linear/cqt-12/seed-2",
     ]
     header = (printed(folder), (folder / "table.md").read_text())[1].splitlines()[2]
-    assert header.startswith("| representation | model | seed | bins |")
+    assert header.startswith("| representation | model | seeds | bins |")
 
 
 def test_markdown_holds_the_printed_columns_rounded_and_the_best_in_bold(sweep):

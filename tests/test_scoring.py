@@ -15,7 +15,17 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from sweep.scoring import FREQUENCIES, SCORES, average_precision, count, figures, mean_scores, score, start_pool
+from sweep.scoring import (
+    FREQUENCIES,
+    SCORES,
+    average_precision,
+    count,
+    count_blocks,
+    figures,
+    mean_scores,
+    score,
+    start_pool,
+)
 
 SHARED_DATA = Path(os.environ.get("SWEEP_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 PAIRS = SHARED_DATA / "mir_eval-multipitch"
@@ -81,8 +91,19 @@ def test_scores_counted_by_hand():
         "average_precision": 2 / 5 * 1 + 3 / 5 * 5 / 7,
     }
     actual = score_rolls(reference, probability)
+    assert actual.pop("blocks") == [[2, 2, 2], [1, 1, 0], [0, 1, 0], [2, 0, 0], [0, 0, 0]]
     assert list(actual) == list(expected) == list(SCORES)
     assert actual == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("seconds", "blocks"), [(95, 9), (61, 6), (20, 6), (0.03, 3)])
+def test_counts_of_blocks_add_up_and_last_ten_seconds_or_a_sixth(seconds, blocks):
+    times = np.arange(0, seconds, 0.01)
+    parts = np.random.default_rng(0).integers(1, 5, (3, len(times)))
+    found = np.array(count_blocks(times, *parts))
+    assert found.shape == (blocks, 3)
+    assert (found.sum(0) == parts.sum(1)).all()
+    assert (found[0] == parts[:, : len(times) // blocks].sum(1)).all()
 
 
 def test_a_note_is_estimated_only_above_the_threshold():

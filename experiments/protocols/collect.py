@@ -1,4 +1,4 @@
-"""Sets the paper's protocol and the converged one side by side: one row a representation, from finished sweeps."""
+"""Keeps the scores of the paper's protocol and of the converged one in a file: one row a representation."""
 
 import argparse
 from pathlib import Path
@@ -26,19 +26,12 @@ def collect(folder: Path) -> pd.DataFrame:
 
 
 def main() -> None:
-    """Write results.csv and print it as Markdown."""
+    """Write results.csv."""
     parser = argparse.ArgumentParser(prog="python -m experiments.protocols.collect", description=__doc__)
     parser.add_argument("folder", type=Path, help="<runs>/<data>")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("results.csv"))
     options = parser.parse_args()
-    both = collect(options.folder)
-    both.to_csv(options.out, float_format="%.4f", lineterminator="\n")
-    print("| representation | bins | paper | converged | difference |\n| --- | ---: | ---: | ---: | ---: |")
-    for row in both.itertuples():
-        paper, converged = row.accuracy_paper, row.accuracy_converged
-        print(f"| {row.Index} | {row.bins} | {paper:.3f} | {converged:.3f} | {converged - paper:+.3f} |")
-    paper, converged = both.accuracy_paper, both.accuracy_converged
-    print(f"\nKendall's tau between the two: {paper.corr(converged, method='kendall'):.2f}")
+    collect(options.folder).to_csv(options.out, float_format="%.4f", lineterminator="\n")
 
 
 if __name__ == "__main__":

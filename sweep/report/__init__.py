@@ -1,4 +1,4 @@
-"""Puts the results below a folder into a table: on the terminal, as table.csv and as table.md."""
+"""Puts the results below a folder into a table: on the terminal, as files beside them."""
 
 from sweep.report.table import build_table, print_reports
 

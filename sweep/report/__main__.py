@@ -12,7 +12,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m sweep.report",
         description="Prints a table for each <data>/<protocol> folder of results, and writes it there as table.csv "
-        "(every column, full precision) and table.md (what is printed).",
+        "(every run), summary.csv (every line of the table, with intervals) and table.md (what is printed). Where "
+        "there are several rankings of the same data, it sets them side by side, in rankings.csv and rankings.md.",
     )
     parser.add_argument(
         "directory",

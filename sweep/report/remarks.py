@@ -2,6 +2,10 @@
 
 import pandas as pd
 
+from sweep.report.certainty import FEWEST_UNITS
+from sweep.report.units import FEWEST_RECORDINGS, Sample
+from sweep.scoring import BLOCK_SECONDS
+
 _CNN_BINS = 128  # that the CNN's first kernel spans
 
 
@@ -10,8 +14,13 @@ def values(column: pd.Series, form: str = "") -> str:
     return " and ".join(format(value, form) for value in sorted(set(column.dropna())))
 
 
-def remarks_on(table: pd.DataFrame) -> list[str]:
-    """What a reader must know to read the table rightly, one sentence or two each."""
+def remarks_on(table: pd.DataFrame, certainty: list[str]) -> list[str]:
+    """What a reader must know to read the table rightly, one sentence or two each.
+
+    Args:
+        table: `build_table`'s.
+        certainty: what is to say about it: `certainty_remarks`.
+    """
     done, rest = table[table.status == "done"], table[table.status != "done"]
     remarks = [f"{row.status}: {row.run}: {row.note}" for row in rest[rest.note != ""].itertuples()]
     if len(rest):
@@ -33,8 +42,7 @@ def remarks_on(table: pd.DataFrame) -> list[str]:
         norm = values(done.norm[done.family == "cqt"]) or "sqrt_length"
         ours = "our normalisation: scaled by the square root of each kernel's length"
         remarks += [f"Constant-Q in {ours if norm == 'sqrt_length' else f'normalisation {norm}'}."]
-    if done.seed.nunique() == 1:
-        remarks += ["One seed: no error bars, so a small difference between two rows may be chance."]
+    remarks += certainty
     if done.arithmetic.notna().any():
         remarks += [
             f"Arithmetic: precision={values(done.arithmetic)}, front-end accuracy {values(done.frontend_accuracy)}."
@@ -55,6 +63,63 @@ def remarks_on(table: pd.DataFrame) -> list[str]:
     if (done.source == "demo").any():
         remarks += ["Demo data: these scores are synthetic and are not evidence about recorded music."]
     return remarks
+
+
+def certainty_remarks(lines: pd.DataFrame, sample: Sample) -> list[str]:
+    """What the intervals and marks rest on, and what cannot be concluded from them.
+
+    Args:
+        lines: `summarise`'s.
+        sample: what they were made from.
+    """
+    if not sample.rows:
+        return []
+    recordings, units = len(sample.recordings), len(sample.units)
+    seeds = int(lines.seeds.max())
+    remarks = []
+    of = _count(recordings, "test recording")
+    if lines.accuracy_low.notna().any():
+        over = f"{units} blocks of time in {of}" if sample.blocks else of
+        also = f" and {seeds} seeds; \N{PLUS-MINUS SIGN}: standard deviation over seeds" if seeds > 1 else ""
+        remarks += [f"95 %: t-interval of the mean accuracy over {over}{also}."]
+        if units >= max(FEWEST_UNITS, sample.groups + 1):
+            remarks += [
+                "best: rows that cannot be told from the best of the table, of their family, or of both (paired max-t; "
+                "each of these sets holds all that are truly best with 95 % confidence)."
+            ]
+    if sample.blocks:
+        remarks += _block_remarks(lines, sample, of)
+    if seeds == 1:
+        remarks += [
+            "One seed: how much another training run would change a row is not known, so all this is about these "
+            "trained models; a small difference between two representations may be chance. seed=0,1,2 would tell."
+        ]
+    elif (lines.seeds[lines.seeds > 0] < seeds).any():
+        remarks += [f"Some rows have fewer than {seeds} seeds; their intervals take the others' variance over seeds."]
+    return remarks
+
+
+def _block_remarks(lines: pd.DataFrame, sample: Sample, of: str) -> list[str]:
+    """On recordings that are too few to compare as they are."""
+    missing = lines[(lines.seeds > 0) & lines.accuracy_low.isna()]
+    remarks = []
+    if len(missing):
+        rows = "" if len(missing) == (lines.seeds > 0).sum() else f" for {', '.join(missing.representation)}"
+        remarks += [
+            f"No interval{rows}: with fewer than {FEWEST_RECORDINGS} test recordings it needs blocks of time, which "
+            "these results, of an older version, do not hold. overwrite=true makes them anew."
+        ]
+    if len(missing) < (lines.seeds > 0).sum():
+        remarks += [
+            f"Fewer than {FEWEST_RECORDINGS} test recordings: blocks of time stand for them, of {BLOCK_SECONDS:.0f} s "
+            "in recordings over a minute; that neighbouring blocks are alike is allowed for."
+        ]
+    only = "this recording" if len(sample.recordings) == 1 else "these recordings"
+    return [*remarks, f"{of[0].upper()}{of[1:]}: nothing follows about other music than {only}."]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{'one' if number == 1 else number} {noun}{'' if number == 1 else 's'}"
 
 
 def _changes(done: pd.DataFrame) -> list[str]:

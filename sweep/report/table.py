@@ -6,12 +6,14 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from sweep.report.remarks import remarks_on, values
+from sweep.report.printing import markdown, print_cells
+from sweep.report.rankings import rank
+from sweep.report.remarks import certainty_remarks, remarks_on, values
+from sweep.report.summary import summarise
+from sweep.report.units import read_sample
 from sweep.results import CHECKPOINT, MODEL, PLAN, RESULT, TRACEBACK, read_plan, read_result, write_whole
 from sweep.scoring import SCORES
 
@@ -33,7 +35,18 @@ PRINTED_SCORES = {
     "e_tot": ("Etot", min),
     "average_precision": ("AP", max),
 }
-SPARE = ["R", "P", "windows/s", "F", "bins"]  # what a narrow console does without, first to last
+# Of the table, of its family: what a row may be the best of.
+BEST = {(False, False): "", (True, False): "table", (False, True): "family", (True, True): "both"}
+SPARE = [
+    "R",
+    "P",
+    "windows/s",
+    "F",
+    "bins",
+    "context",
+    "Etot",
+    "AP",
+]  # what a narrow console does without, first to last
 
 
 def build_table(folder: Path) -> pd.DataFrame:
@@ -59,7 +72,9 @@ def build_table(folder: Path) -> pd.DataFrame:
 def print_reports(directory: Path, console: Console | None = None) -> bool:
     """Prints a table for each <data>/<protocol> folder in, below or above a directory, and writes it there.
 
-    table.csv holds every column in full precision, table.md what is printed. Neither is touched where nothing changed.
+    table.csv holds every column of each run in full precision, summary.csv those of each printed line, table.md what is
+    printed. Where the directory holds several rankings of the same data, they are set side by side: see
+    `sweep.report.rankings`. No file is touched where nothing changed.
 
     Args:
         directory: the root of the runs, one run's folder, or anything between.
@@ -72,17 +87,34 @@ def print_reports(directory: Path, console: Console | None = None) -> bool:
         ValueError: a sweep.json is damaged.
     """
     console = console or Console(width=None if sys.stdout.isatty() else 100)
-    folders = _protocol_folders(directory)
+    folders, samples = _protocol_folders(directory), {}
     for folder in folders:
         table = build_table(folder)
-        title, cells, remarks = _title(table), _cells(table), remarks_on(table)
-        _print(console, title, cells, remarks)
-        try:
-            write_whole(folder / "table.csv", table.to_csv(index=False))
-            write_whole(folder / "table.md", _markdown(title, cells, remarks))
-        except OSError as error:  # somebody else's results can be looked at all the same
-            console.print(Text(f"table.csv and table.md were not written: {error}", "red"))
+        sample = read_sample(folder, table)
+        lines = summarise(table, sample)
+        title, cells = _title(table), _cells(lines)
+        remarks = remarks_on(table, certainty_remarks(lines, sample))
+        print_cells(console, title, cells, remarks, SPARE)
+        files = {"table.csv": table.to_csv(index=False), "summary.csv": lines.to_csv(index=False)}
+        _write(console, folder, files | {"table.md": markdown(title, cells, remarks)})
+        samples[folder] = lines, sample
+    for data in dict.fromkeys(folder.parent for folder in folders):
+        below = {folder.name: found for folder, found in samples.items() if folder.parent == data}
+        rankings = rank(below) if len(below) == len(_protocol_folders(data)) else None
+        if rankings:
+            title, cells, remarks = f"{data.name}: {rankings.title}", rankings.cells(), rankings.remarks()
+            print_cells(console, title, cells, remarks, rankings.spare)
+            files = {"rankings.csv": rankings.table.to_csv(index=False), "rankings.md": markdown(title, cells, remarks)}
+            _write(console, data, files)
     return bool(folders)
+
+
+def _write(console: Console, folder: Path, files: dict[str, str]) -> None:
+    try:
+        for name, text in files.items():
+            write_whole(folder / name, text)
+    except OSError as error:  # somebody else's results can be looked at all the same
+        console.print(Text(f"{' and '.join(files)} were not written: {error}", "red"))
 
 
 def _protocol_folders(directory: Path) -> list[Path]:
@@ -167,30 +199,43 @@ def _title(table: pd.DataFrame) -> str:
     )
 
 
-def _cells(table: pd.DataFrame) -> pd.DataFrame:
-    """The printed columns as text; the best scores stand between **, a run that is not done has its status as time."""
+def _cells(lines: pd.DataFrame) -> pd.DataFrame:
+    """The printed columns as text; the best scores stand between **, a line without a done run has a status as time."""
 
     def text(column: pd.Series, form: str) -> list[str]:
         return ["" if pd.isna(value) else form.format(value) for value in column]
 
-    cells = pd.DataFrame({"representation": [run.split("/")[1] for run in table.run]})
-    for column in ("model", "seed"):
-        if table[column].nunique() > 1:
-            cells[column] = text(table[column], "{}")
-    cells["bins"] = text(table.bins, "{}")
-    long = (table.context > table.window).fillna(False)
+    cells = pd.DataFrame(
+        {"representation": lines.representation + lines.variant.map(lambda name: f"+{name}" * bool(name))}
+    )
+    if lines.model.nunique() > 1:
+        cells["model"] = lines.model
+    if lines.runs.max() > 1:
+        pairs = zip(lines.seeds, lines.runs, strict=True)
+        cells["seeds"] = [f"{done}" if done == runs else f"{done} of {runs}" for done, runs in pairs]
+    cells["bins"] = text(lines.bins, "{}")
+    long = (lines.context > lines.window).fillna(False)
     cells["context"] = [
-        f"{cell}*" if star else cell for cell, star in zip(text(table.context, "{:,}"), long, strict=True)
+        f"{cell}*" if star else cell for cell, star in zip(text(lines.context, "{:,}"), long, strict=True)
     ]
     for column, (heading, better) in PRINTED_SCORES.items():
-        scores = table[column].round(3)
+        scores = lines[column].round(3)
         best = better(scores.dropna(), default=None) if scores.count() > 1 else None
         cells[heading] = [
             f"**{cell}**" if score == best else cell for cell, score in zip(text(scores, "{:.3f}"), scores, strict=True)
         ]
-    cells["windows/s"] = text(table.windows_per_second, "{:,.0f}")
-    seconds = table[list(SECONDS)].sum(axis=1)
-    cells["time"] = [_time(s) if status == "done" else status for s, status in zip(seconds, table.status, strict=True)]
+        if column == "accuracy":
+            if lines.accuracy_spread.notna().any():
+                cells["\N{PLUS-MINUS SIGN}"] = text(lines.accuracy_spread, "{:.3f}")
+            if lines.accuracy_low.notna().any():
+                ends = zip(text(lines.accuracy_low, "{:.3f}"), text(lines.accuracy_high, "{:.3f}"), strict=True)
+                cells["95 %"] = ["\N{EN DASH}".join(filter(None, pair)) for pair in ends]
+                marks = zip(lines.best_of_table.fillna(False), lines.best_of_family.fillna(False), strict=True)
+                cells["best"] = [BEST[pair] for pair in marks]
+    cells["windows/s"] = text(lines.windows_per_second, "{:,.0f}")
+    cells["time"] = [
+        _time(s) if status == "done" else status for s, status in zip(lines.seconds, lines.status, strict=True)
+    ]
     return cells
 
 
@@ -198,39 +243,3 @@ def _time(seconds: float) -> str:
     if seconds < 99.5:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
-
-
-def _print(console: Console, title: str, cells: pd.DataFrame, remarks: list[str]) -> None:
-    """Prints the table as wide as the console allows; where that is too little, columns go and no text is cut."""
-    options = console.options.update(width=1000)
-    for gap, spared in [(2, 0), *((1, spared) for spared in range(len(SPARE) + 1))]:
-        grid = Table(box=box.SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False, show_edge=False)
-        for heading in cells.columns.drop(SPARE[:spared]):
-            grid.add_column(heading, justify=_justify(heading), overflow="fold")
-        for row in cells.drop(columns=SPARE[:spared]).itertuples(index=False):
-            grid.add_row(*(_styled(cell) for cell in row))
-        if console.measure(grid, options=options).maximum <= console.width:
-            break
-    console.print(Text(title, "bold"))
-    console.print(grid)
-    if spared:
-        remarks = [f"No room for {', '.join(SPARE[:spared])}: they are in table.csv and table.md.", *remarks]
-    for remark in remarks:
-        console.print(Text(remark, "dim"))
-    console.print()
-
-
-def _styled(cell: str) -> Text:
-    if cell.startswith("**"):
-        return Text(cell.strip("*"), "bold green")
-    return Text(cell, {"failed": "red", "damaged": "red", "unfinished": "yellow", "missing": "yellow"}.get(cell, ""))
-
-
-def _justify(heading: str) -> str:
-    return "left" if heading in ("representation", "model") else "right"
-
-
-def _markdown(title: str, cells: pd.DataFrame, remarks: list[str]) -> str:
-    rule = ["---:" if _justify(heading) == "right" else "---" for heading in cells]
-    rows = [f"| {' | '.join(row)} |" for row in [list(cells), rule, *cells.itertuples(index=False)]]
-    return "\n".join([f"## {title}", "", *rows, "", *(f"- {remark}" for remark in remarks), ""])

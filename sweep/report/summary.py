@@ -1,0 +1,54 @@
+"""One line a representation: its seeds put together, with how sure the figures are."""
+
+import numpy as np
+import pandas as pd
+
+from sweep.report import certainty
+from sweep.report.units import ROW, Sample
+from sweep.scoring import SCORES
+
+CERTAINTY = ("accuracy_spread", "accuracy_low", "accuracy_high", "behind", "behind_low", "behind_high")
+MARKS = ("best_of_table", "best_of_family")
+
+
+def summarise(table: pd.DataFrame, sample: Sample) -> pd.DataFrame:
+    """One row for the runs of a table that differ in nothing but their seed.
+
+    Args:
+        table: `build_table`'s.
+        sample: `read_sample`'s of the same folder.
+
+    Returns:
+        In the table's order: the columns of a run that its seeds share; runs, and seeds, how many of them are done;
+        the mean of each figure over the seeds; accuracy_spread, their standard deviation; accuracy_low and _high, the
+        95 % interval; behind, behind_low and _high, the distance to the highest accuracy and its simultaneous 95 %
+        interval; best_of_table and best_of_family, True where the row cannot be told from the best, NA where nothing
+        can be compared.
+    """
+    lines = table.groupby(ROW, sort=False, dropna=False)
+    averaged = [*SCORES, "seconds", "windows_per_second"]
+    shared = ["family", "bins", "context", "window", "empty_filters", "parameters_model", "recordings", "source"]
+    table = table.assign(seconds=table.filter(like="seconds_").sum(axis=1, min_count=1))
+    lines = table.groupby(ROW, sort=False)
+    summary = lines[shared].first().join(lines[averaged].mean())
+    summary["status"] = lines.status.agg(lambda found: "done" if (found == "done").any() else found.iloc[0])
+    summary["runs"], summary["seeds"] = lines.size(), lines.status.agg(lambda found: (found == "done").sum())
+    summary["accuracy_spread"] = lines.accuracy.std()
+    sure = pd.DataFrame(_sure(sample, dict(summary.family)), index=pd.MultiIndex.from_tuples(sample.rows, names=ROW))
+    return summary.join(sure).reset_index() if len(sure) else summary.reindex(columns=[*summary, *sure]).reset_index()
+
+
+def _sure(sample: Sample, family: dict) -> dict[str, np.ndarray]:
+    """The intervals and marks of a sample's rows; family says of which each is."""
+    scores, groups = sample.scores, sample.groups
+    found = certainty.intervals(scores, groups=groups)
+    whole = certainty.compare(scores, groups=groups)
+    families = np.array([family[row] for row in sample.rows], object)
+    known = np.isfinite(found).all(1)
+    best = {"best_of_table": whole.best, "best_of_family": np.zeros(len(scores), bool)}
+    for name in set(families):
+        rows = families == name
+        best["best_of_family"][rows] = certainty.compare(scores[rows], groups=groups).best
+    figures = {"accuracy_low": found[:, 0], "accuracy_high": found[:, 1]}
+    figures |= {"behind": whole.behind, "behind_low": whole.low, "behind_high": whole.high}
+    return figures | {name: pd.array(np.where(known, mask, None), "boolean") for name, mask in best.items()}
