@@ -114,7 +114,11 @@ def rounding(tf32: bool):
         torch.set_float32_matmul_precision(before[1])
 
 
-def prepare(entry: Entry, case: Case, clips: torch.Tensor, cotangents: dict) -> None:
+class TooSlow(Exception):
+    """A pass over the clips would take longer than anybody waits."""
+
+
+def prepare(entry: Entry, case: Case, clips: torch.Tensor, cotangents: dict, patience: float) -> None:
     """Fill in the works that are timed, and their peak memory; batches that do not fit are halved.
 
     Args:
@@ -122,10 +126,11 @@ def prepare(entry: Entry, case: Case, clips: torch.Tensor, cotangents: dict) -> 
         case: what it computes.
         clips: all of them, on the device.
         cotangents: what backward passes start from, by shape, shared by the peers.
+        patience: seconds that a pass over all clips may take; what takes longer is not timed, and its row says so.
     """
     while True:
         try:
-            _prepare(entry, case, clips.split(entry.batch), cotangents)
+            _prepare(entry, case, clips.split(entry.batch), cotangents, patience)
             return
         except torch.cuda.OutOfMemoryError as error:
             entry.works = {}
@@ -133,22 +138,33 @@ def prepare(entry: Entry, case: Case, clips: torch.Tensor, cotangents: dict) -> 
                 entry.row["reason"] = reason(error)
                 return
         except Exception as error:  # a peer's failure is its row
-            entry.works, entry.row["reason"] = {}, reason(error)
+            entry.works, entry.row["reason"] = {}, str(error) if isinstance(error, TooSlow) else reason(error)
             return
         torch.cuda.empty_cache()
         entry.batch //= 2
         cotangents.clear()
 
 
-def _prepare(entry: Entry, case: Case, batches: tuple[torch.Tensor, ...], cotangents: dict) -> None:
+def check_speed(work: Callable, batches: tuple[torch.Tensor, ...], patience: float, device: torch.device) -> None:
+    """Time one batch.
+
+    Raises:
+        TooSlow: that many of them would take longer than patience lasts.
+    """
+    once = timing.seconds(lambda: work(batches[:1]), device)
+    if once * len(batches) > patience:
+        raise TooSlow(f"not timed: one batch of {len(batches[0])} takes {once:.1f} s, and there are {len(batches)}")
+
+
+def _prepare(entry: Entry, case: Case, batches: tuple[torch.Tensor, ...], cotangents: dict, patience: float) -> None:
     function, row, device = entry.function, entry.row, batches[0].device
 
     @torch.no_grad()
-    def forward():
+    def forward(batches=batches):
         for batch in batches:
             function(batch)
 
-    def both():
+    def both(batches=batches):
         for batch in batches:
             x = batch.detach().requires_grad_()
             y = function(x)
@@ -157,16 +173,20 @@ def _prepare(entry: Entry, case: Case, batches: tuple[torch.Tensor, ...], cotang
             torch.autograd.grad(y, x, cotangents[y.shape])
 
     with rounding(entry.peer.tf32):
+        check_speed(forward, batches, patience, device)
         row["peak_mb"] = timing.peak(forward, device, entry.before)
         entry.works = {"forward": forward}
         if entry.peer.differentiable:
             try:
-                both()  # makes the cotangents, so that they count for none
+                both(batches[-1:])  # makes the cotangents, so that their memory counts for nobody
+                check_speed(both, batches, patience, device)
                 row["peak_both_mb"] = timing.peak(both, device, entry.before)
                 entry.works["both"] = both
+            except torch.cuda.OutOfMemoryError:
+                raise
+            except TooSlow as error:
+                row["note"] = f"{row['note']}; backward {error}".removeprefix("; ")
             except (RuntimeError, NotImplementedError, TypeError) as error:
-                if isinstance(error, torch.cuda.OutOfMemoryError):
-                    raise
                 row["note"] = f"{row['note']}; no backward pass: {reason(error)}".removeprefix("; ")
         if device.type == "cuda" and case.workload == "sweep":
             try:

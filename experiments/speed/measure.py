@@ -4,6 +4,7 @@ import argparse
 import csv
 import gc
 import importlib.metadata
+import math
 import sys
 import time
 import warnings
@@ -71,7 +72,7 @@ def measure(case: Case, clips: torch.Tensor, absent: dict[str, str | None], opti
     references.clear()
     for entry in entries.values():
         if entry.function is not None:
-            prepare(entry, case, clips, cotangents)
+            prepare(entry, case, clips, cotangents, options.patience)
 
     def in_its_precision(entry: Entry, work):
         def call():
@@ -108,6 +109,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--sweep-clips", type=int, help="instead of 16 (reduced) or 100")
     parser.add_argument("--rounds", type=int, help="of timings; the median counts; default 9, on CUDA 25")
     parser.add_argument("--budget", type=float, default=1.0, help="seconds after which three timings are enough")
+    parser.add_argument("--patience", type=float, help="seconds a pass may take; default 8 if reduced, else no limit")
     parser.add_argument("--tensorflow", type=Path, help="Python of an environment with Kapre and TensorFlow")
     parser.add_argument("--out", type=Path, help="default: results-<device>.csv beside this file")
     return parser.parse_args(arguments)
@@ -127,6 +129,7 @@ def main() -> None:
     except ValueError as error:
         sys.exit(f"experiments.speed: {error}")
     options.rounds = options.rounds or ROUNDS[device.type]
+    options.patience = options.patience or (8.0 if reduced else math.inf)
     clips = music(options.root, chosen)
     options.bandwidth = timing.bandwidth(device)
     music_name = "demo music" if options.root == Path("data/demo") else options.root.name
