@@ -25,7 +25,7 @@ class Entry:
         peer: which.
         row: columns of results-<device>.csv.
         function: from a batch to its result; None where `row["reason"]` says why not.
-        before: bytes in use before it was built.
+        own: bytes that it keeps between calls: kernels and tables.
         batch: clips in one call, halved where they do not fit.
         works: what is timed, by column.
     """
@@ -33,7 +33,7 @@ class Entry:
     peer: Peer
     row: dict
     function: Callable | None = None
-    before: int = 0
+    own: int = 0
     batch: int = 0
     works: dict[str, Callable] = dataclasses.field(default_factory=dict)
 
@@ -51,7 +51,7 @@ def set_up(entry: Entry, case: Case, batch: torch.Tensor, built: dict[str, Entry
     peer, row, device = entry.peer, entry.row, batch.device
     try:
         if peer.shares:
-            function, entry.before = built[peer.shares].function, built[peer.shares].before
+            function, entry.own = built[peer.shares].function, built[peer.shares].own
             if function is None:
                 raise RuntimeError(f"{peer.shares} does not run: {built[peer.shares].row['reason']}")
         else:
@@ -74,7 +74,7 @@ def set_up(entry: Entry, case: Case, batch: torch.Tensor, built: dict[str, Entry
 def _build_twice(entry: Entry, case: Case, batch: torch.Tensor) -> Callable:
     for column in ("setup_s", "setup_again_s"):
         function = None  # the first one's memory goes
-        entry.before = timing.held(batch.device)  # the second time without what a library loads once for all
+        before = timing.held(batch.device)  # the second time without what a library loads once for all
         timing.synchronise(batch.device)
         began = time.perf_counter()
         function = entry.peer.build(case.representation, batch.device)
@@ -82,6 +82,7 @@ def _build_twice(entry: Entry, case: Case, batch: torch.Tensor) -> Callable:
             function(batch)
         timing.synchronise(batch.device)
         entry.row[column] = round(time.perf_counter() - began, 4)
+        entry.own = max(0, timing.held(batch.device) - before)
         if entry.row[column] > 3:
             break  # nobody waits for it gladly
     return function
@@ -174,13 +175,13 @@ def _prepare(entry: Entry, case: Case, batches: tuple[torch.Tensor, ...], cotang
 
     with rounding(entry.peer.tf32):
         check_speed(forward, batches, patience, device)
-        row["peak_mb"] = timing.peak(forward, device, entry.before)
+        row["peak_mb"] = timing.peak(forward, device, entry.own)
         entry.works = {"forward": forward}
         if entry.peer.differentiable:
             try:
                 both(batches[-1:])  # makes the cotangents, so that their memory counts for nobody
                 check_speed(both, batches, patience, device)
-                row["peak_both_mb"] = timing.peak(both, device, entry.before)
+                row["peak_both_mb"] = timing.peak(both, device, entry.own)
                 entry.works["both"] = both
             except torch.cuda.OutOfMemoryError:
                 raise
@@ -196,7 +197,3 @@ def _prepare(entry: Entry, case: Case, batches: tuple[torch.Tensor, ...], cotang
             except Exception as error:  # some libraries wait for the device or allocate in their calls
                 torch.cuda.synchronize()
                 row["note"] = f"{row['note']}; no CUDA graph: {reason(error)}".removeprefix("; ")
-    if row["peak_mb"] is not None:
-        row["peak_mb"] = round(row["peak_mb"], 1)
-    if row.get("peak_both_mb") is not None:
-        row["peak_both_mb"] = round(row["peak_both_mb"], 1)

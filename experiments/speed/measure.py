@@ -5,6 +5,7 @@ import csv
 import gc
 import importlib.metadata
 import math
+import os
 import sys
 import time
 import warnings
@@ -57,6 +58,7 @@ def start_row(case: Case, peer: Peer, common: dict, bandwidth: float) -> dict:
         "note": peer.note,
         "reason": "",
         "floor_ms": round(1e3 * case.bytes_moved / bandwidth, 5),
+        "load": round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else "",
     }
 
 
@@ -108,9 +110,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--paper-clips", type=int, help="instead of 64 (reduced) or 1,770")
     parser.add_argument("--sweep-clips", type=int, help="instead of 16 (reduced) or 100")
     parser.add_argument("--rounds", type=int, help="of timings; the median counts; default 9, on CUDA 25")
-    parser.add_argument("--budget", type=float, default=1.0, help="seconds after which three timings are enough")
+    parser.add_argument("--budget", type=float, default=0.5, help="seconds after which three timings are enough")
     parser.add_argument("--patience", type=float, help="seconds a pass may take; default 8 if reduced, else no limit")
     parser.add_argument("--tensorflow", type=Path, help="Python of an environment with Kapre and TensorFlow")
+    parser.add_argument("--keep", action="store_true", help="keep what the file holds of other cases")
     parser.add_argument("--out", type=Path, help="default: results-<device>.csv beside this file")
     return parser.parse_args(arguments)
 
@@ -158,6 +161,10 @@ def main() -> None:
     rows += tensorflow_rows(chosen, clips, device.type, options, common)
     rows = tables.finish(rows)
     out = options.out or HERE / f"results-{device.type}.csv"
+    if options.keep and out.exists():
+        measured = {(case.workload, case.name) for case in chosen}
+        with open(out, newline="") as file:
+            rows += [row for row in csv.DictReader(file) if (row["workload"], row["row"]) not in measured]
     with open(out, "w", newline="") as file:
         table = csv.DictWriter(file, tables.COLUMNS, lineterminator="\n")
         table.writeheader()

@@ -10,7 +10,7 @@ COLUMNS = (
     "workload", "row", "front_end", "mode", "forward_ms", "forward_q1", "forward_q3", "both_ms", "both_q1", "both_q3",
     "graph_ms", "graph_q1", "graph_q3", "setup_s", "setup_again_s", "peak_mb", "peak_both_mb", "floor_ms",
     "over_floor", "best_peer", "best_peer_over_this", "both_best_peer_over_this", "correlation", "repeats", "batch",
-    "size", "family", "bins", "frames", "samples", "music", "device", "machine", "threads", "bandwidth_gb_s",
+    "size", "family", "bins", "frames", "samples", "music", "device", "machine", "threads", "load", "bandwidth_gb_s",
     "versions", "revision", "note", "reason",
 )  # fmt: skip
 OURS = "ours"
@@ -57,7 +57,8 @@ def read(path: Path) -> pd.DataFrame:
 def report(table: pd.DataFrame) -> str:
     """All tables of a results file, in Markdown."""
     first = table.iloc[0]
-    head = f"{first['machine']}, {first['threads']} threads, {first['music']}, copy {first['bandwidth_gb_s']} GB/s."
+    head = f"{first['machine']}, {first['threads']} threads, {first['music']}, copy {first['bandwidth_gb_s']} GB/s; "
+    head += f"load average {table.load.min():.1f} to {table.load.max():.1f}, the experiment's own included."
     parts = [head]
     for workload, rows in table.groupby("workload", sort=False):
         for size, same in rows.groupby("size", sort=False):

@@ -80,14 +80,14 @@ def held(device: torch.device) -> int:
     return 4096 * pages
 
 
-def peak(work: Callable, device: torch.device, before: int) -> float | None:
-    """MB that a call takes at most, over what was in use at some time before."""
-    held(device)
+def peak(work: Callable, device: torch.device, own: int) -> float | None:
+    """MB that a call takes at most: beyond what is in use before it, and its own tables, `own` bytes, which are."""
+    before = held(device)
     machine.reset_peak_memory(device)
     work()
     synchronise(device)
     most = machine.peak_memory(device)
-    return None if most is None else max(0, most - before) / 1e6
+    return None if most is None else round(max(0, most - before + own) / 1e6, 1)
 
 
 def captured(function: Callable, batches: list[torch.Tensor]) -> torch.cuda.CUDAGraph:
