@@ -179,8 +179,9 @@ def _prepare(entry: Entry, case: Case, batches: tuple[torch.Tensor, ...], cotang
         entry.works = {"forward": forward}
         if entry.peer.differentiable:
             try:
-                both(batches[-1:])  # makes the cotangents, so that their memory counts for nobody
                 check_speed(both, batches, patience, device)
+                if len(batches[-1]) < entry.batch:
+                    both(batches[-1:])  # makes the last cotangent, so that its memory counts for nobody
                 row["peak_both_mb"] = timing.peak(both, device, entry.own)
                 entry.works["both"] = both
             except torch.cuda.OutOfMemoryError:

@@ -156,7 +156,7 @@ def in_turn(works: dict, rounds: int, budget: float) -> dict:
     times = {key: [once] if once > budget else [] for key, once in first.items()}
     for _ in range(rounds):
         for key, work in works.items():
-            if len(times[key]) < 3 or sum(times[key]) < budget:
+            if sum(times[key]) < (budget if len(times[key]) >= 3 else 4 * budget):
                 times[key].append(seconds(work))
     return times
 

@@ -78,7 +78,7 @@ def cases(workloads: list[str], device: str, reduced: bool, names: list[str] | N
     Args:
         workloads: "paper", "sweep".
         device: "cpu" or "cuda".
-        reduced: fewer clips: 64 of the paper's 1,770, 16 of the sweep's 100.
+        reduced: fewer clips: 32 of the paper's 1,770, 16 of the sweep's 100.
         names: of representations, or None for all.
         clips: per workload, another number of clips.
 
@@ -87,7 +87,7 @@ def cases(workloads: list[str], device: str, reduced: bool, names: list[str] | N
     """
     chosen = []
     if "paper" in workloads:
-        count = clips.get("paper") or (64 if reduced else PAPER_CLIPS)
+        count = clips.get("paper") or (32 if reduced else PAPER_CLIPS)
         batch = min(count, 16 if device == "cpu" else count)  # what fits: measure.py halves it where it does not
         size = f"{count:,} clips x {PAPER_SAMPLES:,} in batches of {batch:,}"
         size += f", reduced from {PAPER_CLIPS:,} clips" if count < PAPER_CLIPS else ""
