@@ -9,10 +9,11 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from conftest import ROOT
 
 from experiments.speed import tables
-from experiments.speed.entries import correlation
+from experiments.speed.entries import TooSlow, check_speed, correlation
 from experiments.speed.peers import missing, peers, reason
 from experiments.speed.tensorflow_rows import NOTES
 from sweep.data.demo import make_demo
@@ -103,3 +104,12 @@ def test_a_missing_peer_says_why_without_naming_folders():
     absent = [peer for peer in peers("cuda") if peer.name == "flashmel"]
     assert missing(absent[0], "cpu") == "computes on cuda only"
     assert reason(OSError("cannot load /somebody/else/lib/thing.so: no")) == "OSError: cannot load thing.so: no"
+
+
+def test_what_needs_more_memory_or_time_than_there_is_says_so():
+    failed = "[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: you tried to"
+    assert reason(RuntimeError(failed)) == "needs more than half of the free memory"
+    batches = (torch.zeros(4, 8),) * 3
+    check_speed(lambda batches: None, batches, patience=10.0, device=torch.device("cpu"))
+    with pytest.raises(TooSlow, match="one batch of 4 takes 0.0 s, and there are 3"):
+        check_speed(lambda batches: None, batches, patience=0.0, device=torch.device("cpu"))

@@ -150,27 +150,47 @@ def main() -> None:
         if why:
             print(f"{label}: {why}", file=sys.stderr)
     warm_up(device)
-    rows = []
+    if device.type == "cpu":
+        limit_memory()
+    out = options.out or HERE / f"results-{device.type}.csv"
+    rows, kept = [], []
+    if options.keep and out.exists():
+        measured = {(case.workload, case.name) for case in chosen}
+        with open(out, newline="") as file:
+            kept = [row for row in csv.DictReader(file) if (row["workload"], row["row"]) not in measured]
     for case in chosen:
         since = time.perf_counter()
         rows += measure(case, clips[case.workload].to(device), absent, options, common)
+        write(out, kept + rows)  # what is done is not lost
         gc.collect()
         if device.type == "cuda":
             torch.cuda.empty_cache()
         print(f"{case.workload} {case.name}: {time.perf_counter() - since:.1f} s", file=sys.stderr, flush=True)
     rows += tensorflow_rows(chosen, clips, device.type, options, common)
-    rows = tables.finish(rows)
-    out = options.out or HERE / f"results-{device.type}.csv"
-    if options.keep and out.exists():
-        measured = {(case.workload, case.name) for case in chosen}
-        with open(out, newline="") as file:
-            rows += [row for row in csv.DictReader(file) if (row["workload"], row["row"]) not in measured]
+    write(out, kept + rows)
+    print(tables.report(tables.read(out)))
+    print(f"{time.perf_counter() - began:.0f} s; all of it: {out.name}", file=sys.stderr)
+
+
+def write(out: Path, rows: list[dict]) -> None:
+    """Write the results, with what is worked out from them."""
     with open(out, "w", newline="") as file:
         table = csv.DictWriter(file, tables.COLUMNS, lineterminator="\n")
         table.writeheader()
-        table.writerows(rows)
-    print(tables.report(tables.read(out)))
-    print(f"{time.perf_counter() - began:.0f} s; all of it: {out.name}", file=sys.stderr)
+        table.writerows(tables.finish(rows))
+
+
+def limit_memory() -> None:
+    """Let allocations beyond half of the free memory fail (Linux): a greedy peer is a row then, not a crash."""
+    try:
+        import resource
+
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        free = next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+        own = 4096 * int(Path("/proc/self/statm").read_text().split()[5])  # data and stack
+        resource.setrlimit(resource.RLIMIT_DATA, (own + free // 2, resource.RLIM_INFINITY))
+    except (ImportError, OSError, ValueError, StopIteration):
+        pass
 
 
 def warm_up(device: torch.device) -> None:

@@ -78,6 +78,8 @@ def missing(peer: Peer, device: str) -> str | None:
 def reason(error: Exception) -> str:
     """One line about an error, without the folders of this machine."""
     lines = str(error).strip().splitlines()
+    if isinstance(error, MemoryError) or any("allocate memory" in line for line in lines):
+        return "needs more than half of the free memory"
     text = re.sub(r"(?<![\w.])/(?:[^\s/:'\"]+/)+", "", lines[0] if lines else "")
     return text[:160] if isinstance(error, Unavailable) else f"{type(error).__name__}: {text[:160]}"
 

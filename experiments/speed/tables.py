@@ -29,15 +29,15 @@ def finish(rows: list[dict]) -> list[dict]:
         best = {}
         for column in ("forward_ms", "both_ms"):
             timed = [row for row in rivals if row.get(column)]
-            best[column] = min(timed, key=lambda row: row[column]) if timed else None
+            best[column] = min(timed, key=lambda row: float(row[column])) if timed else None
         for row in case:
             if row.get("forward_ms"):
-                row["over_floor"] = round(row["forward_ms"] / row["floor_ms"], 2)
+                row["over_floor"] = round(float(row["forward_ms"]) / float(row["floor_ms"]), 2)
             if best["forward_ms"] and row.get("forward_ms"):
                 row["best_peer"] = label(best["forward_ms"])
-                row["best_peer_over_this"] = round(best["forward_ms"]["forward_ms"] / row["forward_ms"], 3)
-            if best["both_ms"] and row.get("both_ms"):
-                row["both_best_peer_over_this"] = round(best["both_ms"]["both_ms"] / row["both_ms"], 3)
+            for column, ratio in (("forward_ms", "best_peer_over_this"), ("both_ms", "both_best_peer_over_this")):
+                if best[column] and row.get(column):
+                    row[ratio] = round(float(best[column][column]) / float(row[column]), 3)
     return rows
 
 
