@@ -51,9 +51,7 @@ def spread(times: list[float], scale: float = 1.0) -> tuple[float, float, float]
     >>> spread([0.001, 0.002, 0.003, 0.004, 0.005])
     (3.0, 2.0, 4.0)
     """
-    if len(times) == 1:
-        return (1e3 * scale * times[0],) * 3
-    lower, middle, upper = statistics.quantiles(times, n=4, method="inclusive")
+    lower, middle, upper = statistics.quantiles(times, n=4, method="inclusive") if len(times) > 1 else 3 * times
     return tuple(round(1e3 * scale * t, 6) for t in (middle, lower, upper))
 
 
