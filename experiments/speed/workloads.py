@@ -1,0 +1,127 @@
+"""What is timed: the paper's workload and the sweep's, as clips of music and the representations computed of them."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from experiments.rows import rows
+from sweep import data
+from sweep.data.demo import make_demo
+from sweep.representations import ConstantQ, Fourier, Mel, Representation
+
+PAPER_CLIPS, PAPER_SAMPLES = 1770, 80_000  # P1's figure 11
+SWEEP_BATCH, SWEEP_SAMPLES = 100, 16_384  # the protocols' batch and window
+# A result is written once and its gradient read once, so there is nothing to gain from clips that a cache still holds:
+# on CUDA a measurement goes through so many batches, 66 MB of clips at the sweep's size, more than an H100's 50 MB.
+CUDA_BATCHES = 10
+COMMON = {"sample_rate": 44_100, "hop_length": 512, "window": "hann"}
+PAPER = (
+    Fourier(
+        name="stft-2048", family="linear", n_fft=2048, scale="fft", n_bins=None, f_min=50.0, f_max=6000.0,
+        pad_mode="reflect", **COMMON,
+    ),
+    Mel(
+        name="mel-2048-128-full", family="mel", n_fft=2048, n_mels=128, f_min=0.0, f_max=None, mel_scale="slaney",
+        norm="slaney", power=2.0, pad_mode="reflect", **COMMON,
+    ),
+    *(
+        ConstantQ(
+            name=f"cqt-{per_octave}-{bins}", family="cqt", n_bins=bins, bins_per_octave=per_octave, f_min=55.0,
+            norm="sqrt_length", pad_mode="constant", **COMMON,
+        )
+        for per_octave, bins in ((24, 168), (12, 84))
+    ),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Case:
+    """One representation of one workload.
+
+    Attributes:
+        workload: "paper" or "sweep".
+        representation: what is computed.
+        clips: that a stated time is for.
+        samples: of a clip.
+        passes: how many times `clips` different clips a measurement goes through, to be divided by.
+        batch: most clips in one call.
+        size: in words, and what it was reduced from.
+    """
+
+    workload: str
+    representation: Representation
+    clips: int
+    samples: int
+    passes: int
+    batch: int
+    size: str
+
+    @property
+    def name(self) -> str:
+        return self.representation.name
+
+    @property
+    def frames(self) -> int:
+        return self.representation.n_frames(self.samples)
+
+    @property
+    def bytes_moved(self) -> int:
+        """The clips read once and the result written once, float32."""
+        return 4 * self.clips * (self.samples + self.representation.n_bins * self.frames)
+
+
+def cases(workloads: list[str], device: str, reduced: bool, names: list[str] | None, clips: dict[str, int]) -> list:
+    """The cases to time.
+
+    Args:
+        workloads: "paper", "sweep".
+        device: "cpu" or "cuda".
+        reduced: fewer clips: 32 of the paper's 1,770, 16 of the sweep's 100.
+        names: of representations, or None for all.
+        clips: per workload, another number of clips.
+
+    Raises:
+        ValueError: a name that no workload has.
+    """
+    chosen = []
+    if "paper" in workloads:
+        count = clips.get("paper") or (32 if reduced else PAPER_CLIPS)
+        batch = min(count, 16 if device == "cpu" else count)  # what fits: measure.py halves it where it does not
+        size = f"{count:,} clips x {PAPER_SAMPLES:,} in batches of {batch:,}"
+        size += f", reduced from {PAPER_CLIPS:,} clips" if count < PAPER_CLIPS else ""
+        chosen += [Case("paper", r, count, PAPER_SAMPLES, 1, batch, size) for r in PAPER]
+    if "sweep" in workloads:
+        count = clips.get("sweep") or (16 if reduced else SWEEP_BATCH)
+        passes = CUDA_BATCHES if device == "cuda" else 1
+        size = f"a batch of {count} x {SWEEP_SAMPLES:,}"
+        size += f", reduced from {SWEEP_BATCH}" if count < SWEEP_BATCH else ""
+        chosen += [Case("sweep", r, count, SWEEP_SAMPLES, passes, count, size) for r in rows()]
+    known = {case.name for case in chosen}
+    for name in names or ():
+        if name not in known:
+            raise ValueError(f"--rows {name}: choose from {', '.join(sorted(known))}")
+    return [case for case in chosen if names is None or case.name in names]
+
+
+def music(root: Path, chosen: list[Case]) -> dict[str, torch.Tensor]:
+    """Per workload its clips, (clips, samples) float32 on the CPU: random windows of the training recordings.
+
+    Args:
+        root: folder in MusicNet's layout; the demo set is made at data/demo where that is asked for.
+        chosen: the cases.
+    """
+    if root == Path("data/demo"):
+        make_demo(root)
+    recordings = data.Recordings(data.read_split(root, "train"))
+    clips = {}
+    for case in chosen:
+        if case.workload not in clips:
+            steps = range(math.ceil(case.clips * case.passes / 100))
+            windows = [
+                data.training_windows(recordings, batch_size=100, length=case.samples, seed=0, step=step)[0]
+                for step in steps
+            ]
+            clips[case.workload] = torch.cat(windows)[: case.clips * case.passes].contiguous()
+    return clips
