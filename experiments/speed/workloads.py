@@ -29,7 +29,7 @@ PAPER = (
     *(
         ConstantQ(
             name=f"cqt-{per_octave}-{bins}", family="cqt", n_bins=bins, bins_per_octave=per_octave, f_min=55.0,
-            norm="sqrt_length", pad_mode="constant", **COMMON,
+            norm="sqrt_length", pad_mode="constant", algorithm="exact", **COMMON,
         )
         for per_octave, bins in ((24, 168), (12, 84))
     ),

@@ -273,12 +273,17 @@ class _Plan:
             runs = spectrum.reshape(-1).unfold(0, width, 1)
             size = max(1, chunk // (len(spectrum) * width * spectrum.element_size()))
             for first in range(0, bins, size):
-                starts = slices.starts[first : first + size] + clips
-                passed = runs.index_select(0, starts.view(-1)).view(*starts.shape, width)
+                starts = slices.starts[first : first + size]
+                if differentiable:
+                    # The gradient of a choice of runs would be as large as all of them.
+                    points = (starts + torch.arange(width, device=starts.device)).view(-1)
+                    passed = spectrum.index_select(1, points).view(len(clips), -1, width).transpose(0, 1)
+                else:
+                    passed = runs.index_select(0, (starts + clips).view(-1)).view(-1, len(clips), width)
                 passed = passed * slices.spectra[first : first + size]
                 if width > self.folded:
                     passed = passed.unflatten(-1, (-1, self.folded)).sum(2)
-                passed = torch.view_as_real(passed).view(-1, slices.phases.shape[0])
+                passed = torch.view_as_real(passed).reshape(-1, slices.phases.shape[0])
                 if differentiable:
                     parts.append((passed @ slices.phases).view(len(starts), *shape[1:]))
                 else:
