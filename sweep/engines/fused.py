@@ -14,6 +14,7 @@ except ImportError:  # no Triton: the engines finish in PyTorch
     triton = None
 
 _ROWS = 64  # clips or frames of a program
+STEP = 32  # columns that the banded product takes at a time
 
 
 def serves(x: torch.Tensor) -> bool:
@@ -34,7 +35,7 @@ if triton is not None:
 
     @triton.jit
     def _banded(
-        points, row_stride, table, lows, out, n_rows, n_bins, n_frames, offset,
+        points, row_stride, table, lows, out, n_rows, first_bin, n_some, n_bins, n_frames, offset,
         COLUMNS: tl.constexpr, BINS: tl.constexpr, ROWS: tl.constexpr, STEP: tl.constexpr,
         POWER: tl.constexpr, LOG: tl.constexpr, PRECISION: tl.constexpr,
     ):  # fmt: skip
@@ -58,7 +59,9 @@ if triton is not None:
         bin = block * BINS + bins
         at = (rows // n_frames).to(tl.int64) * n_bins * n_frames + rows % n_frames
         tl.store(
-            out + at[:, None] + (bin * n_frames)[None, :], values, mask=inside[:, None] & (bin < n_bins)[None, :]
+            out + at[:, None] + ((first_bin + bin) * n_frames)[None, :],
+            values,
+            mask=inside[:, None] & (bin < n_some)[None, :],
         )
 
     @triton.jit
@@ -99,14 +102,16 @@ if triton is not None:
         tl.store(out + at, values, mask=inside[:, None] & (frames < n_frames)[None, :])
 
 
-def finish_banded(points, table, lows, out, offset: float | None, power: bool, tf32: bool) -> None:
+def finish_banded(
+    points, table, lows, out, first_bin: int, n_some: int, offset: float | None, power: bool, tf32: bool
+) -> None:
     """Multiply the spectra of frames by banded blocks, finish and store.
 
     Args:
         points: (clips * frames, columns) float32, real and imaginary parts of each frame's spectrum by turns.
         table: (blocks, columns, 2, bins) float32: of each block, what turns its columns into real and imaginary parts.
         lows: (blocks,) int32, the first column of each.
-        out: (clips, all bins, frames) float32.
+        out: (clips, all bins, frames) float32; `n_some` bins from `first_bin` on are written.
         offset: added before the logarithm; None: no logarithm.
         power: the square of the magnitude.
         tf32: round the factors to TF32; else three products that make up float32.
@@ -115,8 +120,8 @@ def finish_banded(points, table, lows, out, offset: float | None, power: bool, t
     blocks, columns, _, bins = table.shape
     grid = (blocks, triton.cdiv(len(points), _ROWS))
     _banded[grid](
-        points, points.stride(0), table, lows, out, len(points), n_bins, n_frames, offset or 0.0,
-        COLUMNS=columns, BINS=bins, ROWS=_ROWS, STEP=32, POWER=power, LOG=offset is not None,
+        points, points.stride(0), table, lows, out, len(points), first_bin, n_some, n_bins, n_frames, offset or 0.0,
+        COLUMNS=columns, BINS=bins, ROWS=_ROWS, STEP=STEP, POWER=power, LOG=offset is not None,
         PRECISION="tf32" if tf32 else "tf32x3",
     )  # fmt: skip
 
@@ -127,8 +132,8 @@ def finish_spectral(spectrum, circle, slices, out, first_bin: int, offset: float
     Args:
         spectrum: (clips, circle // 2 + 1) complex64.
         circle: points of the FFT.
-        slices: starts (bins,) int32; spectra (bins, width) complex64; cosines and sines (points, frames) float32, padded
-            with zeros to powers of two; folded: points after folding.
+        slices: starts (bins,) int32; spectra (bins, width) complex64; cosines and sines (points, frames) float32,
+            filled up with zeros to powers of two; folded: points after folding.
         out: (clips, all bins, frames) float32; these bins lie from `first_bin` on.
         offset, power, tf32: as for `finish_banded`.
     """

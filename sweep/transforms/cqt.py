@@ -5,7 +5,9 @@ import torch
 from sweep import filters
 from sweep.checks import check_choice, check_whole
 from sweep.engines import build
-from sweep.transforms.transform import OUTPUTS, Transform, finished
+from sweep.engines.finish import Finish, finished
+from sweep.engines.framing import n_frames
+from sweep.transforms.transform import OUTPUTS, Transform
 
 
 class CQT(Transform):
@@ -63,7 +65,8 @@ class CQT(Transform):
         self.output = output
         self.engine = build(kernels, hop_length, pad_mode, engine=engine, accuracy=accuracy, trainable=trainable)
 
-    def spectrogram(self, x: torch.Tensor) -> torch.Tensor:
+    def spectrogram(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
         if self.output == "complex":
             return torch.complex(*self.engine(x))
-        return finished(self.engine, x, self.output)
+        count = n_frames(x.shape[-1], self.hop_length)
+        return finished(self.engine, x, Finish(self.output == "power", offset), self.n_bins, count)
