@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from sweep import data, results
+from sweep.adam import Adam
 from sweep.scoring import average_precision
 from sweep.steps import Losses, Steps
 
@@ -61,11 +62,7 @@ class Transcriber(L.LightningModule):
     def log_spectrogram(self, audio: torch.Tensor) -> torch.Tensor:
         """(batch, samples) -> (batch, bins, frames), of windows scaled to unit norm."""
         audio = audio / (torch.linalg.vector_norm(audio, dim=-1, keepdim=True) + _NORM_OFFSET)
-        z = self.frontend(audio)
-        if z.requires_grad:
-            return torch.log(z + _LOG_OFFSET)
-        contiguous = torch.empty_like(z, memory_format=torch.contiguous_format)  # as models read it
-        return torch.log(z.add_(_LOG_OFFSET), out=contiguous)
+        return self.frontend.log(audio, _LOG_OFFSET)
 
     def features(self, audio: torch.Tensor) -> torch.Tensor:
         """(batch, samples) -> (batch, bins or width, frames), what the model sees."""
@@ -171,8 +168,8 @@ class Transcriber(L.LightningModule):
             rate *= max(0.0, 1 - step / self.protocol["steps"])
         return rate
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.Adam(self.parameters(), lr=self.rate(0), fused=True)
+    def configure_optimizers(self) -> Adam:
+        return Adam(self.parameters(), lr=self.rate(0), fused=True)
 
 
 def projection(n_bins: int, width: int) -> torch.Tensor:

@@ -139,11 +139,11 @@ class Auto(nn.Module):
             if long < len(kernels):
                 engines.append(Direct(kernels[long:], hop_length, pad_mode, tf32=tf32))
 
-    def parts(self, x: torch.Tensor, phase: bool = True) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """What each engine makes of its share of the bins, in their order."""
-        engines = self.engines["on_cuda" if x.is_cuda else "on_cpu"]
-        return [engine(x, phase) for engine in engines]
+    def parts(self, x: torch.Tensor) -> nn.ModuleList:
+        """The engines that serve a tensor's device, in the order of the bins."""
+        return self.engines["on_cuda" if x.is_cuda else "on_cpu"]
 
     def forward(self, x: torch.Tensor, phase: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
-        real, imag = (torch.cat(part, dim=1) for part in zip(*self.parts(x, phase), strict=True))
+        parts = [engine(x, phase) for engine in self.parts(x)]
+        real, imag = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
         return real, imag

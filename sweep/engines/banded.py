@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from sweep import filters
-from sweep.engines import framing
+from sweep.engines import framing, fused
 from sweep.engines.direct import matmul_precision
 from sweep.engines.tables import Tables
 from sweep.filters import Kernels
@@ -49,6 +49,32 @@ class Banded(nn.Module):
         self._tables = Tables()
 
     def forward(self, x: torch.Tensor, phase: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
+        points, count = self._points(x)
+        blocks = self._tables.get((x.device, x.dtype), lambda: self._make_blocks(x))
+        with matmul_precision("high" if self.tf32 else "highest", x.is_cuda):
+            parts = [points[:, low : low + len(table)] @ table for low, table in blocks]
+        real, imag = (torch.cat(part, dim=1) for part in zip(*(p.chunk(2, dim=1) for p in parts), strict=True))
+        real, imag = (part.view(len(x), count, -1).transpose(1, 2) for part in (real, imag))
+        return real, imag
+
+    def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int) -> bool:
+        """Write finished values into (batch, all bins, frames), these bins from `first` on, by a fused kernel."""
+        points, _ = self._points(x)
+        table, lows = self._tables.get(("fused", x.device), lambda: self._stack_blocks(x))
+        fused.finish_banded(points, table, lows, out, first, len(self.kernels), finish.offset, finish.power, self.tf32)
+        return True
+
+    def _stack_blocks(self, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """All blocks as one (blocks, columns, 2, 64), filled up with zeros, and their first columns."""
+        blocks = self._make_blocks(like)
+        columns = -(-max(len(table) for _, table in blocks) // fused.STEP) * fused.STEP
+        stacked = torch.zeros(len(blocks), columns, 2, _BLOCK, device=like.device)
+        for whole, (_, table) in zip(stacked, blocks, strict=True):
+            whole[: len(table), :, : table.shape[1] // 2] = table.unflatten(1, (2, -1))
+        return stacked, torch.tensor([low for low, _ in blocks], dtype=torch.int32, device=like.device)
+
+    def _points(self, x: torch.Tensor) -> tuple[torch.Tensor, int]:
+        """(batch * frames, columns): real and imaginary parts of each frame's spectrum by turns; and the frames."""
         count = framing.n_frames(x.shape[-1], self.hop_length)
         padding = self.before, self.length - self.before
         first = 0
@@ -59,13 +85,7 @@ class Banded(nn.Module):
         clip = framing.resample(framing.pad(x, *padding, self.pad_mode), self.hop_length, self.hop)
         length = self.length * self.hop // self.hop_length
         frames = framing.frames(clip, first, length, self.hop, count)
-        points = torch.view_as_real(torch.fft.rfft(frames)).flatten(0, 1).flatten(1)
-        blocks = self._tables.get((x.device, x.dtype), lambda: self._make_blocks(x))
-        with matmul_precision("high" if self.tf32 else "highest", x.is_cuda):
-            parts = [points[:, low : low + len(table)] @ table for low, table in blocks]
-        real, imag = (torch.cat(part, dim=1) for part in zip(*(p.chunk(2, dim=1) for p in parts), strict=True))
-        real, imag = (part.view(len(x), count, -1).transpose(1, 2) for part in (real, imag))
-        return real, imag
+        return torch.view_as_real(torch.fft.rfft(frames)).flatten(0, 1).flatten(1), count
 
     def _make_blocks(self, like: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
         """Of each block of bins, its first column in the real and imaginary parts of X, and (columns, 2 bins) of G."""

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from sweep.engines import framing
+from sweep.engines import framing, fused
 from sweep.engines.direct import matmul_precision
 from sweep.engines.tables import Tables
 from sweep.filters import Kernels
@@ -63,13 +63,7 @@ class Spectral(nn.Module):
         self.order = None if in_order else np.argsort(self._longest_first)
 
     def forward(self, x: torch.Tensor, phase: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
-        count = framing.n_frames(x.shape[-1], self.hop_length)
-        centre = 0
-        if self.pad_mode == "reflect":
-            centre, right = self.overhang
-            x = framing.pad(x, centre, right, "reflect")
-        layout = (x.shape[-1], centre, count)
-        plans = self._tables.get((*layout, x.device, x.dtype), lambda: self._make_plans(*layout, x.device, x.dtype))
+        plans, x = self._plans(x)
         with matmul_precision("high" if self.tf32 else "highest", x.is_cuda):
             both = torch.cat([plan(x, phase) for plan in plans]) if len(plans) > 1 else plans[0](x, phase)
         if self.order is not None:
@@ -77,6 +71,29 @@ class Spectral(nn.Module):
             both = both.index_select(0, order)
         real, imag = both.transpose(0, 1).chunk(2, dim=-1)
         return real, imag
+
+    def _plans(self, x: torch.Tensor) -> tuple[list["_Plan"], torch.Tensor]:
+        """The plans for clips of this length, and the clips as they want them."""
+        count = framing.n_frames(x.shape[-1], self.hop_length)
+        centre = 0
+        if self.pad_mode == "reflect":
+            centre, right = self.overhang
+            x = framing.pad(x, centre, right, "reflect")
+        layout = (x.shape[-1], centre, count)
+        plans = self._tables.get((*layout, x.device, x.dtype), lambda: self._make_plans(*layout, x.device, x.dtype))
+        return plans, x
+
+    def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int) -> bool:
+        """Write finished values into (batch, all bins, frames), these bins from `first` on, by fused kernels.
+
+        Returns False where they do not serve: clips cut into blocks, and bins that were sorted.
+        """
+        plans, x = self._plans(x)
+        if self.order is not None or any(plan.block is not None for plan in plans):
+            return False
+        for plan in plans:
+            first = plan.finish_into(x, finish, out, first, self.tf32)
+        return True
 
     def _make_plans(self, samples: int, centre: int, count: int, device, dtype) -> list["_Plan"]:
         """Sort the bins into those that share an FFT of one length and cut long clips into blocks of frames."""
@@ -109,6 +126,19 @@ class _Slices:
     spectra: torch.Tensor  # (bins, 1, width) complex
     phases: torch.Tensor  # (2 * folded width, 2 * frames) real: what turns (real, imaginary) points into frames
     rotation: torch.Tensor  # (bins, 1, frames) complex: what a slice's first point adds to the phase
+    kept: tuple | None = None  # of `fused`
+
+    def fused(self, lowest: int, folded: int, frames: int) -> tuple:
+        """The tables of `fused.finish_spectral`, made once: points and frames filled up to powers of two."""
+        if self.kept is None:
+            # Each row of phases stands for a real or an imaginary part, each half of its columns gives one.
+            waves = self.phases.view(-1, 2, 2, frames)[:, 0]
+            sizes = [max(16, 1 << (n - 1).bit_length()) for n in (len(waves), frames)]
+            cosines, sines = (torch.zeros(*sizes, device=waves.device) for _ in range(2))
+            cosines[: len(waves), :frames], sines[: len(waves), :frames] = waves[:, 0], waves[:, 1]
+            starts = (self.starts[:, 0] + lowest).int()
+            self.kept = starts, self.spectra[:, 0].contiguous(), cosines, sines, len(waves)
+        return self.kept
 
 
 class _Plan:
@@ -260,6 +290,15 @@ class _Plan:
             both = both.view(len(both), batch, -1, 2, self.frames).transpose(2, 3)
             both = both.flatten(3)[..., : self.count].flatten(2)
         return both
+
+    def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int, tf32: bool) -> int:
+        """Write finished values of these bins; returns the bin after them."""
+        spectrum = torch.fft.rfft(x, self.circle)
+        for slices in self.slices:
+            tables = slices.fused(self.lowest, self.folded, self.frames)
+            fused.finish_spectral(spectrum, self.circle, tables, out, first, finish.offset, finish.power, tf32)
+            first += len(slices.starts)
+        return first
 
     def _frames(self, spectrum: torch.Tensor, differentiable: bool) -> torch.Tensor:
         """(clips, points) -> (bins, clips, 2 * frames), some bins at a time, so that their slices fit in a cache."""

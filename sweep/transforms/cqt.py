@@ -5,7 +5,9 @@ import torch
 from sweep import filters
 from sweep.checks import check_choice, check_whole
 from sweep.engines import build, build_published
-from sweep.transforms.transform import OUTPUTS, Transform, finished
+from sweep.engines.finish import Finish, finished
+from sweep.engines.framing import n_frames
+from sweep.transforms.transform import OUTPUTS, Transform
 
 
 class CQT(Transform):
@@ -88,7 +90,8 @@ class CQT(Transform):
             bank = (kernels, bins_per_octave, hop_length, pad_mode)
             self.engine = build_published(self.algorithm, *bank, **options)
 
-    def spectrogram(self, x: torch.Tensor) -> torch.Tensor:
+    def spectrogram(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
         if self.output == "complex":
             return torch.complex(*self.engine(x))
-        return finished(self.engine, x, self.output)
+        count = n_frames(x.shape[-1], self.hop_length)
+        return finished(self.engine, x, Finish(self.output == "power", offset), self.n_bins, count)

@@ -8,10 +8,11 @@ from sweep import filters
 from sweep.checks import check_choice, check_positive, check_whole
 from sweep.engines import ACCURACIES, build
 from sweep.engines.banded import half_width
+from sweep.engines.finish import Finish, magnitude, power
 from sweep.engines.framing import frames, lower_hop, n_frames, pad, resample
 from sweep.engines.tables import Tables
 from sweep.transforms.stft import fft_window
-from sweep.transforms.transform import Transform, magnitude, power
+from sweep.transforms.transform import Transform
 
 
 class MelSpectrogram(Transform):
@@ -90,7 +91,7 @@ class MelSpectrogram(Transform):
             options = {"engine": engine, "accuracy": accuracy, "trainable": trainable in (True, "kernels")}
             self.engine = build(kernels, hop_length, pad_mode, **options)
 
-    def spectrogram(self, x: torch.Tensor) -> torch.Tensor:
+    def spectrogram(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
         if self.engine is None:
             hop = self.hop_length if x.is_cuda else self.hop  # on CUDA the lower rate is not measured yet
             n_fft, key = self.n_fft * hop // self.hop_length, (x.device, x.dtype)
@@ -111,4 +112,4 @@ class MelSpectrogram(Transform):
             bank = self._tables.get(key, lambda: torch.from_numpy(self._bank).to(x.device, x.dtype))
         else:
             bank = self.bank.to(x.dtype)
-        return (values @ bank.T).transpose(1, 2)
+        return Finish(offset=offset).log((values @ bank.T).transpose(1, 2))

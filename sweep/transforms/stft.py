@@ -6,9 +6,10 @@ import torch
 from sweep import filters
 from sweep.checks import check_choice, check_whole
 from sweep.engines import ACCURACIES, build
-from sweep.engines.framing import framed_spectrum, overlap_add, overlapped
+from sweep.engines.finish import Finish, finished
+from sweep.engines.framing import framed_spectrum, n_frames, overlap_add, overlapped
 from sweep.engines.tables import Tables
-from sweep.transforms.transform import OUTPUTS, Transform, finished, magnitude, power
+from sweep.transforms.transform import OUTPUTS, Transform
 
 # Rounding in a sample is magnified by one over the root of the squared windows' sum there, whose peak is 1 for a single
 # window: with so little of it, 16 times float32's, 1e-6 of a clip.
@@ -75,19 +76,20 @@ class STFT(Transform):
         self.engine = None if by_fft else build(kernels, hop_length, pad_mode, **options)
         self._tables = Tables()
 
-    def spectrogram(self, x: torch.Tensor) -> torch.Tensor:
+    def spectrogram(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
+        finish = Finish(self.output == "power", offset)
         if self.engine is None:
             window = self._tables.get((x.device, x.dtype), lambda: fft_window(self.window, self.n_fft, x))
             spectrum = framed_spectrum(x, window, self.hop_length, self.pad_mode)[..., : self.n_bins].transpose(1, 2)
             if self.output == "complex":
                 return spectrum
             real, imag = spectrum.real, spectrum.imag
-            return magnitude(real, imag) if self.output == "magnitude" else power(real, imag)
+            return finish(real, imag)
         if self.output == "complex":
             # The kernels' phase is that of the frame's centre; the field's is that of its first sample.
             phase = self._tables.get(("phase", x.device, x.dtype), lambda: self._phase(x))
             return torch.complex(*self.engine(x)) * phase
-        return finished(self.engine, x, self.output)
+        return finished(self.engine, x, finish, self.n_bins, n_frames(x.shape[-1], self.hop_length))
 
     def inverse(self, spectrum: torch.Tensor, length: int | None = None) -> torch.Tensor:
         """The waveform of a complex spectrum on the FFT's grid: (..., n_fft // 2 + 1, frames) -> (..., length).

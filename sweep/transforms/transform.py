@@ -1,4 +1,4 @@
-"""What all front-ends share: leading dimensions, precision, and magnitudes whose gradient is finite on silence."""
+"""What all front-ends share: leading dimensions, and precision."""
 
 import numpy as np
 import torch
@@ -28,43 +28,28 @@ class Transform(nn.Module):
         self.context = context
 
     def forward(self, waveform: torch.Tensor) -> torch.Tensor:
+        return self._run(waveform, None)
+
+    def log(self, waveform: torch.Tensor, offset: float) -> torch.Tensor:
+        """log(spectrogram + offset), in one pass where a fused kernel serves."""
+        return self._run(waveform, offset)
+
+    def _run(self, waveform: torch.Tensor, offset: float | None) -> torch.Tensor:
         if waveform.ndim < 1 or waveform.shape[-1] < 1:
             raise ValueError(f"waveform of shape {tuple(waveform.shape)}: needs (..., samples), at least one sample")
         if waveform.is_complex():
             raise ValueError(f"waveform of type {waveform.dtype}: needs real samples")
         if waveform.numel() == 0:
             frames = 1 + waveform.shape[-1] // self.hop_length
-            return torch.zeros(*waveform.shape[:-1], self.n_bins, frames, device=waveform.device)
+            return torch.zeros(*waveform.shape[:-1], self.n_bins, frames, device=waveform.device)  # no clip at all
         with torch.autocast(waveform.device.type, enabled=False):
             x = waveform if waveform.dtype == torch.float64 else waveform.float()
-            y = self.spectrogram(x.reshape(-1, x.shape[-1]))
+            y = self.spectrogram(x.reshape(-1, x.shape[-1]), offset)
         return y.reshape(*waveform.shape[:-1], *y.shape[1:])
 
-    def spectrogram(self, x: torch.Tensor) -> torch.Tensor:
+    def spectrogram(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
         raise NotImplementedError
 
     def extra_repr(self) -> str:
         low, high = self.frequencies[0], self.frequencies[-1]
         return f"n_bins={self.n_bins}, hop_length={self.hop_length}, {low:.1f}..{high:.1f} Hz, context={self.context}"
-
-
-def finished(engine: nn.Module, x: torch.Tensor, output: str) -> torch.Tensor:
-    """(batch, samples) through an engine -> (batch, bins, frames) magnitude or power."""
-    finish = {"magnitude": magnitude, "power": power}[output]
-    parts = engine.parts(x, phase=False) if hasattr(engine, "parts") else [engine(x, phase=False)]
-    finished = [finish(*part) for part in parts]
-    return torch.cat(finished, dim=1) if len(finished) > 1 else finished[0]
-
-
-def power(real: torch.Tensor, imag: torch.Tensor) -> torch.Tensor:
-    """Squared magnitude."""
-    return torch.addcmul(real.square(), imag, imag)
-
-
-def magnitude(real: torch.Tensor, imag: torch.Tensor) -> torch.Tensor:
-    """sqrt(real^2 + imag^2), whose gradient at 0 is 0 where the square root's own would be infinite."""
-    squared = power(real, imag)
-    if not squared.requires_grad:
-        return squared.sqrt_()
-    silent = squared == 0
-    return squared.masked_fill(silent, 1.0).sqrt().masked_fill(silent, 0.0)
