@@ -16,13 +16,18 @@ def n_frames(samples: int, hop_length: int) -> int:
 
 def pad(x: torch.Tensor, left: int, right: int, mode: str) -> torch.Tensor:
     """Extend (batch, samples) by zeros ("constant") or by its mirror image ("reflect")."""
-    samples = x.shape[-1]
-    if mode == "reflect" and max(left, right) >= samples:
+    if mode == "reflect":
+        check_reflection(x.shape[-1], max(left, right))
+    return F.pad(x, (left, right), mode=mode)
+
+
+def check_reflection(samples: int, by: int) -> None:
+    """Raise a ValueError if a clip of so many samples is too short to be extended by its mirror image."""
+    if by >= samples:
         raise ValueError(
-            f"a clip of {samples} samples is too short for reflect padding by {max(left, right)}; "
+            f"a clip of {samples} samples is too short for reflect padding by {by}; "
             'use a longer clip, a shorter n_fft, or pad_mode="constant"'
         )
-    return F.pad(x, (left, right), mode=mode)
 
 
 def frames(padded: torch.Tensor, start: int, length: int, hop_length: int, count: int) -> torch.Tensor:

@@ -36,6 +36,7 @@ _SPREAD = 2**0.5
 _FADE = 3
 # Slices of the spectrum in memory at a time, in bytes: a core's share of cache, or a small part of a GPU's memory.
 _CHUNK = {"cpu": 4 << 20, "cuda": 256 << 20}
+_FEW = 400  # wanted points times samples over the circle's points, up to which a product is faster than an FFT
 
 
 class Spectral(nn.Module):
@@ -86,13 +87,14 @@ class Spectral(nn.Module):
     def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int) -> bool:
         """Write finished values into (batch, all bins, frames), these bins from `first` on, by fused kernels.
 
-        Returns False where they do not serve: clips cut into blocks, and bins that were sorted.
+        Returns False where they do not serve: bins that were sorted.
         """
-        plans, x = self._plans(x)
-        if self.order is not None or any(plan.block is not None for plan in plans):
+        if self.order is not None:
             return False
-        for plan in plans:
-            first = plan.finish_into(x, finish, out, first, self.tf32)
+        plans, x = self._plans(x)
+        with matmul_precision("high" if self.tf32 else "highest", x.is_cuda):
+            for plan in plans:
+                first = plan.finish_into(x, finish, out, first, self.tf32)
         return True
 
     def _make_plans(self, samples: int, centre: int, count: int, device, dtype) -> list["_Plan"]:
@@ -105,7 +107,7 @@ class Spectral(nn.Module):
         plans = []
         for circle in np.unique(circles)[::-1]:
             bins = circles == circle
-            plan = _Plan(kernels[bins], self.hop_length, self.tolerance)
+            plan = _Plan(kernels[bins], self.hop_length, self.tolerance, self.tf32)
             plan.lay_out(samples, centre, count, int(reach[bins].max()))
             plan.make_tables(device, dtype)
             plans.append(plan)
@@ -133,7 +135,7 @@ class _Slices:
         if self.kept is None:
             # Each row of phases stands for a real or an imaginary part, each half of its columns gives one.
             waves = self.phases.view(-1, 2, 2, frames)[:, 0]
-            sizes = [max(16, 1 << (n - 1).bit_length()) for n in (len(waves), frames)]
+            sizes = [-(-n // m) * m for n, m in ((len(waves), fused.POINTS), (frames, fused.FRAMES))]
             cosines, sines = (torch.zeros(*sizes, device=waves.device) for _ in range(2))
             cosines[: len(waves), :frames], sines[: len(waves), :frames] = waves[:, 0], waves[:, 1]
             starts = (self.starts[:, 0] + lowest).int()
@@ -144,8 +146,8 @@ class _Slices:
 class _Plan:
     """Everything about the bins that share one FFT length, for one clip length, on one device."""
 
-    def __init__(self, kernels: Kernels, hop_length: int, tolerance: float):
-        self.kernels, self.hop_length, self.tolerance = kernels, hop_length, tolerance
+    def __init__(self, kernels: Kernels, hop_length: int, tolerance: float, tf32: bool):
+        self.kernels, self.hop_length, self.tolerance, self.tf32 = kernels, hop_length, tolerance, tf32
 
     def lay_out(self, samples: int, centre: int, count: int, reach: int):
         """Choose the circle: the whole clip, or, where it holds many frames, overlapping blocks of it.
@@ -156,7 +158,7 @@ class _Plan:
             count: frames of the clip.
             reach: lags beyond it need not be right.
         """
-        self.count, self.reach = count, reach
+        self.samples, self.count, self.reach = samples, count, reach
         block_frames = max(64, 1 << (int(self.kernels.lengths.max()) // self.hop_length).bit_length())
         if count <= block_frames:
             self.block = None
@@ -164,7 +166,7 @@ class _Plan:
             self.fade_from = samples
         else:
             self.centre, self.frames = reach, block_frames
-            size = self.block = (block_frames - 1) * self.hop_length + 2 * reach
+            size = self.block = self.samples = (block_frames - 1) * self.hop_length + 2 * reach
             self.clip_offset = reach - centre
             self.fade_from = reach
         self.folded = _smooth(math.ceil(size / self.hop_length))
@@ -190,6 +192,13 @@ class _Plan:
             points = np.where(conjugated, self.circle - points, points)
             self.mirror = tuple(torch.from_numpy(part).to(device) for part in (points, conjugated))
         self.slices = [self._make_slices(s, h, device, dtype) for s, h in zip(starts, spectra, strict=True)]
+        # Where few points of a long circle are wanted, TF32 sums them sooner than an FFT gets all of them.
+        count = min(max(highest, 1 - self.lowest) + 3 & ~3, self.circle // 2 + 1)
+        self.waves = None
+        if self.tf32 and device.type == "cuda" and count * self.samples <= _FEW * self.circle:
+            steps = torch.arange(self.samples, device=device)[:, None] * torch.arange(count, device=device)
+            angles = (steps % self.circle).double() * (-2 * np.pi / self.circle)
+            self.waves = torch.stack([angles.cos(), angles.sin()], dim=-1).to(dtype).flatten(1)
 
     def _make_slices(self, starts: np.ndarray, spectra: np.ndarray, device, dtype) -> _Slices:
         width, folded = spectra.shape[1], self.folded
@@ -269,13 +278,7 @@ class _Plan:
     def __call__(self, x: torch.Tensor, phase: bool) -> torch.Tensor:
         """(batch, samples) -> (bins, batch, 2 * frames): real parts, then imaginary parts."""
         batch = x.shape[0]
-        if self.block is not None:
-            advance = self.frames * self.hop_length
-            blocks = math.ceil(self.count / self.frames)
-            right = max(0, (blocks - 1) * advance + self.block - self.clip_offset - x.shape[-1])
-            x = framing.pad(x, self.clip_offset, right, "constant").unfold(-1, self.block, advance)[:, :blocks]
-            x = x.reshape(batch * blocks, self.block)
-        spectrum = torch.fft.rfft(x, self.circle)
+        spectrum = self._spectrum(x)
         if self.mirror is not None:
             points, conjugated = self.mirror
             spectrum = spectrum.index_select(1, points)
@@ -293,12 +296,25 @@ class _Plan:
 
     def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int, tf32: bool) -> int:
         """Write finished values of these bins; returns the bin after them."""
-        spectrum = torch.fft.rfft(x, self.circle)
+        spectrum = self._spectrum(x)
         for slices in self.slices:
             tables = slices.fused(self.lowest, self.folded, self.frames)
-            fused.finish_spectral(spectrum, self.circle, tables, out, first, finish.offset, finish.power, tf32)
+            ended = self.frames, finish.offset, finish.power, tf32
+            fused.finish_spectral(spectrum, self.circle, tables, out, first, *ended)
             first += len(slices.starts)
         return first
+
+    def _spectrum(self, x: torch.Tensor) -> torch.Tensor:
+        """(batch, samples) -> (batch * blocks, points): the clips' spectra, or of each its blocks'."""
+        if self.block is not None:
+            advance = self.frames * self.hop_length
+            blocks = math.ceil(self.count / self.frames)
+            right = max(0, (blocks - 1) * advance + self.block - self.clip_offset - x.shape[-1])
+            x = framing.pad(x, self.clip_offset, right, "constant").unfold(-1, self.block, advance)[:, :blocks]
+            x = x.reshape(-1, self.block)
+        if self.waves is None:
+            return torch.fft.rfft(x, self.circle)
+        return torch.view_as_complex((x @ self.waves).view(len(x), -1, 2))
 
     def _frames(self, spectrum: torch.Tensor, differentiable: bool) -> torch.Tensor:
         """(clips, points) -> (bins, clips, 2 * frames), some bins at a time, so that their slices fit in a cache."""

@@ -8,6 +8,7 @@ from sweep import filters
 from sweep.checks import check_choice, check_positive, check_whole
 from sweep.engines import ACCURACIES, build
 from sweep.engines.banded import half_width
+from sweep.engines.fft import FusedFFT
 from sweep.engines.finish import Finish, magnitude, power
 from sweep.engines.framing import frames, lower_hop, n_frames, pad, resample
 from sweep.engines.tables import Tables
@@ -84,6 +85,7 @@ class MelSpectrogram(Transform):
             # The highest bin that a band uses passes what lies this far above it.
             highest = (self.used.stop + half_width(window, n_fft, ACCURACIES[accuracy][0])) / n_fft
             self.hop = lower_hop(hop_length, highest, n_fft, n_fft // 2)
+        self._fused = FusedFFT(filters.window(window, n_fft), hop_length, pad_mode, high, power, bank[:, :high])
         self.engine = None
         if engine != "auto" or trainable in (True, "kernels"):
             grid = filters.fft_frequencies(sample_rate, n_fft)[self.used]
@@ -93,6 +95,8 @@ class MelSpectrogram(Transform):
 
     def spectrogram(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
         if self.engine is None:
+            if self.bank is None and self._fused.serves(x):
+                return self._fused(x, offset)
             hop = self.hop_length if x.is_cuda else self.hop  # on CUDA the lower rate is not measured yet
             n_fft, key = self.n_fft * hop // self.hop_length, (x.device, x.dtype)
             window = self._tables.get(key, lambda: fft_window(self.window, n_fft, x))

@@ -6,6 +6,7 @@ import torch
 from sweep import filters
 from sweep.checks import check_choice, check_whole
 from sweep.engines import ACCURACIES, build
+from sweep.engines.fft import FusedFFT
 from sweep.engines.finish import Finish, finished
 from sweep.engines.framing import framed_spectrum, n_frames, overlap_add, overlapped
 from sweep.engines.tables import Tables
@@ -74,11 +75,16 @@ class STFT(Transform):
         by_fft = scale == "fft" and engine == "auto" and not trainable
         options = {"engine": engine, "accuracy": accuracy, "trainable": trainable}
         self.engine = None if by_fft else build(kernels, hop_length, pad_mode, **options)
+        self._fused = FusedFFT(
+            filters.window(window, n_fft), hop_length, pad_mode, self.n_bins, 2 if output == "power" else 1
+        )
         self._tables = Tables()
 
     def spectrogram(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
         finish = Finish(self.output == "power", offset)
         if self.engine is None:
+            if self.output != "complex" and self._fused.serves(x):
+                return self._fused(x, offset)
             window = self._tables.get((x.device, x.dtype), lambda: fft_window(self.window, self.n_fft, x))
             spectrum = framed_spectrum(x, window, self.hop_length, self.pad_mode)[..., : self.n_bins].transpose(1, 2)
             if self.output == "complex":

@@ -1,0 +1,245 @@
+// Windowed frames of clips -> what is wanted of their spectra, one pass over memory.
+//
+// A frame of N real samples is M = N / 2 complex ones, even and odd samples by turns, whose FFT gives the frame's (see
+// `split`). That FFT has T = M / 16 threads with 16 points each. In a step of radix R (Stockham's, sorted by itself) a
+// thread takes R points M / R apart, turns and transforms them, and puts them back NS apart, NS the product of the
+// radices before. Between steps the points change threads through shared memory; after the last, point k = tid + T n is
+// where it was before the first, in register n of thread tid.
+//
+// N, GROUPS (of threads in a block, each at one frame at a time) and BLOCKS (at least, on a multiprocessor) are defined by
+// who compiles this.
+
+constexpr int M = N / 2, T = M / 16, THREADS = T * GROUPS;
+constexpr int PADDED = M + M / 16;  // float2 of a group's points: 16 neighbours, then one unused
+
+struct Job {
+    int samples, hop, reflect;   // of a clip; between frames; mirrored at the ends, else zeros
+    int frames, total;           // of a clip; of all clips
+    int bins, bands;             // wanted, the lowest; 0 for the bins themselves
+    int power, logarithm;        // 2: squared magnitudes
+    float offset;                // before the logarithm
+    int each, tiled;             // frames of a block; the result is (clip, value, frame), else (clip, frame, value)
+};
+
+__device__ __forceinline__ float2 operator+(float2 a, float2 b) { return make_float2(a.x + b.x, a.y + b.y); }
+__device__ __forceinline__ float2 operator-(float2 a, float2 b) { return make_float2(a.x - b.x, a.y - b.y); }
+__device__ __forceinline__ float2 operator*(float2 a, float2 b) {
+    return make_float2(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
+}
+__device__ __forceinline__ float2 turned(float2 a) { return make_float2(a.y, -a.x); }  // times -i
+__device__ __forceinline__ int slot(int i) { return i + (i >> 4); }
+
+__device__ __forceinline__ void dft2(float2& a, float2& b) {
+    float2 t = a;
+    a = t + b;
+    b = t - b;
+}
+
+__device__ __forceinline__ void dft4(float2& a, float2& b, float2& c, float2& d) {
+    float2 e = a + c, f = a - c, g = b + d, h = turned(b - d);
+    a = e + g;
+    b = f + h;
+    c = e - g;
+    d = f - h;
+}
+
+// The transform of R points in place; its value r stands at place(R, r).
+__device__ __forceinline__ constexpr int place(int radix, int r) {
+    return radix == 16 ? 4 * (r % 4) + r / 4 : radix == 8 ? 2 * (r % 4) + r / 4 : r;
+}
+
+template <int R>
+__device__ __forceinline__ void dft(float2* v) {
+    const float c = 0.92387953251128674f, s = 0.38268343236508977f, h = 0.70710678118654752f;
+    if constexpr (R == 2) dft2(v[0], v[1]);
+    if constexpr (R == 4) dft4(v[0], v[1], v[2], v[3]);
+    if constexpr (R == 8) {
+        dft4(v[0], v[2], v[4], v[6]);
+        dft4(v[1], v[3], v[5], v[7]);
+        v[3] = v[3] * make_float2(h, -h);
+        v[5] = turned(v[5]);
+        v[7] = v[7] * make_float2(-h, -h);
+        dft2(v[0], v[1]);
+        dft2(v[2], v[3]);
+        dft2(v[4], v[5]);
+        dft2(v[6], v[7]);
+    }
+    if constexpr (R == 16) {
+#pragma unroll
+        for (int i = 0; i < 4; i++) dft4(v[i], v[i + 4], v[i + 8], v[i + 12]);
+        v[5] = v[5] * make_float2(c, -s);
+        v[6] = v[6] * make_float2(h, -h);
+        v[7] = v[7] * make_float2(s, -c);
+        v[9] = v[9] * make_float2(h, -h);
+        v[10] = turned(v[10]);
+        v[11] = v[11] * make_float2(-h, -h);
+        v[13] = v[13] * make_float2(s, -c);
+        v[14] = v[14] * make_float2(-h, -h);
+        v[15] = v[15] * make_float2(-c, s);
+#pragma unroll
+        for (int i = 0; i < 16; i += 4) dft4(v[i], v[i + 1], v[i + 2], v[i + 3]);
+    }
+}
+
+// The threads of one frame wait for each other.
+__device__ __forceinline__ void meet(int group) {
+    if constexpr (T <= 32)
+        __syncwarp();
+    else
+        asm volatile("bar.sync %0, %1;" ::"r"(group + 1), "n"(T) : "memory");
+}
+
+// One step of radix R on all points of a frame, in registers from `points` and back to it unless it is the last.
+template <int R, int NS>
+__device__ __forceinline__ void step(float2* v, float2* points, const float2* __restrict__ roots, int tid, int group) {
+    constexpr int EACH = 16 / R;  // transforms of a thread
+#pragma unroll
+    for (int q = 0; q < EACH; q++) {
+        const int j = tid + q * T, low = j % NS;
+        float2 u[R];
+#pragma unroll
+        for (int r = 0; r < R; r++) u[r] = v[q + r * EACH];
+        if constexpr (NS > 1) {
+            float2 w[R];
+            w[1] = roots[low * (N / (NS * R))];
+#pragma unroll
+            for (int r = 2; r < R; r++) w[r] = r % 2 ? w[r - 1] * w[1] : w[r / 2] * w[r / 2];
+#pragma unroll
+            for (int r = 1; r < R; r++) u[r] = u[r] * w[r];
+        }
+        dft<R>(u);
+        if constexpr (NS * R == M) {
+#pragma unroll
+            for (int r = 0; r < R; r++) v[q + r * EACH] = u[place(R, r)];
+        } else {
+            const int first = (j / NS) * NS * R + low;
+#pragma unroll
+            for (int r = 0; r < R; r++) points[slot(first + r * NS)] = u[place(R, r)];
+        }
+    }
+    if constexpr (NS * R < M) {
+        meet(group);
+#pragma unroll
+        for (int n = 0; n < 16; n++) v[n] = points[slot(tid + T * n)];
+        meet(group);
+    }
+}
+
+__device__ __forceinline__ float sample(const float* __restrict__ clip, int at, const Job& job) {
+    if (job.reflect) {
+        at = at < 0 ? -at : at;
+        return clip[at < job.samples ? at : 2 * (job.samples - 1) - at];
+    }
+    return at >= 0 && at < job.samples ? clip[at] : 0.0f;
+}
+
+__device__ __forceinline__ float root(float x) {
+    float y;
+    asm("sqrt.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
+__device__ __forceinline__ float wanted(float2 a, const Job& job) {
+    const float square = a.x * a.x + a.y * a.y;
+    return job.power == 2 ? square : root(square);
+}
+
+__device__ __forceinline__ float ended(float value, const Job& job) {
+    return job.logarithm ? __logf(value + job.offset) : value;
+}
+
+// The samples of a frame, each thread's 16 pairs.
+__device__ __forceinline__ void read(float2* v, const float* __restrict__ clip, int start, const Job& job, int tid) {
+    if (start >= 0 && start + N <= job.samples) {
+        if (((size_t)(clip + start) & 7) == 0) {
+            const float2* pairs = (const float2*)(clip + start);
+#pragma unroll
+            for (int n = 0; n < 16; n++) v[n] = pairs[tid + T * n];
+        } else {
+            const float* alone = clip + start + 2 * tid;
+#pragma unroll
+            for (int n = 0; n < 16; n++) v[n] = make_float2(alone[2 * T * n], alone[2 * T * n + 1]);
+        }
+    } else {
+#pragma unroll
+        for (int n = 0; n < 16; n++) {
+            const int at = start + 2 * (tid + T * n);
+            v[n] = make_float2(sample(clip, at, job), sample(clip, at + 1, job));
+        }
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) spectrogram(
+    const float* __restrict__ audio,     // (clips, samples)
+    const float* __restrict__ window,    // (N,), halved
+    const float2* __restrict__ roots,    // (N,) exp(-2 pi i k / N)
+    const int* __restrict__ bands,       // (2, bands): each band's first bin and number of bins
+    const float* __restrict__ weights,   // (most bins of a band, bands)
+    float* __restrict__ out, const Job job) {
+    extern __shared__ float2 shared[];
+    const int tid = threadIdx.x % T, group = threadIdx.x / T, first = blockIdx.x * job.each;
+    const int values = job.bands ? job.bands : job.bins, row = job.each | 1;  // odd against bank conflicts
+    float2* points = shared + group * PADDED;
+    float* spectrum = (float*)points;  // of a frame, once its points are no longer needed
+    float* tile = (float*)(shared + GROUPS * PADDED);
+#pragma unroll 1
+    for (int f = group; f < job.each && first + f < job.total; f += GROUPS) {
+        const int frame = first + f, clip = frame / job.frames;
+        float2 v[16];
+        read(v, audio + (long long)clip * job.samples, (frame - clip * job.frames) * job.hop - M, job, tid);
+#pragma unroll
+        for (int n = 0; n < 16; n++) {
+            const float2 w = ((const float2*)window)[tid + T * n];
+            v[n] = make_float2(v[n].x * w.x, v[n].y * w.y);
+        }
+        step<16, 1>(v, points, roots, tid, group);
+        step<(M < 256 ? M / 16 : 16), 16>(v, points, roots, tid, group);
+        if constexpr (M > 256) step<M / 256, 256>(v, points, roots, tid, group);
+
+        // Z[k] and Z[M - k] give X[k] and X[M - k]: the even samples' transform is E = (Z[k] + conj Z[M - k]) / 2, the
+        // odd ones' O = (Z[k] - conj Z[M - k]) / 2i, and X[k] = E + exp(-2 pi i k / N) O. The window did the halving.
+#pragma unroll
+        for (int n = 8; n < 16; n++) points[slot(tid + T * (n - 8))] = v[n];
+        meet(group);
+        float low[8], high[8];
+#pragma unroll
+        for (int n = 0; n < 8; n++) {
+            const int k = tid + T * n;
+            const float2 z = v[n], mirror = k ? points[slot(M / 2 - k)] : z;
+            const float2 even = make_float2(z.x + mirror.x, z.y - mirror.y);
+            const float2 odd = make_float2(z.y + mirror.y, mirror.x - z.x) * roots[k];
+            low[n] = wanted(even + odd, job);
+            high[n] = wanted(even - odd, job);
+        }
+        const float middle = wanted(v[8] + v[8], job);
+        meet(group);
+
+        float* whole = job.bands ? spectrum : job.tiled ? tile + f : out + (long long)frame * values;
+        const int stride = !job.bands && job.tiled ? row : 1, count = job.bands ? M + 1 : job.bins;
+        Job kept = job;
+        kept.logarithm = job.logarithm && !job.bands;
+#pragma unroll
+        for (int n = 0; n < 8; n++) {
+            const int k = tid + T * n;
+            if (k < count) whole[k * stride] = ended(low[n], kept);
+            if (M - k < count) whole[(M - k) * stride] = ended(high[n], kept);
+        }
+        if (tid == 0 && M / 2 < count) whole[M / 2 * stride] = ended(middle, kept);
+        if (!job.bands) continue;
+        meet(group);
+        for (int b = tid; b < job.bands; b += T) {
+            const int from = bands[b], number = bands[job.bands + b];
+            float sum = 0;
+            for (int i = 0; i < number; i++) sum += weights[i * job.bands + b] * spectrum[from + i];
+            (job.tiled ? tile[b * row + f] : out[(long long)frame * values + b]) = ended(sum, job);
+        }
+        meet(group);
+    }
+    if (!job.tiled) return;
+    __syncthreads();
+    for (int i = threadIdx.x; i < values * job.each; i += THREADS) {
+        const int value = i / job.each, f = i % job.each, frame = first + f, clip = frame / job.frames;
+        if (frame < job.total)
+            out[((long long)clip * values + value) * job.frames + frame - clip * job.frames] = tile[value * row + f];
+    }
+}

@@ -1,0 +1,100 @@
+"""Kernels in CUDA C, compiled by NVRTC, which torch brings along, and launched on torch's stream."""
+
+import ctypes
+import functools
+import sys
+from pathlib import Path
+
+import torch
+
+_SHARED_BYTES = 8  # CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+
+
+def available() -> bool:
+    """Whether kernels can be compiled: an NVIDIA GPU and the libraries."""
+    return torch.version.cuda is not None and _compiler() is not None
+
+
+@functools.cache
+def _compiler() -> ctypes.CDLL | None:
+    major = torch.version.cuda.split(".")[0]
+    name = f"nvrtc64_{major}0_0.dll" if sys.platform == "win32" else f"libnvrtc.so.{major}"
+    packages = Path(torch.__file__).parents[1]
+    for path in (name, *map(str, packages.glob(f"nvidia/*/lib/{name}"))):
+        try:
+            return ctypes.CDLL(path)
+        except OSError:
+            continue
+    return None
+
+
+@functools.cache
+def _driver() -> ctypes.CDLL:
+    return ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+
+
+class Kernel:
+    """One function of a source file, compiled for a device when it is first called there.
+
+    Args:
+        path: of the source, CUDA C++ that includes nothing.
+        name: of the function, extern "C".
+        constants: what the preprocessor defines.
+    """
+
+    def __init__(self, path: Path, name: str, **constants: int):
+        self.path, self.name, self.constants = path, name, constants
+        self._functions: dict[int, ctypes.c_void_p] = {}
+
+    def __call__(self, blocks: int, threads: int, shared_bytes: int, *arguments) -> None:
+        """Launch on the current stream of the tensors' device.
+
+        Args:
+            blocks, threads: of the grid and of a block, in one dimension.
+            shared_bytes: of a block's dynamic shared memory.
+            arguments: tensors, all on one device, and ctypes' values.
+        """
+        device = next(a.device for a in arguments if isinstance(a, torch.Tensor))
+        with torch.cuda.device(device):
+            if device.index not in self._functions:
+                self._functions[device.index] = self._load(device)
+            function = self._functions[device.index]
+            values = [ctypes.c_void_p(a.data_ptr()) if isinstance(a, torch.Tensor) else a for a in arguments]
+            pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(value) for value in values))
+            stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
+            _check(_driver().cuFuncSetAttribute(function, _SHARED_BYTES, shared_bytes))
+            grid = (blocks, 1, 1, threads, 1, 1)
+            _check(_driver().cuLaunchKernel(function, *grid, shared_bytes, stream, pointers, None))
+
+    def _load(self, device: torch.device) -> ctypes.c_void_p:
+        major, minor = torch.cuda.get_device_capability(device)
+        binary = _compile(self.path.read_text(), self.path.name, f"sm_{major}{minor}", self.constants)
+        module, function = ctypes.c_void_p(), ctypes.c_void_p()
+        _check(_driver().cuModuleLoadData(ctypes.byref(module), binary))
+        _check(_driver().cuModuleGetFunction(ctypes.byref(function), module, self.name.encode()))
+        return function
+
+
+def _compile(source: str, name: str, architecture: str, constants: dict[str, int]) -> bytes:
+    """The binary of a source for an architecture."""
+    compiler, program, size = _compiler(), ctypes.c_void_p(), ctypes.c_size_t()
+    options = [f"--gpu-architecture={architecture}", "--std=c++17", *(f"-D{k}={v}" for k, v in constants.items())]
+    options = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
+    compiler.nvrtcCreateProgram(ctypes.byref(program), source.encode(), name.encode(), 0, None, None)
+    if compiler.nvrtcCompileProgram(program, len(options), options):
+        compiler.nvrtcGetProgramLogSize(program, ctypes.byref(size))
+        log = ctypes.create_string_buffer(size.value)
+        compiler.nvrtcGetProgramLog(program, log)
+        raise RuntimeError(f"{name} does not compile for {architecture}: {log.value.decode()}")
+    compiler.nvrtcGetCUBINSize(program, ctypes.byref(size))
+    binary = ctypes.create_string_buffer(size.value)
+    compiler.nvrtcGetCUBIN(program, binary)
+    compiler.nvrtcDestroyProgram(ctypes.byref(program))
+    return binary.raw
+
+
+def _check(status: int) -> None:
+    if status:
+        text = ctypes.c_char_p()
+        _driver().cuGetErrorString(status, ctypes.byref(text))
+        raise RuntimeError(f"CUDA error {status}: {(text.value or b'unknown').decode()}")
