@@ -25,7 +25,7 @@ from sweep.engines.direct import matmul_precision
 from sweep.engines.tables import Tables
 from sweep.filters import Kernels
 
-_BLOCK = 64  # bins whose slices are one product: about as many points as bins
+_BLOCK = fused.BINS  # bins whose slices are one product: about as many points as bins
 
 
 class Banded(nn.Module):
@@ -60,18 +60,11 @@ class Banded(nn.Module):
     def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int) -> bool:
         """Write finished values into (batch, all bins, frames), these bins from `first` on, by a fused kernel."""
         points, _ = self._points(x)
-        table, lows = self._tables.get(("fused", x.device), lambda: self._stack_blocks(x))
-        fused.finish_banded(points, table, lows, out, first, len(self.kernels), finish.offset, finish.power, self.tf32)
+        blocks = self._tables.get(("fused", x.device), lambda: fused.stack(self._make_blocks(x), self.tf32))
+        rows, columns = points.view(len(x), -1), points.shape[1]
+        options = {"reflect": False, "offset": finish.offset, "power": finish.power}
+        fused.finish_product(rows, columns, blocks, out, first, len(self.kernels), **options)
         return True
-
-    def _stack_blocks(self, like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """All blocks as one (blocks, columns, 2, 64), filled up with zeros, and their first columns."""
-        blocks = self._make_blocks(like)
-        columns = -(-max(len(table) for _, table in blocks) // fused.STEP) * fused.STEP
-        stacked = torch.zeros(len(blocks), columns, 2, _BLOCK, device=like.device)
-        for whole, (_, table) in zip(stacked, blocks, strict=True):
-            whole[: len(table), :, : table.shape[1] // 2] = table.unflatten(1, (2, -1))
-        return stacked, torch.tensor([low for low, _ in blocks], dtype=torch.int32, device=like.device)
 
     def _points(self, x: torch.Tensor) -> tuple[torch.Tensor, int]:
         """(batch * frames, columns): real and imaginary parts of each frame's spectrum by turns; and the frames."""

@@ -6,13 +6,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from sweep.engines import framing
+from sweep.engines import framing, fused
 from sweep.engines.tables import Tables
 from sweep.filters import Kernels
 
 # Bins of similar length share one matrix; the longest may be this much longer than the shortest. Half an octave of a
 # constant-Q bank: 14 products for seven octaves, a fifth of their taps zeros.
 _SPREAD = 2**0.5
+_FUSED_UP_TO = 4096  # samples of a kernel
 
 
 class Direct(nn.Module):
@@ -75,6 +76,30 @@ class Direct(nn.Module):
                 parts.append([part[..., :n_bins] for part in _product(frames, first, table)])
         real, imag = (torch.cat(part, dim=-1) if len(part) > 1 else part[0] for part in zip(*parts, strict=True))
         return real.transpose(1, 2), imag.transpose(1, 2)
+
+    def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int) -> bool:
+        """Write finished values into (batch, all bins, frames), these bins from `first` on, by a fused kernel.
+
+        Returns False where it does not serve: trainable taps, and kernels so long that blocks of them take much memory.
+        """
+        if self.taps is not None or self.kernels.lengths.max() > _FUSED_UP_TO:
+            return False
+        if self.pad_mode == "reflect":
+            framing.check_reflection(x.shape[-1], max(-self.kernels.first_lags.min(), self.kernels.last_lags.max()))
+        blocks = self._tables.get(("fused", x.device), lambda: fused.stack(self._make_blocks(x), self.tf32))
+        options = {"reflect": self.pad_mode == "reflect", "offset": finish.offset, "power": finish.power}
+        fused.finish_product(x.contiguous(), self.hop_length, blocks, out, first, len(self.kernels), **options)
+        return True
+
+    def _make_blocks(self, like: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
+        """Of each block of bins, its first lag and (lags, 2 * bins): real parts, then imaginary ones."""
+        blocks = []
+        for start in range(0, len(self.kernels), fused.BINS):
+            kernels = self.kernels[start : start + fused.BINS]
+            first, stop = int(kernels.first_lags.min()), int(kernels.last_lags.max()) + 1
+            taps = torch.from_numpy(_stacked_taps(kernels, np.arange(first, stop)))
+            blocks.append((first, taps.flatten(0, 1).T.to(like.device, like.dtype)))
+        return blocks
 
     @staticmethod
     def _reachable(taps: torch.Tensor, whole: tuple, span: tuple, dtype: torch.dtype) -> torch.Tensor:

@@ -7,7 +7,7 @@
 // where it was before the first, in register n of thread tid.
 //
 // N, GROUPS (of threads in a block, each at one frame at a time) and BLOCKS (at least, on a multiprocessor) are defined by
-// who compiles this.
+// who compiles this, GRADIENT for the way back.
 
 constexpr int M = N / 2, T = M / 16, THREADS = T * GROUPS;
 constexpr int PADDED = M + M / 16;  // float2 of a group's points: 16 neighbours, then one unused
@@ -133,6 +133,15 @@ __device__ __forceinline__ float sample(const float* __restrict__ clip, int at, 
     return at >= 0 && at < job.samples ? clip[at] : 0.0f;
 }
 
+// The opposite of `sample`.
+__device__ __forceinline__ void give(float* __restrict__ clip, int at, float value, const Job& job) {
+    if (job.reflect) {
+        at = at < 0 ? -at : at;
+        at = at < job.samples ? at : 2 * (job.samples - 1) - at;
+    }
+    if (at >= 0 && at < job.samples) atomicAdd(clip + at, value);
+}
+
 __device__ __forceinline__ float root(float x) {
     float y;
     asm("sqrt.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
@@ -148,8 +157,23 @@ __device__ __forceinline__ float ended(float value, const Job& job) {
     return job.logarithm ? __logf(value + job.offset) : value;
 }
 
-// The samples of a frame, each thread's 16 pairs.
-__device__ __forceinline__ void read(float2* v, const float* __restrict__ clip, int start, const Job& job, int tid) {
+// The whole transform: point tid + T n, in register n, before and after.
+__device__ __forceinline__ void transform(float2* v, float2* points, const float2* __restrict__ roots, int tid, int group) {
+    step<16, 1>(v, points, roots, tid, group);
+    step<(M < 256 ? M / 16 : 16), 16>(v, points, roots, tid, group);
+    if constexpr (M > 256) step<M / 256, 256>(v, points, roots, tid, group);
+}
+
+// The upper half of the points, each where the thread finds it that holds its mirror image.
+__device__ __forceinline__ void show_upper(float2* v, float2* points, int tid, int group) {
+#pragma unroll
+    for (int n = 8; n < 16; n++) points[slot(tid + T * (n - 8))] = v[n];
+    meet(group);
+}
+
+// The samples of a frame, each thread's 16 pairs, times the window.
+__device__ __forceinline__ void read(
+    float2* v, const float* __restrict__ clip, const float* __restrict__ window, int start, const Job& job, int tid) {
     if (start >= 0 && start + N <= job.samples) {
         if (((size_t)(clip + start) & 7) == 0) {
             const float2* pairs = (const float2*)(clip + start);
@@ -167,14 +191,19 @@ __device__ __forceinline__ void read(float2* v, const float* __restrict__ clip, 
             v[n] = make_float2(sample(clip, at, job), sample(clip, at + 1, job));
         }
     }
+#pragma unroll
+    for (int n = 0; n < 16; n++) {
+        const float2 w = ((const float2*)window)[tid + T * n];
+        v[n] = make_float2(v[n].x * w.x, v[n].y * w.y);
+    }
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) spectrogram(
     const float* __restrict__ audio,     // (clips, samples)
     const float* __restrict__ window,    // (N,), halved
     const float2* __restrict__ roots,    // (N,) exp(-2 pi i k / N)
-    const int* __restrict__ bands,       // (2, bands): each band's first bin and number of bins
-    const float* __restrict__ weights,   // (most bins of a band, bands)
+    const int* __restrict__ bands,       // (2, bands): each band's first bin and its bins, in fours
+    const float4* __restrict__ weights,  // (most fours of a band, bands)
     float* __restrict__ out, const Job job) {
     extern __shared__ float2 shared[];
     const int tid = threadIdx.x % T, group = threadIdx.x / T, first = blockIdx.x * job.each;
@@ -186,21 +215,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) spectrogram(
     for (int f = group; f < job.each && first + f < job.total; f += GROUPS) {
         const int frame = first + f, clip = frame / job.frames;
         float2 v[16];
-        read(v, audio + (long long)clip * job.samples, (frame - clip * job.frames) * job.hop - M, job, tid);
-#pragma unroll
-        for (int n = 0; n < 16; n++) {
-            const float2 w = ((const float2*)window)[tid + T * n];
-            v[n] = make_float2(v[n].x * w.x, v[n].y * w.y);
-        }
-        step<16, 1>(v, points, roots, tid, group);
-        step<(M < 256 ? M / 16 : 16), 16>(v, points, roots, tid, group);
-        if constexpr (M > 256) step<M / 256, 256>(v, points, roots, tid, group);
-
+        const int start = (frame - clip * job.frames) * job.hop - M;
+        read(v, audio + (long long)clip * job.samples, window, start, job, tid);
+        transform(v, points, roots, tid, group);
         // Z[k] and Z[M - k] give X[k] and X[M - k]: the even samples' transform is E = (Z[k] + conj Z[M - k]) / 2, the
         // odd ones' O = (Z[k] - conj Z[M - k]) / 2i, and X[k] = E + exp(-2 pi i k / N) O. The window did the halving.
-#pragma unroll
-        for (int n = 8; n < 16; n++) points[slot(tid + T * (n - 8))] = v[n];
-        meet(group);
+        show_upper(v, points, tid, group);
         float low[8], high[8];
 #pragma unroll
         for (int n = 0; n < 8; n++) {
@@ -226,11 +246,16 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) spectrogram(
         }
         if (tid == 0 && M / 2 < count) whole[M / 2 * stride] = ended(middle, kept);
         if (!job.bands) continue;
+        if (tid < 3) spectrum[M + 1 + tid] = 0;  // where the last four may end
         meet(group);
         for (int b = tid; b < job.bands; b += T) {
             const int from = bands[b], number = bands[job.bands + b];
             float sum = 0;
-            for (int i = 0; i < number; i++) sum += weights[i * job.bands + b] * spectrum[from + i];
+            for (int i = 0; i < number; i++) {
+                const float4 w = weights[i * job.bands + b];
+                const float* some = spectrum + from + 4 * i;
+                sum += w.x * some[0] + w.y * some[1] + w.z * some[2] + w.w * some[3];
+            }
             (job.tiled ? tile[b * row + f] : out[(long long)frame * values + b]) = ended(sum, job);
         }
         meet(group);
@@ -243,3 +268,88 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) spectrogram(
             out[((long long)clip * values + value) * job.frames + frame - clip * job.frames] = tile[value * row + f];
     }
 }
+
+#ifdef GRADIENT
+// The gradient by one value of a frame's spectrum: of the bin itself, or what its bands pass on to it.
+__device__ __forceinline__ float slope(
+    const float* __restrict__ by_values, long long stride, const float* by_bands, const int* __restrict__ bands,
+    const float4* __restrict__ weights, int k, const Job& job) {
+    if (!job.bands) return k < job.bins ? by_values[k * stride] : 0.0f;
+    const int from = bands[k], number = bands[M + 1 + k];
+    float sum = 0;
+#pragma unroll 1
+    for (int i = 0; i < number; i++) {
+        const float4 w = weights[i * (M + 1) + k];
+        const float* some = by_bands + from + 4 * i;
+        sum += w.x * some[0] + w.y * some[1] + w.z * some[2] + w.w * some[3];
+    }
+    return sum;
+}
+
+// What turns X[k] into the gradient by it, given that by its power or magnitude.
+__device__ __forceinline__ float pulled(float2 x, float by, const Job& job) {
+    const float square = x.x * x.x + x.y * x.y;
+    return job.power == 2 ? 2 * by : square > 0 ? by * rsqrtf(square) : 0.0f;
+}
+
+// Adds to the gradient by the audio what each frame passes back. A real frame's gradient is the sum over k = 0 .. M of
+// Re G[k] exp(2 pi i k n / N), G[k] = c X[k], c real. That is an inverse transform of Y[k] = G[k] / 2 (G[0] and G[M]
+// whole) with its mirror image, by M points S + Q and conj(S - Q) at k and M - k, S = Y[k] + conj Y[M - k] and
+// Q = i exp(2 pi i k / N) (Y[k] - conj Y[M - k]): conjugated, transformed and conjugated again.
+extern "C" __global__ void __launch_bounds__(THREADS, 2) gradient(
+    const float* __restrict__ audio, const float* __restrict__ window, const float2* __restrict__ roots,
+    const int* __restrict__ bands,       // (2, M + 1): each bin's first band and its bands, in fours
+    const float4* __restrict__ weights,  // (most fours of a bin, M + 1)
+    const float* __restrict__ by_values, long long clip_stride, long long value_stride, long long frame_stride,
+    float* __restrict__ out, const Job job) {
+    extern __shared__ float2 shared[];
+    const int tid = threadIdx.x % T, group = threadIdx.x / T, first = blockIdx.x * job.each;
+    float2* points = shared + group * PADDED;
+    float* by_bands = (float*)(shared + GROUPS * PADDED) + group * (job.bands + 4);
+#pragma unroll 1
+    for (int f = group; f < job.each && first + f < job.total; f += GROUPS) {
+        const int frame = first + f, clip = frame / job.frames, t = frame - clip * job.frames;
+        const float* by = by_values + clip * clip_stride + t * frame_stride;
+        float2 v[16];
+        read(v, audio + (long long)clip * job.samples, window, t * job.hop - M, job, tid);
+        if (job.bands)
+            for (int b = tid; b < job.bands + 4; b += T) by_bands[b] = b < job.bands ? by[b * value_stride] : 0.0f;
+        transform(v, points, roots, tid, group);
+        show_upper(v, points, tid, group);
+#pragma unroll
+        for (int n = 0; n < 8; n++) {
+            const int k = tid + T * n;
+            const float2 z = v[n], mirror = k ? points[slot(M / 2 - k)] : z, w = roots[k];
+            const float2 even = make_float2(z.x + mirror.x, z.y - mirror.y);
+            const float2 odd = make_float2(z.y + mirror.y, mirror.x - z.x) * w;
+            const float2 x = even + odd, y = even - odd;  // X[k] and conj X[M - k]
+            const float half = k ? 0.5f : 1.0f;
+            const float c = half * pulled(x, slope(by, value_stride, by_bands, bands, weights, k, job), job);
+            const float d = half * pulled(y, slope(by, value_stride, by_bands, bands, weights, M - k, job), job);
+            const float2 s = make_float2(c * x.x + d * y.x, c * x.y + d * y.y);
+            const float2 difference = make_float2(c * x.x - d * y.x, c * x.y - d * y.y);
+            const float2 q = make_float2(w.y, w.x) * difference;  // i conj w = (w.y, w.x)
+            v[n] = make_float2(s.x + q.x, -s.y - q.y);
+            if (k) points[slot(M / 2 - k)] = s - q;
+        }
+        if (tid == 0) {
+            const float2 x = make_float2(2 * v[8].x, -2 * v[8].y);
+            const float c = pulled(x, slope(by, value_stride, by_bands, bands, weights, M / 2, job), job);
+            points[0] = make_float2(c * x.x, c * x.y);
+        }
+        meet(group);
+#pragma unroll
+        for (int n = 8; n < 16; n++) v[n] = points[slot(tid + T * (n - 8))];
+        meet(group);
+        transform(v, points, roots, tid, group);
+        float* back = out + (long long)clip * job.samples;
+#pragma unroll
+        for (int n = 0; n < 16; n++) {
+            const int at = 2 * (tid + T * n);
+            const float2 w = ((const float2*)window)[tid + T * n];
+            give(back, t * job.hop - M + at, 2 * w.x * v[n].x, job);
+            give(back, t * job.hop - M + at + 1, -2 * w.y * v[n].y, job);
+        }
+    }
+}
+#endif

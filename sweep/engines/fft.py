@@ -1,26 +1,34 @@
-"""The FFT engine on CUDA: frames in, their magnitudes, powers or bands out, by one kernel that keeps all else on chip."""
+"""The FFT engine on CUDA: frames in, magnitudes, powers or bands of them out, all else stays on the chip."""
 
 import ctypes
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch.autograd.function import once_differentiable
 
 from sweep.engines import framing, nvrtc
+from sweep.engines.finish import Finish
 from sweep.engines.tables import Tables
 
 # Of each length: frames at a time in a block, and blocks on a multiprocessor.
 _GROUPS = {256: (16, 2), 512: (8, 3), 1024: (8, 3), 2048: (4, 3), 4096: (2, 3), 8192: (1, 3)}
 _TILE = 80 << 10  # bytes of shared memory in which a block turns its frames' values around
 _ROUNDS = 2  # frames that a group of threads takes one after the other
-_KERNELS = {
-    n_fft: nvrtc.Kernel(Path(__file__).with_name("fft.cu"), "spectrogram", N=n_fft, GROUPS=groups, BLOCKS=blocks)
-    for n_fft, (groups, blocks) in _GROUPS.items()
-}
+
+
+def _kernels(name: str, **constants: int) -> dict[int, nvrtc.Kernel]:
+    """A function of fft.cu for each length."""
+    make = partial(nvrtc.Kernel, Path(__file__).with_name("fft.cu"), name, **constants)
+    return {n_fft: make(N=n_fft, GROUPS=groups, BLOCKS=blocks) for n_fft, (groups, blocks) in _GROUPS.items()}
+
+
+_SPECTROGRAM, _GRADIENT = _kernels("spectrogram"), _kernels("gradient", GRADIENT=1)
 
 
 class _Job(ctypes.Structure):
-    """What the kernel is asked for; fft.cu says what the fields mean."""
+    """What the kernels are asked for; fft.cu says what the fields mean."""
 
     _fields_ = [
         *((name, ctypes.c_int) for name in ("samples", "hop", "reflect", "frames", "total", "bins", "bands")),
@@ -48,7 +56,7 @@ class FusedFFT:
         hop_length: int,
         pad_mode: str,
         n_bins: int,
-        power: int,
+        power: float,
         bank: np.ndarray | None = None,
     ):
         self.window, self.hop_length, self.pad_mode = window, hop_length, pad_mode
@@ -56,15 +64,9 @@ class FusedFFT:
         self._tables = Tables()
 
     def serves(self, x: torch.Tensor) -> bool:
-        """Whether the kernel can take these clips: CUDA, float32, no gradient, a length it is made for."""
-        return (
-            x.is_cuda
-            and x.dtype == torch.float32
-            and not (x.requires_grad and torch.is_grad_enabled())
-            and len(self.window) in _KERNELS
-            and self.power in (1, 2)
-            and nvrtc.available()
-        )
+        """Whether the kernels can take these clips: CUDA, float32, a length that they are made for."""
+        known = len(self.window) in _GROUPS and self.power in (1, 2)
+        return known and x.is_cuda and x.dtype == torch.float32 and nvrtc.available()
 
     @torch.compiler.disable
     def __call__(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
@@ -75,44 +77,90 @@ class FusedFFT:
             offset: added before the logarithm, whose result is contiguous; None: no logarithm, and frames before bins
                 in memory, as torch.stft has them.
         """
-        n_fft, samples = len(self.window), x.shape[-1]
         if self.pad_mode == "reflect":
-            framing.check_reflection(samples, n_fft // 2)
-        count = framing.n_frames(samples, self.hop_length)
-        window, roots, bands, weights = self._tables.get(x.device, lambda: self._make_tables(x.device))
+            framing.check_reflection(x.shape[-1], len(self.window) // 2)
+        if x.requires_grad and torch.is_grad_enabled():
+            return Finish(offset=offset).log(_Differentiable.apply(x, self))
+        return self._spectrogram(x, offset)
+
+    def _spectrogram(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
+        n_fft, count = len(self.window), framing.n_frames(x.shape[-1], self.hop_length)
+        tables = self._tables.get(x.device, lambda: (*self._make_roots(x.device), *_sparse(self.bank, x.device)))
         values = self.n_bins if self.bank is None else len(self.bank)
         groups, _ = _GROUPS[n_fft]
         tiled = offset is not None
-        if tiled:
-            out = torch.empty(len(x), values, count, device=x.device)
-            each = max(groups, min(32, _TILE // (4 * values) - 1) // groups * groups)
-            tile = 4 * values * (each | 1)
-        else:
-            out = torch.empty(len(x), count, values, device=x.device)
-            each, tile = groups * _ROUNDS, 0
-        n_bands = 0 if self.bank is None else values
-        total = len(x) * count
-        job = _Job(
-            samples, self.hop_length, self.pad_mode == "reflect", count, total, self.n_bins, n_bands, self.power,
-            tiled, offset or 0.0, each, tiled,
-        )  # fmt: skip
-        half = n_fft // 2
-        shared = groups * (half + half // 16) * 8 + tile
-        tensors = (x.contiguous(), window, roots, bands, weights, out)
-        _KERNELS[n_fft](-(-total // each), groups * half // 16, shared, *tensors, job)
+        out = torch.empty(len(x), *((values, count) if tiled else (count, values)), device=x.device)
+        each = max(groups, min(32, _TILE // (4 * values) - 1) // groups * groups) if tiled else groups * _ROUNDS
+        job = self._job(x, count, each, offset)
+        shared = _points(n_fft) + (4 * values * (each | 1) if tiled else 0)
+        launch = -(-job.total // each), groups * n_fft // 32, shared
+        _SPECTROGRAM[n_fft](*launch, x.contiguous(), *tables, out, job)
         return out if tiled else out.transpose(1, 2)
 
-    def _make_tables(self, device: torch.device) -> tuple[torch.Tensor, ...]:
-        """Half the window, the roots of unity, and of each band where it begins, its width and its weights."""
+    def backward(self, x: torch.Tensor, by_values: torch.Tensor) -> torch.Tensor:
+        """The gradient by the clips from that by (batch, bins or bands, frames); sums in no fixed order."""
+        n_fft, count = len(self.window), by_values.shape[-1]
+        roots = self._tables.get(("roots", x.device), lambda: self._make_roots(x.device))
+        sparse = self._tables.get(("bins", x.device), lambda: _sparse(self._bands_of_bins(), x.device))
+        groups, _ = _GROUPS[n_fft]
+        job = self._job(x, count, groups * _ROUNDS, None)
+        out = torch.zeros_like(x, memory_format=torch.contiguous_format)
+        strides = map(ctypes.c_longlong, by_values.stride())
+        launch = -(-job.total // job.each), groups * n_fft // 32, _points(n_fft) + 4 * groups * (job.bands + 4)
+        _GRADIENT[n_fft](*launch, x.contiguous(), *roots, *sparse, by_values, *strides, out, job)
+        return out
+
+    def _job(self, x: torch.Tensor, count: int, each: int, offset: float | None) -> _Job:
+        samples, bands, log = x.shape[-1], 0 if self.bank is None else len(self.bank), offset is not None
+        reflect, shape = self.pad_mode == "reflect", (count, len(x) * count, self.n_bins, bands)
+        return _Job(samples, self.hop_length, reflect, *shape, int(self.power), log, offset or 0.0, each, log)
+
+    def _make_roots(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+        """Half the window, and the roots of unity."""
         n_fft = len(self.window)
         roots = np.exp(-2j * np.pi * np.arange(n_fft) / n_fft).astype(np.complex64)
-        bands, weights = np.zeros((2, 1)), np.zeros((1, 1))
-        if self.bank is not None:
-            used = self.bank != 0
-            first = used.argmax(axis=1)
-            count = np.where(used.any(axis=1), self.bank.shape[1] - used[:, ::-1].argmax(axis=1) - first, 0)
-            bands = np.stack([first, count])
-            columns = np.minimum(first + np.arange(max(1, count.max()))[:, None], self.bank.shape[1] - 1)
-            weights = np.take_along_axis(self.bank.T, columns, axis=0)
-        arrays = self.window.astype(np.float32) / 2, roots, bands.astype(np.int32), weights.astype(np.float32)
-        return tuple(torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in arrays)
+        return tuple(torch.from_numpy(array).to(device) for array in (self.window.astype(np.float32) / 2, roots))
+
+    def _bands_of_bins(self) -> np.ndarray | None:
+        """(n_fft // 2 + 1, bands): the bank, turned around and filled up with zeros."""
+        if self.bank is None:
+            return None
+        return np.pad(self.bank, ((0, 0), (0, len(self.window) // 2 + 1 - self.n_bins))).T
+
+
+class _Differentiable(torch.autograd.Function):
+    """The kernels as one operation that keeps nothing but the clips."""
+
+    @staticmethod
+    def forward(ctx, x: torch.Tensor, fused: FusedFFT) -> torch.Tensor:
+        ctx.save_for_backward(x)
+        ctx.fused = fused
+        return fused._spectrogram(x, None)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, by_values: torch.Tensor) -> tuple[torch.Tensor, None]:
+        (x,) = ctx.saved_tensors
+        return ctx.fused.backward(x, by_values), None
+
+
+def _points(n_fft: int) -> int:
+    """Bytes of shared memory for the points of a block's frames."""
+    half = n_fft // 2
+    return _GROUPS[n_fft][0] * (half + half // 16) * 8
+
+
+def _sparse(bank: np.ndarray | None, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of each row, its first entry and how many fours of them there are, (2, rows); and these, (fours, rows, 4)."""
+    if bank is None:
+        return torch.zeros(2, dtype=torch.int32, device=device), torch.zeros(4, device=device)
+    used = bank != 0
+    first = used.argmax(axis=1)
+    count = np.where(used.any(axis=1), used.shape[1] - used[:, ::-1].argmax(axis=1) - first, 0)
+    fours = -(-count // 4)
+    columns = first[:, None] + np.arange(4 * max(1, fours.max()))
+    inside = np.arange(columns.shape[1]) < count[:, None]
+    weights = np.take_along_axis(bank, np.where(inside, columns, 0), axis=1) * inside
+    weights = weights.reshape(len(bank), -1, 4).transpose(1, 0, 2).astype(np.float32)
+    where = np.stack([first, fours]).astype(np.int32)
+    return tuple(torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in (where, weights))

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+_OUTPUTS = 64  # of a row of the decimator's product
 _WORTHWHILE = 0.75  # of the rate; resampling that keeps more costs more than it saves
 
 
@@ -65,6 +66,39 @@ def resample(x: torch.Tensor, hop_length: int, hop: int) -> torch.Tensor:
     points = circle * hop
     spectrum = torch.fft.rfft(x, circle * hop_length)[:, : points // 2]  # the point at half the rate itself is left out
     return torch.fft.irfft(spectrum, points)
+
+
+def decimator(factor: int, passed: float, ripple: float) -> np.ndarray:
+    """A low-pass as the matrix that `decimate` multiplies by: (samples, 64) float64.
+
+    Designed by the window method (Kaiser 1974).
+
+    Args:
+        factor: of the rates.
+        passed: up to this share of the lower rate all is kept; from one minus it on, nothing.
+        ripple: what that is exact to.
+    """
+    attenuation = -20 * math.log10(ripple)
+    reach = 4 * math.ceil((attenuation - 7.95) / (14.36 * (1 - 2 * passed)) * factor / 8)
+    n = np.arange(-reach, reach + 1)
+    taps = np.sinc(n / factor) * np.kaiser(len(n), 0.1102 * (attenuation - 8.7))
+    taps *= factor / taps.sum()
+    band = np.zeros((_OUTPUTS * factor + 2 * reach, _OUTPUTS))
+    for output in range(_OUTPUTS):
+        band[output * factor : output * factor + len(n), output] = taps
+    return band
+
+
+def decimate(x: torch.Tensor, before: int, count: int, band: torch.Tensor, factor: int) -> torch.Tensor:
+    """Low-pass (batch, samples) and keep `count` samples, one in `factor`, from `before` samples ahead of the clip on.
+
+    They are `factor` times as large, so that sums over them are those over all samples. Zeros surround the clip.
+    """
+    reach = (len(band) - _OUTPUTS * factor) // 2
+    rows = -(-count // _OUTPUTS)
+    total = (rows - 1) * _OUTPUTS * factor + len(band)
+    padded = F.pad(x, (before + reach, max(0, total - before - reach - x.shape[-1])))
+    return (frames(padded, 0, len(band), _OUTPUTS * factor, rows) @ band).flatten(1)[:, :count]
 
 
 def _smooth(n: int) -> int:

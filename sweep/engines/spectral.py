@@ -36,6 +36,9 @@ _SPREAD = 2**0.5
 _FADE = 3
 # Slices of the spectrum in memory at a time, in bytes: a core's share of cache, or a small part of a GPU's memory.
 _CHUNK = {"cpu": 4 << 20, "cuda": 256 << 20}
+# A block of a long clip on CUDA is brought to a rate lower by up to this factor, if what the bins pass lies below this
+# share of it.
+_FACTOR, _PASSED = 64, 0.4
 _FEW = 400  # wanted points times samples over the circle's points, up to which a product is faster than an FFT
 
 
@@ -130,14 +133,16 @@ class _Slices:
     rotation: torch.Tensor  # (bins, 1, frames) complex: what a slice's first point adds to the phase
     kept: tuple | None = None  # of `fused`
 
-    def fused(self, lowest: int, folded: int, frames: int) -> tuple:
+    def fused(self, lowest: int, frames: int, tf32: bool) -> tuple:
         """The tables of `fused.finish_spectral`, made once: points and frames filled up to powers of two."""
         if self.kept is None:
             # Each row of phases stands for a real or an imaginary part, each half of its columns gives one.
             waves = self.phases.view(-1, 2, 2, frames)[:, 0]
-            sizes = [-(-n // m) * m for n, m in ((len(waves), fused.POINTS), (frames, fused.FRAMES))]
+            sizes = [-(-n // m) * m for n, m in ((len(waves), fused.STEP), (frames, fused.FRAMES))]
             cosines, sines = (torch.zeros(*sizes, device=waves.device) for _ in range(2))
             cosines[: len(waves), :frames], sines[: len(waves), :frames] = waves[:, 0], waves[:, 1]
+            if tf32:
+                cosines, sines = fused.rounded(cosines), fused.rounded(sines)
             starts = (self.starts[:, 0] + lowest).int()
             self.kept = starts, self.spectra[:, 0].contiguous(), cosines, sines, len(waves)
         return self.kept
@@ -165,6 +170,8 @@ class _Plan:
             self.centre, self.frames, size = centre, count, samples + reach
             self.fade_from = samples
         else:
+            # Whole samples of any lower rate that a block may be brought to.
+            self.reach = reach = centre + -(-(reach - centre) // _FACTOR) * _FACTOR
             self.centre, self.frames = reach, block_frames
             size = self.block = self.samples = (block_frames - 1) * self.hop_length + 2 * reach
             self.clip_offset = reach - centre
@@ -192,6 +199,15 @@ class _Plan:
             points = np.where(conjugated, self.circle - points, points)
             self.mirror = tuple(torch.from_numpy(part).to(device) for part in (points, conjugated))
         self.slices = [self._make_slices(s, h, device, dtype) for s, h in zip(starts, spectra, strict=True)]
+        self.factor = 1
+        if device.type == "cuda" and self.block is not None:
+            while self.factor < _FACTOR and not self.hop_length % (2 * self.factor) and (
+                2 * self.factor * highest <= _PASSED * self.circle
+            ):
+                self.factor *= 2
+        if self.factor > 1:
+            band = framing.decimator(self.factor, _PASSED, self.tolerance / 5)
+            self.band = torch.from_numpy(band).to(device, dtype)
         # Where few points of a long circle are wanted, TF32 sums them sooner than an FFT gets all of them.
         count = min(max(highest, 1 - self.lowest) + 3 & ~3, self.circle // 2 + 1)
         self.waves = None
@@ -298,7 +314,7 @@ class _Plan:
         """Write finished values of these bins; returns the bin after them."""
         spectrum = self._spectrum(x)
         for slices in self.slices:
-            tables = slices.fused(self.lowest, self.folded, self.frames)
+            tables = slices.fused(self.lowest, self.frames, tf32)
             ended = self.frames, finish.offset, finish.power, tf32
             fused.finish_spectral(spectrum, self.circle, tables, out, first, *ended)
             first += len(slices.starts)
@@ -309,11 +325,15 @@ class _Plan:
         if self.block is not None:
             advance = self.frames * self.hop_length
             blocks = math.ceil(self.count / self.frames)
-            right = max(0, (blocks - 1) * advance + self.block - self.clip_offset - x.shape[-1])
-            x = framing.pad(x, self.clip_offset, right, "constant").unfold(-1, self.block, advance)[:, :blocks]
-            x = x.reshape(-1, self.block)
+            samples = self.clip_offset + max(x.shape[-1], (blocks - 1) * advance + self.block - self.clip_offset)
+            if self.factor == 1:
+                x = framing.pad(x, self.clip_offset, samples - self.clip_offset - x.shape[-1], "constant")
+            else:
+                x = framing.decimate(x, self.clip_offset, math.ceil(samples / self.factor), self.band, self.factor)
+            x = x.unfold(-1, math.ceil(self.block / self.factor), advance // self.factor)[:, :blocks]
+            x = x.reshape(-1, x.shape[-1])
         if self.waves is None:
-            return torch.fft.rfft(x, self.circle)
+            return torch.fft.rfft(x, self.circle // self.factor)
         return torch.view_as_complex((x @ self.waves).view(len(x), -1, 2))
 
     def _frames(self, spectrum: torch.Tensor, differentiable: bool) -> torch.Tensor:
