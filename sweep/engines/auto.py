@@ -27,7 +27,7 @@ ACCURACIES = {"exact": (3e-6, False), "high": (7e-5, False), "fast": (5e-4, True
 # The banded engine serves equally long kernels from so many samples on; on CUDA it is not measured yet. One core, ms
 # for 64 clips at "fast", banded against the better of the others: 512 samples 6 and 7, 1,024 8 and 26, 2,048 14 and 96,
 # 4,096 27 and 58.
-_BANDED_FROM = {"cpu": 512, "cuda": float("inf")}
+_BANDED_FROM = {"cpu": 512, "cuda": 1024}
 _DIRECT_UP_TO = {"cpu": (2048, 2048, 2048), "cuda": (2048, 4096, 512)}
 
 
