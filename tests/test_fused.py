@@ -1,0 +1,140 @@
+"""The kernels on CUDA against PyTorch in float64, and what they leave to PyTorch."""
+
+import conftest
+import numpy as np
+import pytest
+import torch
+from conftest import FOUR, ROWS, each, synthesised_music
+
+from sweep.adam import Adam
+from sweep.engines import fft, fused
+from sweep.transforms import CQT, STFT, MelSpectrogram
+
+pytestmark = list(conftest.gpu)
+
+
+@pytest.fixture(autouse=True)
+def served(monkeypatch):
+    """Every kernel must be there: a test that falls back to PyTorch tells nothing."""
+    if torch.cuda.is_available():
+        assert fft.nvrtc.available() and fused.triton is not None
+
+
+def clips(samples: int = 20001, count: int = 3, seed: int = 0) -> torch.Tensor:
+    return torch.randn(count, samples, generator=torch.Generator().manual_seed(seed)).cuda() * 0.1
+
+
+def error(y: torch.Tensor, expected: torch.Tensor) -> float:
+    return float((y.double() - expected).norm() / expected.norm())
+
+
+@pytest.mark.parametrize("n_fft", sorted(fft._GROUPS))
+@pytest.mark.parametrize("hop_length", [512, 77])
+@pytest.mark.parametrize("pad_mode", ["reflect", "constant"])
+def test_stft(n_fft, hop_length, pad_mode):
+    for output in ("magnitude", "power"):
+        stft = STFT(n_fft=n_fft, hop_length=hop_length, pad_mode=pad_mode, output=output)
+        x = clips()
+        assert stft._fused.serves(x)
+        expected = stft(x.double())
+        y = stft(x)
+        assert y.shape == expected.shape and error(y, expected) < 1e-6
+        log = stft.log(x, 1e-5)
+        assert log.is_contiguous() and error(log, torch.log(expected + 1e-5)) < 1e-6
+
+
+def test_stft_of_the_lowest_bins_and_of_samples_at_odd_addresses():
+    stft = STFT(n_fft=1024, n_bins=100)
+    x = clips(3001).flatten()[1:].unfold(0, 3000, 3001)
+    expected = STFT(n_fft=1024)(x.double())[:, :100]
+    assert error(stft(x), expected) < 1e-6
+
+
+def test_other_lengths_types_and_powers_are_left_to_pytorch():
+    assert not STFT(n_fft=1000)._fused.serves(clips())
+    assert not STFT()._fused.serves(clips().double())
+    assert not MelSpectrogram(power=0.5)._fused.serves(clips())
+    x = clips()
+    assert error(STFT(n_fft=1000)(x), STFT(n_fft=1000)(x.double())) < 1e-6
+    assert error(MelSpectrogram(power=0.5)(x), MelSpectrogram(power=0.5)(x.double())) < 1e-5
+
+
+@pytest.mark.parametrize(("n_fft", "n_mels"), [(256, 20), (512, 256), (2048, 128), (4096, 2048)])
+@pytest.mark.parametrize("power", [1, 2])
+def test_mel(n_fft, n_mels, power):
+    mel = MelSpectrogram(n_fft=n_fft, n_mels=n_mels, power=power)
+    x = clips()
+    expected = mel(x.double())
+    assert error(mel(x), expected) < 1e-6
+    assert error(mel.log(x, 1e-5), torch.log(expected + 1e-5)) < 1e-6
+
+
+@pytest.mark.parametrize("pad_mode", ["reflect", "constant"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda pad_mode: STFT(n_fft=512, pad_mode=pad_mode),
+        lambda pad_mode: STFT(n_fft=2048, n_bins=200, output="power", pad_mode=pad_mode),
+        lambda pad_mode: MelSpectrogram(n_fft=1024, n_mels=80, pad_mode=pad_mode),
+        lambda pad_mode: MelSpectrogram(n_fft=4096, n_mels=300, power=1, pad_mode=pad_mode),
+    ],
+)
+def test_gradient(make, pad_mode):
+    transform, x = make(pad_mode), clips(9000)
+    gradients = []
+    for dtype in (torch.float64, torch.float32):
+        some = x.to(dtype).requires_grad_()
+        y = transform.log(some, 1e-5)
+        y.backward(torch.sin(torch.arange(y.numel(), device="cuda", dtype=dtype)).view_as(y))
+        gradients.append(some.grad)
+    assert error(gradients[1], gradients[0]) < 1e-5
+
+
+def test_the_gradient_on_silence_is_zero():
+    x = torch.zeros(2, 8000, device="cuda", requires_grad=True)
+    STFT(n_fft=512)(x).sum().backward()
+    assert (x.grad == 0).all()
+
+
+@pytest.mark.parametrize("accuracy", ["fast", "high", "exact"])
+@each([*FOUR, ROWS["linear-2048"], ROWS["cqt-288"]])
+def test_the_logarithm_in_the_kernel(representation, accuracy):
+    transform = representation.transform(accuracy=accuracy).cuda()
+    x = torch.from_numpy(np.stack([synthesised_music(), synthesised_music()[::-1]])).float().cuda()
+    assert error(transform.log(x, 1e-2), torch.log(transform(x).double() + 1e-2)) < 1e-6
+
+
+def test_kernels_in_a_graph():
+    x = clips(16384)
+    for transform in (row.transform(accuracy="fast") for row in FOUR):
+        expected = transform.log(x, 1e-5)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            y = transform.log(x, 1e-5)
+        y.zero_()
+        graph.replay()
+        assert torch.equal(y, expected)
+
+
+def test_a_long_clip_at_a_lower_rate():
+    cqt = CQT(f_min=55, n_bins=48, accuracy="high")
+    x = clips(200_000, 1)
+    expected = CQT(f_min=55, n_bins=48, accuracy="exact")(x.double())
+    assert error(cqt(x), expected) < 1e-4
+    (plan,) = next(iter(cqt.engine.engines["on_cuda"][0]._tables._entries.values()))
+    assert plan.factor > 1
+
+
+def test_adam_is_torchs():
+    torch.manual_seed(0)
+    ours, theirs = (torch.nn.Parameter(torch.ones(128, 1000, device="cuda")) for _ in range(2))
+    rate = torch.tensor(1e-2, device="cuda")
+    optimizers = [make([p], lr=rate, fused=True) for make, p in ((Adam, ours), (torch.optim.Adam, theirs))]
+    for step in range(30):
+        gradient = torch.randn(128, 1000, device="cuda") * 10.0 ** (step % 5 - 4)
+        for parameter, optimizer in zip((ours, theirs), optimizers, strict=True):
+            parameter.grad = gradient.clone()
+            optimizer.step()
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+    for key, value in optimizers[0].state_dict()["state"][0].items():
+        torch.testing.assert_close(value, optimizers[1].state_dict()["state"][0][key], rtol=1e-5, atol=1e-7)
