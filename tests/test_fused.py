@@ -11,6 +11,7 @@ from sweep.engines import fft, fused
 from sweep.transforms import CQT, STFT, MelSpectrogram
 
 pytestmark = list(conftest.gpu)
+OFFSET = 0.01  # so large that the logarithm does not magnify the rounding of values near 0
 
 
 @pytest.fixture(autouse=True)
@@ -39,8 +40,8 @@ def test_stft(n_fft, hop_length, pad_mode):
         expected = stft(x.double())
         y = stft(x)
         assert y.shape == expected.shape and error(y, expected) < 1e-6
-        log = stft.log(x, 1e-5)
-        assert log.is_contiguous() and error(log, torch.log(expected + 1e-5)) < 1e-6
+        log = stft.log(x, OFFSET)
+        assert log.is_contiguous() and error(log, torch.log(expected + OFFSET)) < 1e-6
 
 
 def test_stft_of_the_lowest_bins_and_of_samples_at_odd_addresses():
@@ -66,7 +67,7 @@ def test_mel(n_fft, n_mels, power):
     x = clips()
     expected = mel(x.double())
     assert error(mel(x), expected) < 1e-6
-    assert error(mel.log(x, 1e-5), torch.log(expected + 1e-5)) < 1e-6
+    assert error(mel.log(x, OFFSET), torch.log(expected + OFFSET)) < 1e-6
 
 
 @pytest.mark.parametrize("pad_mode", ["reflect", "constant"])
@@ -84,7 +85,7 @@ def test_gradient(make, pad_mode):
     gradients = []
     for dtype in (torch.float64, torch.float32):
         some = x.to(dtype).requires_grad_()
-        y = transform.log(some, 1e-5)
+        y = transform.log(some, OFFSET)
         y.backward(torch.sin(torch.arange(y.numel(), device="cuda", dtype=dtype)).view_as(y))
         gradients.append(some.grad)
     assert error(gradients[1], gradients[0]) < 1e-5
@@ -101,7 +102,7 @@ def test_the_gradient_on_silence_is_zero():
 def test_the_logarithm_in_the_kernel(representation, accuracy):
     transform = representation.transform(accuracy=accuracy).cuda()
     x = torch.from_numpy(np.stack([synthesised_music(), synthesised_music()[::-1]])).float().cuda()
-    assert error(transform.log(x, 1e-2), torch.log(transform(x).double() + 1e-2)) < 1e-6
+    assert error(transform.log(x, OFFSET), torch.log(transform(x).double() + OFFSET)) < 1e-6
 
 
 def test_kernels_in_a_graph():

@@ -24,9 +24,10 @@ ACCURACIES = {"exact": (3e-6, False), "high": (7e-5, False), "fast": (5e-4, True
 # H100, microseconds of a training step with 100 clips: in TF32 log-4096 599 and 814; in float32 log-2048 588 and 862,
 # log-4096 1,677 and 1,157; in TF32 with the limit at 256, 512, 1,024, 2,048: cqt-12 185, 161, 185, 248, cqt-48 348,
 # 348, 332, 377.
-# The banded engine serves equally long kernels from so many samples on; on CUDA it is not measured yet. One core, ms
-# for 64 clips at "fast", banded against the better of the others: 512 samples 6 and 7, 1,024 8 and 26, 2,048 14 and 96,
-# 4,096 27 and 58.
+# The banded engine serves equally long kernels from so many samples on. One core, ms for 64 clips at "fast", banded
+# against the better of the others: 512 samples 6 and 7, 1,024 8 and 26, 2,048 14 and 96, 4,096 27 and 58. On an H100,
+# ms for 1,000 clips, banded against direct at "fast": 512 samples 0.58 and 0.41, 1,024 0.69 and 0.86 (cuBLAS) or 1.16
+# (Triton), 2,048 0.84 and 2.4, 4,096 1.4 and 3.8; at "high" 2,048 1.5 and 4.4, 4,096 2.7 and 9.9.
 _BANDED_FROM = {"cpu": 512, "cuda": 1024}
 _DIRECT_UP_TO = {"cpu": (2048, 2048, 2048), "cuda": (2048, 4096, 512)}
 

@@ -80,9 +80,10 @@ class Direct(nn.Module):
     def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int) -> bool:
         """Write finished values into (batch, all bins, frames), these bins from `first` on, by a fused kernel.
 
-        Returns False where it does not serve: trainable taps, and kernels so long that blocks of them take much memory.
+        Returns False where it does not serve: trainable taps; float32 products, which cuBLAS does sooner; kernels so long
+        that blocks of them take much memory.
         """
-        if self.taps is not None or self.kernels.lengths.max() > _FUSED_UP_TO:
+        if self.taps is not None or not self.tf32 or self.kernels.lengths.max() > _FUSED_UP_TO:
             return False
         if self.pad_mode == "reflect":
             framing.check_reflection(x.shape[-1], max(-self.kernels.first_lags.min(), self.kernels.last_lags.max()))

@@ -21,8 +21,9 @@ except ImportError:  # no Triton: the engines finish in PyTorch
 BINS = 64  # of a block
 STEP = 32  # columns of a product, or points of a slice, at a time
 FRAMES = 64  # of a program of the spectral kernel
-_ROWS, _WARPS = 128, 4  # clips or frames of a program, and its warps
-_SPECTRAL_ROWS, _SPECTRAL_WARPS = 128, 8
+# Clips or frames of a program, and its warps. On an H100, ms for 1,000 clips of 16,384 samples, with 128 and 8, 128 and
+# 4, 64 and 4: linear-512 0.41, 0.59, 0.61; log-4096 1.39, 1.51, 1.59; cqt-12 0.60, -, 1.18; cqt-288 2.0, -, 2.1.
+_ROWS, _WARPS = 128, 8
 
 
 def serves(x: torch.Tensor) -> bool:
@@ -219,10 +220,10 @@ def finish_spectral(
     starts, spectra, cosines, sines, folded = slices
     clips, n_bins, n_frames = out.shape
     bins, width = spectra.shape
-    grid = (bins, triton.cdiv(len(spectrum), _SPECTRAL_ROWS), cosines.shape[1] // FRAMES)
+    grid = (bins, triton.cdiv(len(spectrum), _ROWS), cosines.shape[1] // FRAMES)
     _spectral[grid](
         torch.view_as_real(spectrum), spectrum.shape[1], circle, starts, torch.view_as_real(spectra), width,
         cosines, sines, out, first_bin, n_bins, len(spectrum), len(spectrum) // clips, n_frames, block_frames,
         offset or 0.0, -(-width // folded), min(width, folded), FOLDED=folded, STRIDE=cosines.shape[1], STEP=STEP,
-        FRAMES=FRAMES, ROWS=_SPECTRAL_ROWS, POWER=power, LOG=offset is not None, TF32=tf32, num_warps=_SPECTRAL_WARPS,
+        FRAMES=FRAMES, ROWS=_ROWS, POWER=power, LOG=offset is not None, TF32=tf32, num_warps=_WARPS,
     )  # fmt: skip

@@ -201,8 +201,10 @@ class _Plan:
         self.slices = [self._make_slices(s, h, device, dtype) for s, h in zip(starts, spectra, strict=True)]
         self.factor = 1
         if device.type == "cuda" and self.block is not None:
-            while self.factor < _FACTOR and not self.hop_length % (2 * self.factor) and (
-                2 * self.factor * highest <= _PASSED * self.circle
+            while (
+                self.factor < _FACTOR
+                and not self.hop_length % (2 * self.factor)
+                and (2 * self.factor * highest <= _PASSED * self.circle)
             ):
                 self.factor *= 2
         if self.factor > 1:

@@ -1,0 +1,83 @@
+"""The FFT kernel's source, compiled for the host with a thread for each of a GPU's, against PyTorch in float64."""
+
+import ctypes
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+
+from sweep.engines import fft
+from sweep.transforms import STFT, MelSpectrogram
+
+pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")
+EMULATOR = Path(__file__).with_name("emulator") / "main.cpp"
+
+
+def compile_for_the_host(folder: Path, n_fft: int, groups: int) -> ctypes.CDLL:
+    source = Path(fft.__file__).with_name("fft.cu").read_text()
+    # What only a GPU has: dynamic shared memory, barriers among some threads of a block, fast functions.
+    for pattern, replacement in (
+        (r"extern __shared__ float2 shared\[\];", "float2* shared = emulated_shared;"),
+        (r"if constexpr \(T <= 32\)\s*__syncwarp\(\);\s*else\s*asm volatile\([^\n]*\);", "emulated_meet(group);"),
+        (r'asm\("sqrt[^\n]*', "y = std::sqrt(x);"),
+        (r"__logf", "std::log"),
+        (r'extern "C" ', ""),
+    ):
+        source, count = re.subn(pattern, replacement, source)
+        assert count, pattern
+    (folder / "kernel.inc").write_text(source)
+    constants = [f"-DN={n_fft}", f"-DGROUPS={groups}", "-DBLOCKS=1", "-DGRADIENT=1"]
+    command = ["g++", "-std=c++20", "-O0", "-w", "-shared", "-fPIC", "-pthread", f"-I{folder}", *constants]
+    subprocess.run([*command, "-o", folder / "kernels.so", EMULATOR], check=True)
+    return ctypes.CDLL(str(folder / "kernels.so"))
+
+
+def on_the_host(function):
+    """A function of that library, to be called as `nvrtc.Kernel` is."""
+
+    def launch(blocks: int, _, shared_bytes: int, *arguments) -> None:
+        tensors = [ctypes.c_void_p(a.data_ptr()) if isinstance(a, torch.Tensor) else a for a in arguments[:-1]]
+        function(blocks, shared_bytes, *tensors, ctypes.byref(arguments[-1]))
+
+    return launch
+
+
+@pytest.fixture
+def emulated(tmp_path, monkeypatch):
+    def emulate(n_fft: int, groups: int) -> None:
+        library = compile_for_the_host(tmp_path, n_fft, groups)
+        monkeypatch.setitem(fft._GROUPS, n_fft, (groups, 1))
+        monkeypatch.setitem(fft._SPECTROGRAM, n_fft, on_the_host(library.run_spectrogram))
+        monkeypatch.setitem(fft._GRADIENT, n_fft, on_the_host(library.run_gradient))
+
+    return emulate
+
+
+# Of each: a front-end, frames at a time in a block, samples of a clip.
+CASES = {
+    "many bands": (lambda: MelSpectrogram(n_fft=256, n_mels=100, pad_mode="constant"), 4, 900),
+    "magnitudes": (lambda: MelSpectrogram(n_fft=512, n_mels=60, hop_length=200, power=1), 2, 1501),
+    "lowest bins": (lambda: STFT(n_fft=1024, n_bins=100, output="power", pad_mode="constant"), 2, 2000),
+    "wide bands": (lambda: MelSpectrogram(n_fft=2048, n_mels=20), 1, 2500),
+    "long": (lambda: STFT(n_fft=4096, hop_length=1024), 1, 5000),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_and_gradient(name, emulated):
+    make, groups, samples = CASES[name]
+    transform = make()
+    emulated(transform.n_fft, groups)
+    x = torch.randn(2, samples, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    single = x.detach().float().requires_grad_()
+    expected, y = transform(x), transform._fused(single, None)
+    torch.testing.assert_close(y.double(), expected, rtol=2e-5, atol=1e-5 * expected.detach().max().item())
+    direction = torch.randn(expected.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    (expected * direction).sum().backward()
+    (y * direction).sum().backward()
+    torch.testing.assert_close(single.grad.double(), x.grad, rtol=0, atol=1e-5 * x.grad.abs().max().item())
+    log = transform._fused(single.detach(), 0.1)
+    torch.testing.assert_close(log.double(), torch.log(expected + 0.1), rtol=1e-4, atol=1e-4)
