@@ -80,8 +80,8 @@ class Direct(nn.Module):
     def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int) -> bool:
         """Write finished values into (batch, all bins, frames), these bins from `first` on, by a fused kernel.
 
-        Returns False where it does not serve: trainable taps; float32 products, which cuBLAS does sooner; kernels so long
-        that blocks of them take much memory.
+        Returns False where it does not serve: trainable taps; float32 products, which cuBLAS does sooner; kernels so
+        long that blocks of them take much memory.
         """
         if self.taps is not None or not self.tf32 or self.kernels.lengths.max() > _FUSED_UP_TO:
             return False
