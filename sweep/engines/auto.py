@@ -119,21 +119,32 @@ class Auto(nn.Module):
     Args:
         kernels: the bank, its kernels not growing longer from bin to bin.
         hop_length, pad_mode, tolerance, tf32: as for `Direct` and `Spectral`.
+        direct_up_to: samples of a kernel up to which it is evaluated directly, and then nothing is banded; None: what
+            was measured to be best.
     """
 
-    def __init__(self, kernels: Kernels, hop_length: int, pad_mode: str, tolerance: float, tf32: bool):
+    def __init__(
+        self,
+        kernels: Kernels,
+        hop_length: int,
+        pad_mode: str,
+        tolerance: float,
+        tf32: bool,
+        direct_up_to: int | None = None,
+    ):
         super().__init__()
+        self.kernels = kernels
         self.engines = nn.ModuleDict()  # "cpu" and "cuda" themselves are methods of every module
         equal = are_equal(kernels)
         for device in ("cpu", "cuda"):
             engines = self.engines[f"on_{device}"] = nn.ModuleList()
-            if equal and _BANDED_FROM[device] <= kernels.lengths[0]:
+            if equal and _BANDED_FROM[device] <= kernels.lengths[0] and direct_up_to is None:
                 banded = Banded(kernels, hop_length, pad_mode, tolerance, tf32=tf32)
                 if banded.half_width <= kernels.lengths[0] / 8:  # Hann's; not Hamming's, which falls off slowly
                     engines.append(banded)
                     continue
             plain, rounded, mixed = _DIRECT_UP_TO[device]
-            limit = (rounded if tf32 else plain) if equal else mixed
+            limit = direct_up_to or ((rounded if tf32 else plain) if equal else mixed)
             long = int((kernels.lengths > limit).sum())
             if long:
                 engines.append(Spectral(kernels[:long], hop_length, pad_mode, tolerance, tf32=tf32))
