@@ -139,3 +139,10 @@ def test_adam_is_torchs():
     torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
     for key, value in optimizers[0].state_dict()["state"][0].items():
         torch.testing.assert_close(value, optimizers[1].state_dict()["state"][0][key], rtol=1e-5, atol=1e-7)
+
+
+@each(FOUR)
+def test_kernels_under_torch_compile(representation):
+    transform, x = representation.transform(accuracy="fast"), clips(16384)
+    compiled = torch.compile(transform.log, backend="aot_eager")
+    torch.testing.assert_close(compiled(x, OFFSET), transform.log(x, OFFSET), rtol=1e-5, atol=1e-5)
