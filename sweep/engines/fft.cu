@@ -19,7 +19,6 @@ struct Job {
     int power, logarithm;        // 2: squared magnitudes
     float offset;                // before the logarithm
     int each, tiled;             // frames of a block; the result is (clip, value, frame), else (clip, frame, value)
-    int lanes;                   // threads that share a band, or a bin on the way back: a power of two, 32 and T at most
 };
 
 __device__ __forceinline__ float2 operator+(float2 a, float2 b) { return make_float2(a.x + b.x, a.y + b.y); }
@@ -42,27 +41,6 @@ __device__ __forceinline__ void dft4(float2& a, float2& b, float2& c, float2& d)
     b = f + h;
     c = e - g;
     d = f - h;
-}
-
-// The sum of a value over neighbouring lanes, the same in all of them.
-__device__ __forceinline__ float together(float value, int lanes) {
-    const unsigned own = T >= 32 ? 0xffffffffu : ((1u << (T % 32)) - 1) << (threadIdx.x % 32 / T * T);
-    for (int apart = lanes / 2; apart; apart /= 2) value += __shfl_xor_sync(own, value, apart);
-    return value;
-}
-
-// A row of a sparse matrix, which starts at column `where[row]` and whose `where[rows + row]` weights stand one after
-// the other from `where[2 rows + row]` on, times a vector in shared memory: this lane's share of the sum.
-__device__ __forceinline__ float share(
-    const int* __restrict__ where, const float* __restrict__ weights, int rows, int row, const float* vector, int lane,
-    int lanes) {
-    const int count = where[rows + row];
-    const float* own = weights + where[2 * rows + row];
-    vector += where[row];
-    float sum = 0;
-#pragma unroll 2
-    for (int i = lane; i < count; i += lanes) sum += own[i] * vector[i];
-    return sum;
 }
 
 // The transform of R points in place; its value r stands at place(R, r).
@@ -224,8 +202,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) spectrogram(
     const float* __restrict__ audio,     // (clips, samples)
     const float* __restrict__ window,    // (N,), halved
     const float2* __restrict__ roots,    // (N,) exp(-2 pi i k / N)
-    const int* __restrict__ bands,      // (3, bands): each band's first bin, its bins, and where its weights are
-    const float* __restrict__ weights,  // of all bands
+    const int* __restrict__ bands,       // (2, bands): each band's first bin and its bins, in fours
+    const float4* __restrict__ weights,  // (most fours of a band, bands)
     float* __restrict__ out, const Job job) {
     extern __shared__ float2 shared[];
     const int tid = threadIdx.x % T, group = threadIdx.x / T, first = blockIdx.x * job.each;
@@ -268,14 +246,17 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) spectrogram(
         }
         if (tid == 0 && M / 2 < count) whole[M / 2 * stride] = ended(middle, kept);
         if (!job.bands) continue;
+        if (tid < 3) spectrum[M + 1 + tid] = 0;  // where the last four may end
         meet(group);
-        const int lane = tid % job.lanes, apart = T / job.lanes;
-        for (int start = 0; start < job.bands; start += apart) {  // all lanes together
-            const int b = start + tid / job.lanes;
-            float sum = b < job.bands ? share(bands, weights, job.bands, b, spectrum, lane, job.lanes) : 0.0f;
-            sum = together(sum, job.lanes);
-            if (b < job.bands && lane == 0)
-                (job.tiled ? tile[b * row + f] : out[(long long)frame * values + b]) = ended(sum, job);
+        for (int b = tid; b < job.bands; b += T) {
+            const int from = bands[b], number = bands[job.bands + b];
+            float sum = 0;
+            for (int i = 0; i < number; i++) {
+                const float4 w = weights[i * job.bands + b];
+                const float* some = spectrum + from + 4 * i;
+                sum += w.x * some[0] + w.y * some[1] + w.z * some[2] + w.w * some[3];
+            }
+            (job.tiled ? tile[b * row + f] : out[(long long)frame * values + b]) = ended(sum, job);
         }
         meet(group);
     }
@@ -292,9 +273,17 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) spectrogram(
 // The gradient by one value of a frame's spectrum: of the bin itself, or what its bands pass on to it.
 __device__ __forceinline__ float slope(
     const float* __restrict__ by_values, long long stride, const float* by_bands, const int* __restrict__ bands,
-    const float* __restrict__ weights, int k, const Job& job) {
-    if (job.bands) return share(bands, weights, M + 1, k, by_bands, 0, 1);
-    return k < job.bins ? by_values[k * stride] : 0.0f;
+    const float4* __restrict__ weights, int k, const Job& job) {
+    if (!job.bands) return k < job.bins ? by_values[k * stride] : 0.0f;
+    const int from = bands[k], number = bands[M + 1 + k];
+    float sum = 0;
+#pragma unroll 1
+    for (int i = 0; i < number; i++) {
+        const float4 w = weights[i * (M + 1) + k];
+        const float* some = by_bands + from + 4 * i;
+        sum += w.x * some[0] + w.y * some[1] + w.z * some[2] + w.w * some[3];
+    }
+    return sum;
 }
 
 // What turns X[k] into the gradient by it, given that by its power or magnitude.
@@ -309,21 +298,22 @@ __device__ __forceinline__ float pulled(float2 x, float by, const Job& job) {
 // Q = i exp(2 pi i k / N) (Y[k] - conj Y[M - k]): conjugated, transformed and conjugated again.
 extern "C" __global__ void __launch_bounds__(THREADS, 2) gradient(
     const float* __restrict__ audio, const float* __restrict__ window, const float2* __restrict__ roots,
-    const int* __restrict__ bands,  // (3, M + 1): each bin's first band, its bands, and where its weights are
-    const float* __restrict__ weights,
+    const int* __restrict__ bands,       // (2, M + 1): each bin's first band and its bands, in fours
+    const float4* __restrict__ weights,  // (most fours of a bin, M + 1)
     const float* __restrict__ by_values, long long clip_stride, long long value_stride, long long frame_stride,
     float* __restrict__ out, const Job job) {
     extern __shared__ float2 shared[];
     const int tid = threadIdx.x % T, group = threadIdx.x / T, first = blockIdx.x * job.each;
     float2* points = shared + group * PADDED;
-    float* by_bands = (float*)(shared + GROUPS * PADDED) + group * job.bands;
+    float* by_bands = (float*)(shared + GROUPS * PADDED) + group * (job.bands + 4);
 #pragma unroll 1
     for (int f = group; f < job.each && first + f < job.total; f += GROUPS) {
         const int frame = first + f, clip = frame / job.frames, t = frame - clip * job.frames;
         const float* by = by_values + clip * clip_stride + t * frame_stride;
         float2 v[16];
         read(v, audio + (long long)clip * job.samples, window, t * job.hop - M, job, tid);
-        for (int b = tid; b < job.bands; b += T) by_bands[b] = by[b * value_stride];
+        if (job.bands)
+            for (int b = tid; b < job.bands + 4; b += T) by_bands[b] = b < job.bands ? by[b * value_stride] : 0.0f;
         transform(v, points, roots, tid, group);
         show_upper(v, points, tid, group);
 #pragma unroll

@@ -12,7 +12,9 @@ from sweep.engines import framing, nvrtc
 from sweep.engines.finish import Finish
 from sweep.engines.tables import Tables
 
-# Of each length: frames at a time in a block, and blocks on a multiprocessor.
+# Of each length: frames at a time in a block, and blocks on a multiprocessor. On an H100, ms for 1,770 clips of 80,000
+# samples, n_fft 2048, magnitudes and 128 bands: 4 and 4 1.08, 1.38; 4 and 3 1.13, 1.45; 2 and 6 1.19, 1.56; 8 and 1
+# 1.26, -. With eight threads to share a band, instead of a thread for each and its weights read in fours, 2.07.
 _GROUPS = {256: (16, 2), 512: (8, 2), 1024: (8, 3), 2048: (4, 4), 4096: (2, 3), 8192: (1, 3)}
 _TILE = 48 << 10  # bytes of shared memory in which a block turns its frames' values around
 _ROUNDS = 2  # frames that a group of threads takes one after the other
@@ -34,7 +36,7 @@ class _Job(ctypes.Structure):
         *((name, ctypes.c_int) for name in ("samples", "hop", "reflect", "frames", "total", "bins", "bands")),
         *((name, ctypes.c_int) for name in ("power", "logarithm")),
         ("offset", ctypes.c_float),
-        *((name, ctypes.c_int) for name in ("each", "tiled", "lanes")),
+        *((name, ctypes.c_int) for name in ("each", "tiled")),
     ]
 
 
@@ -61,9 +63,6 @@ class FusedFFT:
     ):
         self.window, self.hop_length, self.pad_mode = window, hop_length, pad_mode
         self.n_bins, self.power, self.bank = n_bins, power, bank
-        # Threads that share a band, half as many as it has bins in the mean.
-        width = 1 if bank is None else (bank != 0).sum() / len(bank)
-        self.lanes = 1 << min(5, max(0, int(np.log2(max(1, width / 2)))))
         self._tables = Tables()
 
     def serves(self, x: torch.Tensor) -> bool:
@@ -109,17 +108,14 @@ class FusedFFT:
         job = self._job(x, count, groups * _ROUNDS, None)
         out = torch.zeros_like(x, memory_format=torch.contiguous_format)
         strides = map(ctypes.c_longlong, by_values.stride())
-        launch = -(-job.total // job.each), groups * n_fft // 32, _points(n_fft) + 4 * groups * job.bands
+        launch = -(-job.total // job.each), groups * n_fft // 32, _points(n_fft) + 4 * groups * (job.bands + 4)
         _GRADIENT[n_fft](*launch, x.contiguous(), *roots, *sparse, by_values, *strides, out, job)
         return out
 
     def _job(self, x: torch.Tensor, count: int, each: int, offset: float | None) -> _Job:
         samples, bands, log = x.shape[-1], 0 if self.bank is None else len(self.bank), offset is not None
         reflect, shape = self.pad_mode == "reflect", (count, len(x) * count, self.n_bins, bands)
-        ends = int(self.power), log, offset or 0.0
-        return _Job(
-            samples, self.hop_length, reflect, *shape, *ends, each, log, min(self.lanes, len(self.window) // 32)
-        )
+        return _Job(samples, self.hop_length, reflect, *shape, int(self.power), log, offset or 0.0, each, log)
 
     def _make_roots(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
         """Half the window, and the roots of unity."""
@@ -157,13 +153,16 @@ def _points(n_fft: int) -> int:
 
 
 def _sparse(bank: np.ndarray | None, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of each row, its first column, its columns, and where its weights stand: (3, rows); and the weights."""
+    """Of each row, its first entry and how many fours of them there are, (2, rows); and these, (fours, rows, 4)."""
     if bank is None:
-        return torch.zeros(3, dtype=torch.int32, device=device), torch.zeros(1, device=device)
+        return torch.zeros(2, dtype=torch.int32, device=device), torch.zeros(4, device=device)
     used = bank != 0
     first = used.argmax(axis=1)
     count = np.where(used.any(axis=1), used.shape[1] - used[:, ::-1].argmax(axis=1) - first, 0)
-    where = np.stack([first, count, np.cumsum(count) - count]).astype(np.int32)
-    columns = np.arange(bank.shape[1])
-    weights = bank[(first[:, None] <= columns) & (columns < (first + count)[:, None])].astype(np.float32)
-    return torch.from_numpy(where).to(device), torch.from_numpy(np.append(weights, np.float32(0))).to(device)
+    fours = -(-count // 4)
+    columns = first[:, None] + np.arange(4 * max(1, fours.max()))
+    inside = np.arange(columns.shape[1]) < count[:, None]
+    weights = np.take_along_axis(bank, np.where(inside, columns, 0), axis=1) * inside
+    weights = weights.reshape(len(bank), -1, 4).transpose(1, 0, 2).astype(np.float32)
+    where = np.stack([first, fours]).astype(np.int32)
+    return tuple(torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in (where, weights))

@@ -15,6 +15,9 @@
 struct float2 {
     float x, y;
 };
+struct float4 {
+    float x, y, z, w;
+};
 struct Index {
     int x;
 };
@@ -23,7 +26,6 @@ static float2* emulated_shared;
 static std::vector<std::unique_ptr<std::barrier<>>> groups;
 static std::unique_ptr<std::barrier<>> block;
 static std::mutex adding;
-static float exchanged[1024];
 thread_local Index threadIdx, blockIdx;
 
 float2 make_float2(float x, float y) { return {x, y}; }
@@ -36,19 +38,7 @@ void atomicAdd(float* to, float value) {
     *to += value;
 }
 
-float __shfl_xor_sync(unsigned, float value, int apart) {
-    extern int group_size();
-    const int group = threadIdx.x / group_size();
-    exchanged[threadIdx.x] = value;
-    groups[group]->arrive_and_wait();
-    const float other = exchanged[threadIdx.x ^ apart];
-    groups[group]->arrive_and_wait();
-    return other;
-}
-
 #include "kernel.inc"
-
-int group_size() { return T; }
 
 template <class Kernel>
 void run(int blocks, int shared_bytes, Kernel kernel) {
@@ -72,13 +62,13 @@ void run(int blocks, int shared_bytes, Kernel kernel) {
 
 extern "C" void run_spectrogram(
     int blocks, int shared_bytes, const float* audio, const float* window, const float2* roots, const int* bands,
-    const float* weights, float* out, const Job* job) {
+    const float4* weights, float* out, const Job* job) {
     run(blocks, shared_bytes, [&] { spectrogram(audio, window, roots, bands, weights, out, *job); });
 }
 
 extern "C" void run_gradient(
     int blocks, int shared_bytes, const float* audio, const float* window, const float2* roots, const int* bands,
-    const float* weights, const float* by_values, long long clip_stride, long long value_stride, long long frame_stride,
+    const float4* weights, const float* by_values, long long clip_stride, long long value_stride, long long frame_stride,
     float* out, const Job* job) {
     run(blocks, shared_bytes, [&] {
         gradient(
