@@ -53,7 +53,7 @@ class CNN(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """(batch, n_bins, n_frames) -> (batch, 128) logits."""
-        # Either convolution is one matrix product over all places: cuDNN has no fast kernel of fixed order for them.
+        # Either convolution is one matrix product over all places, whose sums have a fixed order.
         kernels = self.along_frequency.weight.flatten(1)
         places = features.unfold(1, kernels.shape[1], 2)  # (batch, places, frames, bins of a kernel)
         x = F.linear(places, kernels, self.along_frequency.bias).relu_()

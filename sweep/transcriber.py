@@ -107,7 +107,7 @@ class Transcriber(L.LightningModule):
         before = torch.get_float32_matmul_precision()
         torch.set_float32_matmul_precision("high" if rounded else "highest")
         try:
-            with torch.backends.cudnn.flags(deterministic=True, allow_tf32=rounded):
+            with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=rounded):
                 yield
         finally:
             torch.set_float32_matmul_precision(before)
