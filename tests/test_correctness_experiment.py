@@ -10,10 +10,9 @@ import pytest
 import torch
 from conftest import ROOT
 
-from experiments.correctness import signals, tables
+from experiments.correctness import measure, signals, tables
 from experiments.correctness.aliasing import measure_aliasing
 from experiments.correctness.front_ends import TRANSFORMS, build_nnaudio, build_ours, constant_q
-from experiments.correctness.measure import compare
 from experiments.correctness.reference import htk_bank, librosa_lengths, librosa_taps
 
 CQT = TRANSFORMS["cqt-220"]
@@ -58,11 +57,10 @@ def test_ours_is_fifty_times_closer_than_what_halves_the_rate(measured, peer, mo
         assert theirs > 50 * ours
 
 
-def test_an_unknown_name_ends_with_one_line():
-    command = [sys.executable, "-m", "experiments.correctness.measure", "--signals", "noise"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert done.stderr.strip().startswith("experiments.correctness: --signals noise: choose among linear sweep")
+def test_an_unknown_name_ends_with_one_line(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["measure", "--signals", "noise"])
+    with pytest.raises(SystemExit, match="experiments.correctness: --signals noise: choose among linear sweep"):
+        measure.main()
 
 
 def test_the_signals():
@@ -95,14 +93,14 @@ def test_the_htk_bank_at_its_peaks():
 def test_compare():
     rng = np.random.default_rng(0)
     wanted = rng.random((CQT.n_bins, 9))
-    found = compare(wanted / 2, wanted, CQT)
+    found = measure.compare(wanted / 2, wanted, CQT)
     assert found["error"] == pytest.approx(0.5) and found["factor"] == pytest.approx(2)
     assert found["error_rescaled"] < 1e-12
     off = wanted.copy()
     off[7] *= 1.5
-    assert compare(off[:, :8], wanted, CQT)["worst_bin_hz"] == pytest.approx(CQT.frequencies[7], abs=0.05)
+    assert measure.compare(off[:, :8], wanted, CQT)["worst_bin_hz"] == pytest.approx(CQT.frequencies[7], abs=0.05)
     with pytest.raises(ValueError, match=r"its output is \(159, 7\), the definition's \(159, 9\)"):
-        compare(wanted[:, :7], wanted, CQT)
+        measure.compare(wanted[:, :7], wanted, CQT)
 
 
 def test_aliasing_is_heard_where_the_rate_is_halved_and_nowhere_else():
