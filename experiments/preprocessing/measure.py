@@ -6,6 +6,7 @@ import importlib
 import sys
 import time
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -66,16 +67,23 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def check(option: str, names: list[str], known: Iterable[str]) -> None:
+    """End with one line where an option names something unknown."""
+    for name in names:
+        if name not in known:
+            sys.exit(f"experiments.preprocessing: --{option} {name}: choose among {', '.join(known)}")
+
+
 def main() -> None:
     """Measure, write the results and print the tables."""
     options = parse()
     warnings.filterwarnings("ignore", category=UserWarning)  # every library's own remark on empty Mel filters
     began = time.perf_counter()
-    parts, known = options.parts.split(","), {r.name: r for r in rows()}
+    parts = options.parts.split(",")
+    check("parts", parts, PARTS)
+    known = {r.name: r for r in rows()}
     names = options.rows.split(",") if options.rows else list(known)
-    for name, choices, key in ((n, c, k) for c, k, ns in ((PARTS, "parts", parts), (known, "rows", names)) for n in ns):
-        if name not in choices:
-            sys.exit(f"experiments.preprocessing: --{key} {name}: choose among {', '.join(choices)}")
+    check("rows", names, known)
     try:
         device = machine.choose_device(options.device)
     except ValueError as error:
@@ -99,9 +107,7 @@ def main() -> None:
         since = time.perf_counter()
         compared.append(measure(r, train, parts, size))
         if clips is not None:
-            for library in LIBRARIES:
-                row = {"representation": r.name, "bins": r.n_bins, "library": library, "reason": missing[library]}
-                extracted.append(row if missing[library] else extract(library, r, clips, options.scratch))
+            extracted += extract(r, clips, missing, options.scratch)
             write(options.out / f"extraction-{device.type}.csv", tables.EXTRACTION, extracted, head)
         write(options.out / f"results-{device.type}.csv", tables.COMPARISON, compared, head)
         print(f"{r.name}: {time.perf_counter() - since:.1f} s", file=sys.stderr, flush=True)

@@ -121,8 +121,9 @@ def extraction(rows: list[dict]) -> list[str]:
             totals.append(f"{sum(map(float, hours)):.2f}" if hours and all(hours) else "")
         size = sum(float(of[name, "ours"]["gigabytes_of_musicnet"]) for name in some)
         lines.append(f"| **{label}** | {' | '.join(totals)} | | {size:,.0f} |")
+    lines += ["", "- The first step from stored spectrograms of MusicNet comes after these hours."]
     notes = {row["note"].partition(";")[0] for row in rows if row["note"]}
-    lines += ["", *(f"- * {note}: CQT1992v2's kernels are too large here." for note in sorted(notes))]
+    lines += [*(f"- * {note}: CQT1992v2's kernels are too large here." for note in sorted(notes))]
     reasons: dict[str, list[str]] = {}
     for row in rows:
         if row["reason"]:

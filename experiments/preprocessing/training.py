@@ -48,7 +48,7 @@ class Size:
 
 
 FULL = Size(100, 250, 3, 20_000, 16, SEGMENT, 3)
-REDUCED = Size(16, 4, 7, 64, 1, 32_768, 2)
+REDUCED = Size(16, 4, 7, 64, 1, 32_768, 1)
 HOST_BYTES = 1 << 30  # of a store in pinned memory
 HOST_CHUNK = 30  # steps: the host gathers slowly
 
@@ -218,10 +218,15 @@ def _crnn_costs(r: Representation, train: data.Recordings, protocol: dict, size:
         take(0)
         return lambda: [take(1 + i) for i in range(size.crnn_steps)]
 
-    sides = {"fly": set_up(lambda: trainer(computed()), size.crnn_steps, device)}
-    compute = computed()
+    kept = []
+
+    def fly() -> Callable:
+        kept.append(computed())
+        return trainer(kept[0])
+
+    sides = {"fly": set_up(fly, size.crnn_steps, device)}
     with shape(r, protocol).arithmetic():
-        inputs, targets = (torch.cat(part) for part in zip(*map(compute, range(4)), strict=True))
+        inputs, targets = (torch.cat(part) for part in zip(*map(kept[0], range(4)), strict=True))
 
     def gathered(step: int) -> tuple[torch.Tensor, torch.Tensor]:
         place = torch.randint(len(inputs), (batch,), generator=torch.Generator().manual_seed(step)).to(device)
