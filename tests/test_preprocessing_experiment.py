@@ -82,6 +82,7 @@ def test_the_figure_is_drawn(measured):
 @pytest.mark.parametrize("arguments, says", [
     (["--rows", "cqt-13"], "--rows cqt-13: choose among linear-256"),
     (["--parts", "rnn"], "--parts rnn: choose among linear, crnn, extraction"),
+    (["no-such-folder", "--device", "cpu", "--rows", "cqt-12"], "no-such-folder"),
 ])  # fmt: skip
 def test_bad_options_end_with_one_line(arguments, says, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["measure", *arguments])

@@ -91,7 +91,12 @@ def main() -> None:
     size = training.FULL if device.type == "cuda" else training.REDUCED
     source, root = ("musicnet", options.root) if options.root else ("demo", "data/demo")
     where = {"source": source, "root": root, "validation": 0, "placement": "auto", "cache": options.cache}
-    train, _, _ = load(where, device, Console(quiet=True))
+    try:
+        train, _, _ = load(where, device, Console(quiet=True))
+        if "crnn" in parts:
+            train.check_length(size.segment)
+    except data.DataError as error:
+        sys.exit(f"experiments.preprocessing: {error}")
     warm_up(device)
     if device.type == "cpu":
         limit_memory()

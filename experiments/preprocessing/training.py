@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from experiments.preprocessing.crnn import CRNN
 from experiments.preprocessing.stores import Nothing, Store, StoredTranscriber
 from experiments.speed import timing
+from experiments.speed.entries import rounding
 from sweep import data, machine
 from sweep.models import build_model
 from sweep.representations import Representation
@@ -205,11 +206,11 @@ def _crnn_costs(r: Representation, train: data.Recordings, protocol: dict, size:
 
     def trainer(features: Callable) -> Callable:
         """Take the first step; what takes some more."""
-        model, arithmetic = CRNN(r.n_bins).to(device), shape(r, protocol).arithmetic
+        model = CRNN(r.n_bins).to(device)
         optimizer = torch.optim.Adam(model.parameters(), lr=6e-4, fused=True)
 
         def take(step: int) -> None:
-            with arithmetic():
+            with rounding(tf32=True):
                 inputs, target = features(step)
                 F.binary_cross_entropy_with_logits(model(inputs), target).backward()
                 optimizer.step()
@@ -225,7 +226,7 @@ def _crnn_costs(r: Representation, train: data.Recordings, protocol: dict, size:
         return trainer(kept[0])
 
     sides = {"fly": set_up(fly, size.crnn_steps, device)}
-    with shape(r, protocol).arithmetic():
+    with rounding(tf32=True):
         inputs, targets = (torch.cat(part) for part in zip(*map(kept[0], range(4)), strict=True))
 
     def gathered(step: int) -> tuple[torch.Tensor, torch.Tensor]:
