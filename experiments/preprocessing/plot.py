@@ -38,7 +38,7 @@ def draw(folder: Path, device: str) -> Path:
         below.plot(places, of_it.reindex(steps.representation), marker, color=shade, label=library, fillstyle="none")
     below.set(ylabel="hours to extract MusicNet", yscale="log")
     below.set_xticks(places, steps.representation, rotation=90, fontsize=8)
-    below.legend(fontsize=8, ncols=3)
+    below.legend(fontsize=8, ncols=3, loc="lower right")
     for axes in (above, below):
         axes.grid(axis="y", alpha=0.3)
     path = folder / f"figure-{device}.png"

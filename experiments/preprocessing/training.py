@@ -235,4 +235,4 @@ def _crnn_costs(r: Representation, train: data.Recordings, protocol: dict, size:
 
     side = sides["stored"] = set_up(lambda: trainer(gathered), size.crnn_steps, device)
     side.peak += inputs.nbytes
-    return costs(sides, 3, device)
+    return costs(sides, size.repeats, device)
