@@ -46,9 +46,9 @@ TRANSFORMS = {
             name="mel", family="mel", n_fft=2048, n_mels=128, f_min=55.0, f_max=None, mel_scale="slaney",
             norm="slaney", power=2.0, pad_mode="reflect", **COMMON,
         ),
-        constant_q("cqt", 55.0, 207),  # up to 21,088 Hz, as in the paper
-        constant_q("cqt-below", 55.0, 196),  # up to 15,366 Hz, 0.348 of the sample rate
-        constant_q("cqt-220", 220.0, 159),  # up to 21,088 Hz, kernels short enough for nnAudio's CQT1992
+        constant_q("cqt", 55.0, 207),  # up to 21,096 Hz, as in the paper
+        constant_q("cqt-below", 55.0, 196),  # up to 15,354 Hz, 0.348 of the sample rate
+        constant_q("cqt-220", 220.0, 159),  # up to 21,096 Hz, kernels short enough for nnAudio's CQT1992
     )
 }  # fmt: skip
 
