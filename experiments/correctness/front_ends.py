@@ -1,0 +1,177 @@
+"""The transforms of the paper's figures, and every front-end that computes one: ours in each mode, other libraries."""
+
+import functools
+import importlib
+import io
+import warnings
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from experiments.speed import peers, peers_outside_torch
+from experiments.speed.peers import ACCURACIES
+from experiments.speed.peers_outside_torch import Unavailable
+from sweep.filters import CONSTANT_Q_ALGORITHMS
+from sweep.representations import ConstantQ, Fourier, Mel, Representation
+from sweep.transforms import CQT
+
+COMMON = {"sample_rate": 44_100, "hop_length": 512, "window": "hann"}
+CPU = torch.device("cpu")
+# nnAudio's CQT1992 holds Fourier kernels of every frequency up to half the rate, as long as the longest kernel, in
+# float64 while it builds them: 8 GiB at 55 Hz and 24 bins per octave.
+MOST_KERNEL_BYTES = 2**30
+
+
+def constant_q(name: str, f_min: float, n_bins: int) -> ConstantQ:
+    """A constant-Q transform of 24 bins per octave."""
+    numbers = {"f_min": f_min, "n_bins": n_bins, "bins_per_octave": 24, "norm": "sqrt_length", "algorithm": "exact"}
+    return ConstantQ(name=name, family="cqt", pad_mode="constant", **numbers, **COMMON)
+
+
+TRANSFORMS = {
+    r.name: r
+    for r in (
+        Fourier(
+            name="stft", family="linear", n_fft=2048, scale="fft", n_bins=None, f_min=50.0, f_max=6000.0,
+            pad_mode="reflect", **COMMON,
+        ),
+        Fourier(
+            name="log-stft", family="log", n_fft=2048, scale="log", n_bins=None, f_min=55.0, f_max=22_050.0,
+            pad_mode="constant", **COMMON,
+        ),
+        Mel(
+            name="mel", family="mel", n_fft=2048, n_mels=128, f_min=55.0, f_max=None, mel_scale="slaney",
+            norm="slaney", power=2.0, pad_mode="reflect", **COMMON,
+        ),
+        constant_q("cqt", 55.0, 207),  # up to 21,096 Hz, as in the paper
+        constant_q("cqt-below", 55.0, 196),  # up to 15,354 Hz, 0.348 of the sample rate
+        constant_q("cqt-220", 220.0, 159),  # up to 21,096 Hz, kernels short enough for nnAudio's CQT1992
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """Something that computes one of the transforms.
+
+    Attributes:
+        name: of the library, and of the algorithm where it has several.
+        mode: our accuracy, or engine; "" for others.
+        build: from a transform to a function of (clips, samples) float32 to (clips, bins, frames): power for Mel,
+            complex for constant-Q, magnitude otherwise.
+        modules: that have to import.
+        conventions: family -> of `reference.CONVENTIONS`, where it is not ours.
+        family: that it is for; None for all.
+    """
+
+    name: str
+    build: Callable
+    mode: str = ""
+    modules: tuple[str, ...] = ()
+    conventions: tuple[tuple[str, str], ...] = ()
+    family: str | None = None
+
+    @property
+    def label(self) -> str:
+        """Name and mode."""
+        return f"{self.name} {self.mode}".strip()
+
+    def convention(self, r: Representation) -> str:
+        """That its documentation gives it."""
+        return dict(self.conventions).get(r.family, "ours")
+
+
+def missing(front_end: FrontEnd) -> str | None:
+    """Why it cannot run here, or None."""
+    for module in front_end.modules:
+        try:
+            importlib.import_module(module)
+        except Exception as error:  # a library built for another machine raises what it likes
+            return f"does not import: {peers.reason(error)}"
+    return None
+
+
+def build_ours(r: Representation, accuracy: str, algorithm: str = "exact", engine: str = "auto") -> Callable:
+    if r.family != "cqt":
+        return r.transform(accuracy=accuracy, engine=engine)
+    settings = {key: getattr(r, key) for key in ("f_min", "n_bins", "bins_per_octave", "pad_mode", *COMMON)}
+    return CQT(**settings, output="complex", accuracy=accuracy, algorithm=algorithm)
+
+
+def build_nnaudio(r: Representation, version: str | None = None) -> Callable:
+    from nnAudio import features
+
+    if r.family != "cqt":
+        return peers.build_nnaudio(r, CPU)
+    numbers = {"sr": r.sample_rate, "hop_length": r.hop_length, "fmin": r.f_min, "n_bins": r.n_bins}
+    width = 2 ** int(np.ceil(np.log2(r.context)))
+    size = 2 * 8 * (width // 2 + 1) * width
+    if version == "CQT1992" and size > MOST_KERNEL_BYTES:
+        raise Unavailable(f"not run: its Fourier kernels take {size / 2**30:.0f} GiB")
+    quiet = {} if version == "CQT1992" else {"verbose": False}
+    with redirect_stdout(io.StringIO()):
+        module = getattr(features, version)(
+            **numbers, bins_per_octave=r.bins_per_octave, pad_mode="constant", output_format="Complex", **quiet
+        )
+    return lambda x: torch.view_as_complex(module(x).contiguous())
+
+
+def build_librosa(r: Representation) -> Callable:
+    import librosa
+
+    if r.family != "cqt":
+        return peers_outside_torch.build_librosa(r, CPU)
+    numbers = {"sr": r.sample_rate, "hop_length": r.hop_length, "fmin": r.f_min, "n_bins": r.n_bins}
+
+    def transformed(x: torch.Tensor) -> np.ndarray:
+        with warnings.catch_warnings():  # that the longest kernels are longer than the clip
+            warnings.simplefilter("ignore")
+            return librosa.cqt(x.numpy(), **numbers, bins_per_octave=r.bins_per_octave, pad_mode="constant")
+
+    return transformed
+
+
+def build_diffsptk(r: Representation) -> Callable:
+    if r.family == "mel":
+        logarithm = peers.build_diffsptk(r, CPU)
+        return lambda x: logarithm(x).exp()
+    if r.family != "cqt":
+        return peers.build_diffsptk(r, CPU)
+    import diffsptk
+
+    bins = {"f_min": r.f_min, "n_bin": r.n_bins, "n_bin_per_octave": r.bins_per_octave}
+    cqt = diffsptk.CQT(r.hop_length, int(r.sample_rate), **bins)
+    return lambda x: cqt(x).transpose(-1, -2)
+
+
+def front_ends() -> list[FrontEnd]:
+    """All of them, ours first."""
+    ours = [
+        FrontEnd("ours", functools.partial(build_ours, accuracy=mode, algorithm="exact"), mode) for mode in ACCURACIES
+    ]
+    for algorithm in CONSTANT_Q_ALGORITHMS[1:]:
+        for mode in ACCURACIES[:2] if algorithm == "1992" else ("exact",):  # what it leaves out depends on the mode
+            build = functools.partial(build_ours, accuracy=mode, algorithm=algorithm)
+            ours.append(FrontEnd(f"ours {algorithm}", build, mode, family="cqt"))
+    direct = functools.partial(build_ours, accuracy="exact", engine="direct")
+    ours.append(FrontEnd("ours", direct, "direct", family="log"))  # of constant-Q it is 1992v2
+    nnaudio = {"modules": ("nnAudio.features",)}
+    return [
+        *ours,
+        FrontEnd("nnAudio STFT", build_nnaudio, **nnaudio, family="linear"),
+        FrontEnd("nnAudio STFT", build_nnaudio, **nnaudio, family="log"),
+        FrontEnd("nnAudio Mel", build_nnaudio, **nnaudio, family="mel"),
+        *(
+            FrontEnd(f"nnAudio {version}", functools.partial(build_nnaudio, version=version), **nnaudio, family="cqt")
+            for version in ("CQT1992", "CQT1992v2", "CQT2010", "CQT2010v2")
+        ),
+        FrontEnd("librosa", build_librosa, modules=("librosa",), conventions=(("cqt", "librosa"),)),
+        FrontEnd("torch.stft", lambda r: peers.build_torch(r, CPU), family="linear"),
+        FrontEnd("torchaudio", lambda r: peers.build_torchaudio(r, CPU), modules=("torchaudio.transforms",)),
+        FrontEnd(
+            "diffsptk", build_diffsptk, modules=("diffsptk",), conventions=(("cqt", "librosa"), ("mel", "HTK"))
+        ),
+    ]  # fmt: skip
