@@ -69,7 +69,10 @@ class Transcriber(L.LightningModule):
 
     def features(self, audio: torch.Tensor) -> torch.Tensor:
         """(batch, samples) -> (batch, bins or width, frames), what the model sees."""
-        z = self.log_spectrogram(audio)
+        return self.scaled(self.log_spectrogram(audio))
+
+    def scaled(self, z: torch.Tensor) -> torch.Tensor:
+        """(batch, bins, frames) log spectrogram -> features; in its memory where no gradient is wanted."""
         if self.protocol["standardise"]:
             z = (z - self.mean) / self.deviation if z.requires_grad else z.sub_(self.mean).div_(self.deviation)
         return z if self.projection is None else self.projection @ z
@@ -87,6 +90,13 @@ class Transcriber(L.LightningModule):
         """(windows, samples) -> (windows, 128) logits, as many at a time as in training: that fits into memory."""
         with self.arithmetic():
             return torch.cat([self(part) for part in audio.split(self.protocol["batch_size"])])
+
+    def look(self, audio: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(windows, samples) -> (windows, 128) logits and, at each window's centre, (windows, bins) log spectrogram."""
+        with self.arithmetic():
+            z = self.log_spectrogram(audio)
+            centre = z[:, :, self.n_frames // 2].clone()  # what follows overwrites z
+            return self.logits(self.scaled(z)), centre
 
     def loss(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """(..., batch, 128) -> (...): mean binary cross-entropy, times the protocol's scale."""
