@@ -20,7 +20,7 @@ from sweep.batches import Chunks, HeldOut
 from sweep.callbacks import Bar, Checkpoint, Curve
 from sweep.data.loading import describe, load
 from sweep.data.recording import SAMPLE_RATE
-from sweep.loggers import build_logger, closing
+from sweep.loggers import build_loggers, closing
 from sweep.models import Linear, build_model
 from sweep.representations import from_settings
 from sweep.settings import check_settings
@@ -84,15 +84,15 @@ def run(settings: dict, console: Console, title: str) -> dict:
     ready = time.perf_counter()
 
     folder.mkdir(parents=True, exist_ok=True)
-    logger = build_logger(settings, folder, first)
+    loggers = build_loggers(settings, folder, first)
     curve = Curve(every=max(1, min(100, protocol["steps"] // 20)), ignorant=ignorant_loss(train, protocol))
     keeper = Checkpoint(checkpoint, protocol["checkpoint_every"], curve)
     chunk = chunk_length(transcriber, device)
     trainer = build_trainer(
-        device, folder, logger, [curve, keeper, Bar(console, title, first)], protocol, chunk if validation else None
+        device, folder, loggers, [curve, keeper, Bar(console, title, first)], protocol, chunk if validation else None
     )
     held_out = HeldOut(validation, protocol) if validation else None
-    with closing(logger) as summary:
+    with closing(loggers) as summary:
         if first < protocol["steps"]:
             fit(
                 trainer,
@@ -177,14 +177,14 @@ def check_checkpoint(path: Path, settings: dict) -> int:
 
 
 def build_trainer(
-    device: torch.device, folder: Path, logger, callbacks: list, protocol: dict, chunk: int | None
+    device: torch.device, folder: Path, loggers: list, callbacks: list, protocol: dict, chunk: int | None
 ) -> L.Trainer:
     """A Trainer that goes once through the chunks of steps, on one device, and keeps quiet.
 
     Args:
         device: that trains.
         folder: of the run.
-        logger, callbacks: Lightning's.
+        loggers, callbacks: Lightning's.
         protocol: of the run.
         chunk: steps in one, if there are recordings to validate on.
     """
@@ -195,7 +195,7 @@ def build_trainer(
         accelerator=device.type,
         devices=[device.index] if device.type == "cuda" else 1,
         max_epochs=1,
-        logger=logger,
+        logger=loggers,
         callbacks=callbacks,
         default_root_dir=folder,
         plugins=[LightningEnvironment()],

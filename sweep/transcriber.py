@@ -168,9 +168,9 @@ class Transcriber(L.LightningModule):
         logits, target = (torch.cat(part) for part in zip(*self._validated, strict=True))
         self._validated.clear()
         precision = average_precision(target.bool().cpu().numpy().ravel(), logits.double().cpu().numpy().ravel())
-        if self.logger:
-            metrics = {"validation/loss": float(self.loss(logits, target)), "validation/average_precision": precision}
-            self.logger.log_metrics(metrics, step=self.step - 1)
+        metrics = {"validation/loss": float(self.loss(logits, target)), "validation/average_precision": precision}
+        for logger in self.loggers:
+            logger.log_metrics(metrics, step=self.step - 1)
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""

@@ -100,7 +100,7 @@ def page(root):
     write_plan(folder, ["linear/cqt-12/seed-0"])
     (report,), rankings = print_reports(folder, Console(quiet=True))
     assert rankings == {}
-    return write_page(Console(quiet=True), report, None)
+    return write_page(Console(quiet=True), report, None)[0]
 
 
 def test_the_page_needs_nothing_from_outside_itself(page):

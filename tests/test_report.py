@@ -230,8 +230,9 @@ def run_report(*arguments: str) -> subprocess.CompletedProcess:
 
 
 def test_command_prints_a_table_100_columns_wide_in_a_pipe(sweep):
-    ran = run_report(str(sweep.parents[1]))
+    ran = run_report(str(sweep.parents[1]), "--tables-only")
     assert (ran.returncode, ran.stderr) == (0, "")
+    assert not (sweep / "report.html").exists()
     assert "cqt-12+trainable" in ran.stdout and "No room" not in ran.stdout and "\x1b" not in ran.stdout
     assert max(map(len, ran.stdout.splitlines())) <= 100
 
@@ -258,3 +259,36 @@ def test_command_says_where_there_are_no_results(tmp_path):
     ran = run_report(str(tmp_path))
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr == f"sweep.report: {tmp_path}: no results in or below it; python -m sweep makes some\n"
+
+
+def test_chosen_columns_are_those_of_every_form(sweep):
+    ran = run_report(str(sweep), "--tables-only", "--columns", "acc,95%, parameters,e_sub,best,empty filters")
+    assert (ran.returncode, ran.stderr) == (0, "")
+    headings = ["representation", "Acc", "95 %", "parameters", "e_sub", "best", "empty filters"]
+    assert " ".join(headings).split() in [line.split() for line in ran.stdout.splitlines()]
+    assert f"| {' | '.join(headings)} |" in (sweep / "table.md").read_text()
+    assert (
+        "representation & Acc & 95 \\% & parameters & e\\_sub & best & empty filters"
+        in (sweep / "table.tex").read_text()
+    )
+    row = next(line for line in (sweep / "table.md").read_text().splitlines() if line.startswith("| mel-512-256"))
+    assert row == "| mel-512-256 | **0.500** |  | 1,419,264 | 0.500 |  | 12 |"
+    chosen = {"accuracy", "e_sub", "empty_filters"}
+    lines, runs = (pd.read_csv(sweep / name) for name in ("summary.csv", "table.csv"))
+    assert chosen | {"representation", "accuracy_low", "best_of_family", "parameters"} <= set(lines)
+    assert chosen | {"run", "seed", "status"} <= set(runs)
+    assert not {"recall", "seconds", "bins"} & {*lines, *runs}
+
+
+def test_an_unknown_column_is_answered_with_those_there_are(sweep):
+    ran = run_report(str(sweep), "--columns", "Acc,accuracies")
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith("sweep.report: --columns accuracies: no such column; choose among representation, ")
+    assert ran.stderr.count("\n") == 1 and not (sweep / "table.md").exists()
+
+
+def test_the_command_says_where_the_page_lies(sweep):
+    ran = run_report(str(sweep))
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stdout.splitlines()[-1].startswith(f"{sweep / 'report.html'}: ")
+    assert (sweep / "report.html").exists() and (sweep / "pictures" / "accuracy-by-bins.pdf").exists()

@@ -59,7 +59,7 @@ def report(directory: Path, columns: list[str] | None, tables_only: bool) -> int
     console = Console(highlight=False, soft_wrap=True)
     for found in reports:
         with console.status(f"drawing {found.folder}"):
-            path = write_page(console, found, rankings.get(found.folder.parent))
+            path, _ = write_page(console, found, rankings.get(found.folder.parent))
         console.print(f"{path}: the table and all pictures in one file; pictures/ beside it: as PNG and PDF")
     return 0
 

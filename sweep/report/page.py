@@ -103,17 +103,18 @@ def page(
 """
 
 
-def write_page(console: Console, report: Report, rankings: Rankings | None) -> Path:
+def write_page(console: Console, report: Report, rankings: Rankings | None) -> tuple[Path, list[Picture]]:
     """Writes report.html into the folder of a report, and its pictures as PNG and PDF into pictures/ there.
 
     Returns:
-        The path of the page.
+        The path of the page, and all pictures.
     """
     overview, rows, problems = draw(report)
     write(console, report.folder, {"report.html": page(report, overview, rows, problems, rankings)})
-    for picture in (*overview, *rows):
+    pictures = [*overview, *rows]
+    for picture in pictures:
         write(console, report.folder / "pictures", files(picture))
-    return report.folder / "report.html"
+    return report.folder / "report.html", pictures
 
 
 def _table(report: Report, shown: set[str]) -> str:

@@ -32,7 +32,8 @@ def verdict(lines: pd.DataFrame, sample: Sample) -> str:
         )
     basis = _basis(done, sample)
     if len(tied) == 1:
-        return f"Choose {scored}: it beats each of the other {len(done) - 1} rows at 95 % confidence, {basis}{rest}."
+        others = "the other row" if len(done) == 2 else f"each of the other {len(done) - 1} rows"
+        return f"Choose {scored}: it beats {others} at 95 % confidence, {basis}{rest}."
     cheap, sense = _cheapest(tied)
     among = f"the {len(tied)} rows of {len(done)}" if len(tied) < len(done) else f"all {len(done)} rows"
     may = f"of {among} that may be the best, at 95 % confidence {basis}"
