@@ -35,11 +35,10 @@ def count_notes(reference: np.ndarray, estimate: np.ndarray) -> dict[str, np.nda
     ([2, 2, 1], [[1, 0, 1, 0], [1, 1, 2, 1], [1, 2, 0, 0]])
     """
     reference, estimate = reference[:, PITCHES], estimate[:, PITCHES]
-    cells = np.stack([reference, estimate, reference & estimate], axis=-1)  # (frames, 88, 3)
-    notes = cells.sum(1)
-    polyphony = np.zeros((len(PITCHES) + 1, 4), int)
-    np.add.at(polyphony, notes[:, 0], np.column_stack([np.ones(len(notes), int), notes]))
-    return {"pitches": cells.sum(0), "polyphony": polyphony}
+    cells = np.stack([reference, estimate, reference & estimate]).astype(np.float32)  # adds up ten times faster than bool
+    notes = cells.sum(2).astype(int)  # (3, frames)
+    columns = [np.bincount(notes[0], count, minlength=len(PITCHES) + 1) for count in (None, *notes)]
+    return {"pitches": cells.sum(1).T.astype(int), "polyphony": np.stack(columns, axis=1).astype(int)}
 
 
 def stretch(windows: int) -> slice:
