@@ -1,6 +1,7 @@
 """The models behind the front-ends: from features to one logit per note. They know only bins and frames."""
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 N_NOTES = 128
@@ -52,8 +53,13 @@ class CNN(nn.Module):
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """(batch, n_bins, n_frames) -> (batch, 128) logits."""
-        x = self.along_frequency(features[:, None]).relu()
-        return self.output(self.over_time(x).relu().flatten(1))
+        # Either convolution is one matrix product over all places: cuDNN has no fast kernel of fixed order for them.
+        kernels = self.along_frequency.weight.flatten(1)
+        places = features.unfold(1, kernels.shape[1], 2)  # (batch, places, frames, bins of a kernel)
+        x = F.linear(places, kernels, self.along_frequency.bias).relu_()
+        kernels = self.over_time.weight.squeeze(2).transpose(1, 2).flatten(1)  # (256, frames x 128)
+        x = F.linear(x.flatten(2), kernels, self.over_time.bias).relu_()
+        return self.output(x.transpose(1, 2).flatten(1))
 
 
 MODELS = {"linear": Linear, "cnn": CNN}
