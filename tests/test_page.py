@@ -15,6 +15,7 @@ from small_sweep import run_small_sweep
 from test_summary import with_recordings
 
 from sweep.data.demo import make_demo
+from sweep.evidence import read_evidence, write_evidence
 from sweep.report import print_reports
 from sweep.report.page import draw, write_page
 from sweep.report.page import page as page_of
@@ -184,7 +185,11 @@ def test_a_report_can_be_made_where_there_is_neither_data_nor_checkpoint(page, t
             copy = tmp_path / "copied" / "tiny" / "quick" / path.relative_to(page.parent)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(path.read_bytes())
+    cnn = tmp_path / "copied/tiny/quick/linear/mel-512-128+capacity/seed-0"  # whose model is not linear: no weights
+    kept = {name: array for name, array in read_evidence(cnn).items() if not name.startswith("weights")}
+    write_evidence(cnn, kept)
     text = html(tmp_path / "copied")
+    assert "Weights per pitch are those of a linear model" in text
     assert "5 of 5 runs have no loss curve" in text and "No run kept its curve." in text
     assert Page(text).tags.count("svg") == 8
 
