@@ -128,7 +128,9 @@ def loss_curves(done: pd.DataFrame, details: list[Details]) -> Picture:
                 gid = f"tip-{len(labels)}"
                 labels[gid] = f"{name}, last loss {mean.iloc[-1]:.3f}"
                 axes.plot(mean.index + 1, mean, color=shade, linewidth=1, gid=gid)
-        axes.set_title(f"{family}: {len(part)} rows, dark to bright as bins grow")
+        axes.set_title(
+            f"{family}: {len(part)} rows, dark to bright as bins grow" if len(part) > 1 else part.name.iloc[0]
+        )
     for axes in grid[-1]:
         axes.set_xlabel("step")
     for axes in grid[:, 0]:
