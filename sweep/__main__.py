@@ -87,6 +87,28 @@ def fail(folder: Path, title: str, error: Exception) -> None:
     console.print(f"{escape(title)}  failed: {escape(message)}{escape(remark)}", style="red", soft_wrap=True)
 
 
+def report_on(folder: Path) -> None:
+    """Print the tables of a <runs>/<data>/<protocol> folder; where W&B logs, draw the page and send it there.
+
+    Only if a run has been added since: the same command again logs nothing again.
+    """
+    from sweep.report import print_reports
+
+    table = folder / "table.csv"
+    before = table.read_bytes() if table.exists() else b""
+    (report,), _ = print_reports(folder)
+    if Plan.logger["name"] != "wandb" or table.read_bytes() == before:
+        return
+    from sweep.loggers import log_report
+    from sweep.report.page import write_page
+
+    try:
+        page, pictures = write_page(console, report, None)
+        log_report(report, pictures, page, Plan.logger)
+    except Exception as error:  # the results are safe, and W&B's is but a copy
+        console.print(f"no report to Weights & Biases: {escape(str(error))}", style="red", soft_wrap=True)
+
+
 def main() -> None:
     """Run the sweep, then print its tables; exit 1 if a run failed, 130 on Ctrl-C."""
     try:
@@ -96,11 +118,9 @@ def main() -> None:
         sys.exit(128 + (stop.args[0] if stop.args and stop.args[0] else signal.SIGINT))
     done = [(folder / results.RESULT).exists() for folder in Plan.folders]
     if any(done):
-        from sweep.report import print_reports
-
         try:
             for folder in Plan.tables():
-                print_reports(folder)
+                report_on(folder)
         except ValueError as error:
             raise SystemExit(f"sweep: {error}") from None
     if failures or not all(done):

@@ -50,8 +50,8 @@ class Curve(L.Callback):
         for step, loss in enumerate(losses.wait().tolist(), losses.first):
             if not math.isfinite(loss):
                 raise FloatingPointError(f"the loss is {loss} at step {step}: the training diverged; {_REMEDY}")
-            if trainer.logger and (step + 1) % self.every == 0:
-                trainer.logger.log_metrics({"train/loss": loss}, step=step)
+            for logger in trainer.loggers if (step + 1) % self.every == 0 else ():
+                logger.log_metrics({"train/loss": loss}, step=step)
             self._recent.append(loss)
         now = sum(self._recent) / len(self._recent)
         if len(self._recent) == _RECENT and now > _RISEN * self.ignorant:
@@ -98,8 +98,8 @@ class Checkpoint(L.Callback):
 
     def save(self, trainer, path: Path, weights_only: bool = False):
         """Write to a temporary name, then rename: a crash leaves the last checkpoint as it was."""
-        if trainer.logger:
-            trainer.logger.save()
+        for logger in trainer.loggers:
+            logger.save()
         partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
         try:
             trainer.save_checkpoint(partial, weights_only=weights_only)

@@ -7,50 +7,89 @@ import os
 from pathlib import Path
 
 
-def build_logger(settings: dict, folder: Path, first: int):
-    """The Lightning logger that `logger` names, or False.
+def build_loggers(settings: dict, folder: Path, first: int) -> list:
+    """The Lightning loggers that `logger` names. W&B's stands beside the CSV files, from which a report draws curves.
 
     Args:
         settings: of the run.
         folder: of the run.
-        first: step that training starts at; a resumed run adds a second CSV file.
+        first: step that training starts at; a resumed run adds a second CSV file and continues its W&B run.
     """
     options = settings["logger"]
     if options["name"] == "none":
-        return False
-    if options["name"] == "csv":
-        from lightning.pytorch.loggers import CSVLogger
+        return []
+    from lightning.pytorch.loggers import CSVLogger
 
-        return CSVLogger(save_dir=folder, name="curves", version=f"from-step-{first}")
-    from lightning.pytorch.loggers import WandbLogger
+    loggers = [CSVLogger(save_dir=folder, name="curves", version=f"from-step-{first}")]
+    if options["name"] == "wandb":
+        from lightning.pytorch.loggers import WandbLogger
 
-    os.environ.setdefault("WANDB_SILENT", "true")
-    sweep = Path(settings["runs"], settings["data"]["name"], settings["protocol"]["name"])
-    return WandbLogger(
-        project=options["project"],
-        group=str(sweep),
-        name=str(folder.relative_to(sweep)),
-        # One id for one folder, so that a resumed run goes on where its curves ended.
-        id=hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16],
-        resume="allow",
-        save_dir=folder,
-        offline=not _has_wandb_account(),
-        config=settings,
-    )
+        sweep = folder.parents[2]
+        run = _wandb_run(
+            folder,
+            options,
+            name=str(folder.relative_to(sweep)),
+            group=str(sweep),
+            config=settings,
+            resume="allow" if first else None,  # None replaces what a run that starts anew had logged
+        )
+        run.define_metric("trainer/global_step")
+        run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
+        loggers.append(WandbLogger(experiment=run))
+    return loggers
 
 
 @contextlib.contextmanager
-def closing(logger):
+def closing(loggers: list):
     """Close a W&B run at the end, whatever happens, so that the next begins its own; yields what takes its summary."""
-    if not logger or type(logger).__name__ != "WandbLogger":
+    found = [logger for logger in loggers if type(logger).__name__ == "WandbLogger"]
+    if not found:
         yield {}
         return
+    run = found[0].experiment
     try:
-        yield logger.experiment.summary
+        yield run.summary
     except BaseException:
-        logger.experiment.finish(exit_code=1)
+        run.finish(exit_code=1)
         raise
-    logger.experiment.finish()
+    run.finish()
+
+
+def log_report(report, pictures: list, page: Path, options: dict) -> None:
+    """Sends a sweep's table, pictures and page to W&B, as a run of its own, which a later call continues.
+
+    It is no member of the sweep's group: that holds the runs, so that W&B averages nothing but them.
+
+    Args:
+        report: `sweep.report.Report`.
+        pictures: of it, `sweep.report.pictures.Picture`.
+        page: report.html.
+        options: conf's `logger`.
+    """
+    import wandb
+    from PIL import Image
+
+    lines = report.lines.astype(object).where(report.lines.notna(), None)
+    name = f"{report.folder.parent.name}/{report.folder.name} report"
+    run = _wandb_run(report.folder, options, name=name, job_type="report", resume="allow")
+    with run:
+        content = {"comparison": wandb.Table(columns=list(lines), data=lines.to_numpy().tolist())}
+        for picture in pictures:
+            path = report.folder / "pictures" / f"{picture.name}.png"
+            if path.exists():
+                content[f"pictures/{picture.name}"] = wandb.Image(Image.open(path), caption=picture.title)
+        run.log(content | {"report": wandb.Html(page.read_text(encoding="utf-8"), inject=False)})
+        run.summary["verdict"] = report.verdict
+
+
+def _wandb_run(folder: Path, options: dict, **identity):
+    """A W&B run that has one id for one folder, however often it is resumed; offline where there is no account."""
+    import wandb
+
+    os.environ.setdefault("WANDB_SILENT", "true")
+    number = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:16]
+    mode = "online" if _has_wandb_account() else "offline"
+    return wandb.init(project=options["project"], id=number, dir=folder, mode=mode, **identity)
 
 
 def _has_wandb_account() -> bool:

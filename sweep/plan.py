@@ -19,9 +19,11 @@ class Plan(Callback):
 
     Attributes:
         folders: of the runs, in order, for the main program: empty in the processes of a cluster's jobs.
+        logger: conf's, of the last of them.
     """
 
     folders: list[Path] = []
+    logger: dict = {}
 
     def on_multirun_start(self, config: DictConfig, **_) -> None:
         try:
@@ -39,7 +41,7 @@ class Plan(Callback):
                     raise ValueError(
                         f"two runs of this sweep would share {folder}: {'; '.join(clash)}; give them two calls"
                     )
-            Plan.folders = list(planned)
+            Plan.folders, Plan.logger = list(planned), settings["logger"]
             for folder in Plan.tables():
                 runs = [str(run.relative_to(folder)) for run in Plan.folders if folder in run.parents]
                 results.write_plan(folder, runs)

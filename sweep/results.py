@@ -124,13 +124,13 @@ def differences(old: dict, new: dict) -> list[str]:
     ]
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Writes a file so that a reader sees either the old content or the new, even after a crash.
 
-    The text goes to a hidden file beside it, `.<name>.<random>.partial`, reaches the disk and then takes the name. A
-    file that holds the text already is left alone, its time of change too. Folders are made as needed.
+    The content goes to a hidden file beside it, `.<name>.<random>.partial`, reaches the disk and then takes the name. A
+    file that holds it already is left alone, its time of change too. Folders are made as needed.
     """
-    content = text.encode()
+    content = content.encode() if isinstance(content, str) else content
     try:
         if path.read_bytes() == content:
             return

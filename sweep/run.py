@@ -9,18 +9,19 @@ import warnings
 from pathlib import Path
 
 import lightning as L
+import numpy as np
 import torch
 import torch.nn.functional as F
 from lightning.fabric.plugins.environments import LightningEnvironment
 from rich.console import Console
 
-from sweep import data, machine, results, scoring
+from sweep import data, evidence, machine, results, scoring
 from sweep.batches import Chunks, HeldOut
 from sweep.callbacks import Bar, Checkpoint, Curve
 from sweep.data.loading import describe, load
 from sweep.data.recording import SAMPLE_RATE
-from sweep.loggers import build_logger, closing
-from sweep.models import build_model
+from sweep.loggers import build_loggers, closing
+from sweep.models import Linear, build_model
 from sweep.representations import from_settings
 from sweep.settings import check_settings
 from sweep.steps import chunk_length
@@ -83,15 +84,15 @@ def run(settings: dict, console: Console, title: str) -> dict:
     ready = time.perf_counter()
 
     folder.mkdir(parents=True, exist_ok=True)
-    logger = build_logger(settings, folder, first)
+    loggers = build_loggers(settings, folder, first)
     curve = Curve(every=max(1, min(100, protocol["steps"] // 20)), ignorant=ignorant_loss(train, protocol))
     keeper = Checkpoint(checkpoint, protocol["checkpoint_every"], curve)
     chunk = chunk_length(transcriber, device)
     trainer = build_trainer(
-        device, folder, logger, [curve, keeper, Bar(console, title, first)], protocol, chunk if validation else None
+        device, folder, loggers, [curve, keeper, Bar(console, title, first)], protocol, chunk if validation else None
     )
     held_out = HeldOut(validation, protocol) if validation else None
-    with closing(logger) as summary:
+    with closing(loggers) as summary:
         if first < protocol["steps"]:
             fit(
                 trainer,
@@ -111,7 +112,7 @@ def run(settings: dict, console: Console, title: str) -> dict:
         threshold = settings["threshold"]
         if threshold == "tuned":
             threshold = tune_threshold(transcriber, held_out)
-        recordings = score_recordings(transcriber, test, scored, protocol["window"], threshold, pool)
+        recordings, shown = score_recordings(transcriber, test, scored, protocol["window"], threshold, pool)
         scores = scoring.mean_scores(recordings.values())
         summary.update(scores)
         done = time.perf_counter()
@@ -139,6 +140,8 @@ def run(settings: dict, console: Console, title: str) -> dict:
         "peak_memory_bytes": machine.peak_memory(device),
         **machine.describe(device),
     }
+    shown |= learned_weights(transcriber) | {"frequencies": representation.frequencies.astype(np.float32)}
+    evidence.write_evidence(folder, shown)
     results.write_result(folder, result)
     checkpoint.unlink(missing_ok=True)
     return result
@@ -174,14 +177,14 @@ def check_checkpoint(path: Path, settings: dict) -> int:
 
 
 def build_trainer(
-    device: torch.device, folder: Path, logger, callbacks: list, protocol: dict, chunk: int | None
+    device: torch.device, folder: Path, loggers: list, callbacks: list, protocol: dict, chunk: int | None
 ) -> L.Trainer:
     """A Trainer that goes once through the chunks of steps, on one device, and keeps quiet.
 
     Args:
         device: that trains.
         folder: of the run.
-        logger, callbacks: Lightning's.
+        loggers, callbacks: Lightning's.
         protocol: of the run.
         chunk: steps in one, if there are recordings to validate on.
     """
@@ -192,7 +195,7 @@ def build_trainer(
         accelerator=device.type,
         devices=[device.index] if device.type == "cuda" else 1,
         max_epochs=1,
-        logger=logger,
+        logger=loggers,
         callbacks=callbacks,
         default_root_dir=folder,
         plugins=[LightningEnvironment()],
@@ -218,17 +221,37 @@ def fit(trainer: L.Trainer, transcriber: Transcriber, chunks: Chunks, held_out: 
 @torch.inference_mode()
 def score_recordings(
     transcriber: Transcriber, test: data.Recordings, scored: list[torch.Tensor], length: int, threshold: float, pool
-) -> dict:
-    """Scores of each test recording, by its id, at the windows of `length` samples that start where `scored` says."""
-    scores = {}
+) -> tuple[dict, dict]:
+    """Scores each test recording at the windows of `length` samples that start where `scored` says.
+
+    Returns:
+        The scores by the recording's id, and what `sweep.evidence` keeps: counts of each, an excerpt of the first.
+    """
+    scores, counts, shown = {}, [], {}
     batch = transcriber.protocol["batch_size"]
     for index, (name, starts) in enumerate(zip(test.ids, scored, strict=True)):
-        parts = [transcriber.predict(test.audio(index, part, length)).sigmoid() for part in starts.split(batch)]
+        parts = [transcriber.look(test.audio(index, part, length)) for part in starts.split(batch)]
+        logits, frames = (torch.cat(part) for part in zip(*parts, strict=True))
         reference = test.targets(index, starts + length // 2).bool().cpu().numpy()
         times = (starts.numpy() + length // 2) / SAMPLE_RATE
-        probability = torch.cat(parts).cpu().numpy()
+        probability = logits.sigmoid().cpu().numpy()
         scores[name] = scoring.score(reference, probability, times=times, threshold=threshold, pool=pool)
-    return scores
+        counts.append(evidence.count_notes(reference, probability > threshold))
+        if index == 0:
+            seen = evidence.stretch(len(starts))
+            parts = times[seen], frames[seen].cpu().numpy(), reference[seen], probability[seen] > threshold
+            shown = evidence.excerpt(*parts)
+    counted = {name: np.stack([count[name] for count in counts]) for name in counts[0]}
+    return scores, {"recordings": np.array(test.ids)} | counted | shown
+
+
+def learned_weights(transcriber: Transcriber) -> dict:
+    """The linear model's weights per pitch, for `sweep.evidence`; nothing of another model."""
+    if not isinstance(transcriber.model, Linear):
+        return {}
+    weight, projection = transcriber.model.output.weight.detach(), transcriber.projection
+    projection = None if projection is None else projection.cpu().numpy()
+    return evidence.weights_per_pitch(weight.cpu().numpy(), transcriber.n_frames, projection)
 
 
 @torch.inference_mode()

@@ -66,7 +66,10 @@ class Transcriber(L.LightningModule):
 
     def features(self, audio: torch.Tensor) -> torch.Tensor:
         """(batch, samples) -> (batch, bins or width, frames), what the model sees."""
-        z = self.log_spectrogram(audio)
+        return self.scaled(self.log_spectrogram(audio))
+
+    def scaled(self, z: torch.Tensor) -> torch.Tensor:
+        """(batch, bins, frames) log spectrogram -> features; in its memory where no gradient is wanted."""
         if self.protocol["standardise"]:
             z = (z - self.mean) / self.deviation if z.requires_grad else z.sub_(self.mean).div_(self.deviation)
         return z if self.projection is None else self.projection @ z
@@ -84,6 +87,13 @@ class Transcriber(L.LightningModule):
         """(windows, samples) -> (windows, 128) logits, as many at a time as in training: that fits into memory."""
         with self.arithmetic():
             return torch.cat([self(part) for part in audio.split(self.protocol["batch_size"])])
+
+    def look(self, audio: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(windows, samples) -> (windows, 128) logits and, at each window's centre, (windows, bins) log spectrogram."""
+        with self.arithmetic():
+            z = self.log_spectrogram(audio)
+            centre = z[:, :, self.n_frames // 2].clone()  # what follows overwrites z
+            return self.logits(self.scaled(z)), centre
 
     def loss(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """(..., batch, 128) -> (...): mean binary cross-entropy, times the protocol's scale."""
@@ -155,9 +165,9 @@ class Transcriber(L.LightningModule):
         logits, target = (torch.cat(part) for part in zip(*self._validated, strict=True))
         self._validated.clear()
         precision = average_precision(target.bool().cpu().numpy().ravel(), logits.double().cpu().numpy().ravel())
-        if self.logger:
-            metrics = {"validation/loss": float(self.loss(logits, target)), "validation/average_precision": precision}
-            self.logger.log_metrics(metrics, step=self.step - 1)
+        metrics = {"validation/loss": float(self.loss(logits, target)), "validation/average_precision": precision}
+        for logger in self.loggers:
+            logger.log_metrics(metrics, step=self.step - 1)
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""

@@ -25,7 +25,7 @@ def write(folder, name: str, accuracies: list[float], model: str = "linear", see
 
 def printed(directory, width: int = 100) -> str:
     console = Console(file=io.StringIO(), width=width)
-    assert print_reports(directory, console)
+    assert print_reports(directory, console)[0]
     return console.file.getvalue()
 
 

@@ -9,7 +9,9 @@ from rich.text import Text
 _LEFT = ("representation", "model", "best")
 
 
-def print_cells(console: Console, title: str, cells: pd.DataFrame, remarks: list[str], spare: list[str]) -> None:
+def print_cells(
+    console: Console, title: str, cells: pd.DataFrame, remarks: list[str], spare: list[str], lead: str = ""
+) -> None:
     """Prints a table as wide as the console allows; where that is too little, columns go and no text is cut.
 
     Args:
@@ -18,18 +20,21 @@ def print_cells(console: Console, title: str, cells: pd.DataFrame, remarks: list
         cells: text; what stands between ** is set off.
         remarks: under the table.
         spare: columns that a narrow console does without, first to last.
+        lead: a sentence between the title and the table.
     """
     spare = [heading for heading in spare if heading in cells]
     options = console.options.update(width=1000)
     for gap, spared in [(2, 0), *((1, spared) for spared in range(len(spare) + 1))]:
         grid = Table(box=box.SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False, show_edge=False)
         for heading in cells.columns.drop(spare[:spared]):
-            grid.add_column(heading, justify=_justify(heading), overflow="fold")
+            grid.add_column(heading, justify=justify(heading), overflow="fold")
         for row in cells.drop(columns=spare[:spared]).itertuples(index=False):
             grid.add_row(*(_styled(cell) for cell in row))
         if console.measure(grid, options=options).maximum <= console.width:
             break
     console.print(Text(title, "bold"))
+    if lead:
+        console.print(Text(lead))
     console.print(grid)
     if spared:
         remarks = [f"No room for {', '.join(spare[:spared])}: they are in the files beside the runs.", *remarks]
@@ -38,18 +43,21 @@ def print_cells(console: Console, title: str, cells: pd.DataFrame, remarks: list
     console.print()
 
 
-def markdown(title: str, cells: pd.DataFrame, remarks: list[str]) -> str:
-    """The table as Markdown, its title a heading and its remarks a list."""
-    rule = ["---:" if _justify(heading) == "right" else "---" for heading in cells]
+def markdown(title: str, cells: pd.DataFrame, remarks: list[str], lead: str = "") -> str:
+    """The table as Markdown, its title a heading, its lead a paragraph and its remarks a list."""
+    rule = ["---:" if justify(heading) == "right" else "---" for heading in cells]
     rows = [f"| {' | '.join(row)} |" for row in [list(cells), rule, *cells.itertuples(index=False)]]
-    return "\n".join([f"## {title}", "", *rows, "", *(f"- {remark}" for remark in remarks), ""])
+    return "\n".join(
+        [f"## {title}", "", *[lead, ""][: 2 * bool(lead)], *rows, "", *(f"- {remark}" for remark in remarks), ""]
+    )
+
+
+def justify(heading: str) -> str:
+    """Which side a column keeps to."""
+    return "left" if heading in _LEFT else "right"
 
 
 def _styled(cell: str) -> Text:
     if cell.startswith("**"):
         return Text(cell.strip("*"), "bold green")
     return Text(cell, {"failed": "red", "damaged": "red", "unfinished": "yellow", "missing": "yellow"}.get(cell, ""))
-
-
-def _justify(heading: str) -> str:
-    return "left" if heading in _LEFT else "right"

@@ -20,17 +20,18 @@ def summarise(table: pd.DataFrame, sample: Sample) -> pd.DataFrame:
 
     Returns:
         In the table's order: the columns of a run that its seeds share; runs, and seeds, how many of them are done;
-        the mean of each figure over the seeds; accuracy_spread, their standard deviation; accuracy_low and _high, the
-        95 % interval; behind, behind_low and _high, the distance to the highest accuracy and its simultaneous 95 %
-        interval; best_of_table and best_of_family, True where the row cannot be told from the best, NA where nothing
-        can be compared.
+        the mean of each figure over the seeds; parameters, all that are trained; accuracy_spread, the standard
+        deviation over seeds; accuracy_low and _high, the 95 % interval; behind, behind_low and _high, the distance to
+        the highest accuracy and its simultaneous 95 % interval; best_of_table and best_of_family, True where the row
+        cannot be told from the best, NA where nothing can be compared.
     """
-    lines = table.groupby(ROW, sort=False, dropna=False)
-    averaged = [*SCORES, "seconds", "windows_per_second"]
-    shared = ["family", "bins", "context", "window", "empty_filters", "parameters_model", "recordings", "source"]
+    averaged = [*SCORES, "threshold", "seconds", "windows_per_second", "peak_memory_bytes"]
+    shared = ["family", "bins", "context", "window", "empty_filters", "recordings", "source", "norm", "changed"]
+    shared += ["parameters_frontend", "parameters_model"]
     table = table.assign(seconds=table.filter(like="seconds_").sum(axis=1, min_count=1))
     lines = table.groupby(ROW, sort=False)
     summary = lines[shared].first().join(lines[averaged].mean())
+    summary["parameters"] = summary.parameters_model + summary.parameters_frontend
     summary["status"] = lines.status.agg(lambda found: "done" if (found == "done").any() else found.iloc[0])
     summary["runs"], summary["seeds"] = lines.size(), lines.status.agg(lambda found: (found == "done").sum())
     summary["accuracy_spread"] = lines.accuracy.std()

@@ -1,0 +1,119 @@
+"""What a report shows of a run besides its scores: counts by pitch and polyphony, an excerpt, the learned weights.
+
+Kept in evidence.npz beside result.json, some 80 kB, so that a sweep can be reported where neither its data nor its
+checkpoints are.
+"""
+
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from sweep.results import write_whole
+from sweep.scoring import PITCHES
+
+EVIDENCE = "evidence.npz"
+EXCERPT = 200  # scored windows, 8 s of five minutes at the paper's 7,500 a recording
+ROWS = 256  # of a picture at most: bins beyond that share rows
+REFERENCE, ESTIMATE = 1, 2  # the bits of a roll's cell
+
+
+def count_notes(reference: np.ndarray, estimate: np.ndarray) -> dict[str, np.ndarray]:
+    """Notes of one recording by pitch and by polyphony, counted as mir_eval does: right where both sides have them.
+
+    Args:
+        reference, estimate: (frames, 128) bool.
+
+    Returns:
+        pitches: (88, 3) int, of each pitch of the piano: notes in the reference, in the estimate, right.
+        polyphony: (89, 4) int, of the frames with 0, 1, ... notes in the reference: how many, and the three counts.
+
+    >>> roll = np.zeros((3, 128), bool); roll[:2, 60] = roll[0, 64] = True
+    >>> counts = count_notes(roll, np.roll(roll, 1, axis=0))  # a frame late
+    >>> counts["pitches"][60 - 21].tolist(), counts["polyphony"][:3].tolist()
+    ([2, 2, 1], [[1, 0, 1, 0], [1, 1, 2, 1], [1, 2, 0, 0]])
+    """
+    reference, estimate = reference[:, PITCHES], estimate[:, PITCHES]
+    cells = np.stack([reference, estimate, reference & estimate]).astype(np.float32)  # adds up faster than bool
+    notes = cells.sum(2).astype(int)  # (3, frames)
+    columns = [np.bincount(notes[0], count, minlength=len(PITCHES) + 1) for count in (None, *notes)]
+    return {"pitches": cells.sum(1).T.astype(int), "polyphony": np.stack(columns, axis=1).astype(int)}
+
+
+def stretch(windows: int) -> slice:
+    """Which of a recording's scored windows the excerpt shows: EXCERPT in its middle, all where there are fewer."""
+    first = max(windows - EXCERPT, 0) // 2
+    return slice(first, first + EXCERPT)
+
+
+def excerpt(times: np.ndarray, frames: np.ndarray, reference: np.ndarray, estimate: np.ndarray) -> dict:
+    """What the model saw and said in some successive windows.
+
+    Args:
+        times: (windows,) of their centres, in seconds.
+        frames: (windows, bins) log spectrogram at each window's centre.
+        reference, estimate: (windows, 128) bool.
+
+    Returns:
+        times; spectrogram: (rows, windows) uint8, of which 0 and 255 stand for the two values of spectrogram_range, the
+        loudest bin of each row; roll: (88, windows) uint8, bits REFERENCE and ESTIMATE.
+    """
+    loudest = np.maximum.reduceat(frames.T, row_starts(frames.shape[1]), axis=0)
+    low, high = float(loudest.min()), float(loudest.max())
+    levels = np.round(255 * (loudest - low) / max(high - low, 1e-9))
+    roll = REFERENCE * reference[:, PITCHES].T + ESTIMATE * estimate[:, PITCHES].T
+    return {
+        "times": times,
+        "spectrogram": levels.astype(np.uint8),
+        "spectrogram_range": np.array([low, high]),
+        "roll": roll.astype(np.uint8),
+    }
+
+
+def weights_per_pitch(weight: np.ndarray, n_frames: int, projection: np.ndarray | None) -> dict[str, np.ndarray]:
+    """What a linear model has learned to look for: how a note's logit answers to a steady sound in one bin.
+
+    Args:
+        weight: (128, features x n_frames) of the linear layer.
+        n_frames: of a window.
+        projection: (features, bins) from the bins to the features, None where the features are the bins.
+
+    Returns:
+        weights: (rows, 88) int8, a bin's weights summed over the frames; of bins that share a row the strongest.
+        weights_scale: (1,) the weight that 127 stands for.
+    """
+    summed = weight.reshape(len(weight), -1, n_frames).sum(2)[PITCHES]  # (88, features)
+    summed = summed if projection is None else summed @ projection
+    starts = row_starts(summed.shape[1])
+    high, low = (part.reduceat(summed.T, starts, axis=0) for part in (np.maximum, np.minimum))
+    strongest = np.where(high > -low, high, low)
+    scale = max(float(np.abs(strongest).max()), 1e-12)
+    return {"weights": np.round(127 * strongest / scale).astype(np.int8), "weights_scale": np.array([scale])}
+
+
+def row_starts(bins: int) -> np.ndarray:
+    """The first bin of each row of a picture: a bin a row, or as few bins a row as keep it within ROWS."""
+    return np.arange(0, bins, -(-bins // ROWS))
+
+
+def write_evidence(folder: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Writes evidence.npz whole."""
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    write_whole(folder / EVIDENCE, file.getvalue())
+
+
+def read_evidence(folder: Path) -> dict[str, np.ndarray]:
+    """The arrays of a run; empty where it kept none, as those of an older version.
+
+    Raises:
+        ValueError: evidence.npz is there and damaged.
+    """
+    try:
+        with np.load(folder / EVIDENCE, allow_pickle=False) as arrays:
+            return dict(arrays)
+    except FileNotFoundError:
+        return {}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{folder / EVIDENCE}: damaged, {error}; overwrite=true makes the run anew") from None

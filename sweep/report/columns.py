@@ -1,0 +1,186 @@
+"""The columns of a table: which there are, which a user chose, and how each is written."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from sweep.report.units import ROW
+from sweep.scoring import SCORES
+
+# Of the table, of its family: what a row may be the best of.
+BEST = {(False, False): "", (True, False): "table", (False, True): "family", (True, True): "both"}
+# What a narrow console does without, first to last.
+SPARE = ["R", "P", "windows/s", "F", "bins", "context", "Etot", "AP"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Attributes:
+        heading: above it.
+        names: of the columns of summary.csv and table.csv that it stands for; the first of them sorts it.
+        text: from the lines of `summarise` to one text each.
+        better: max or min where one end of it is the better one, so that the best stands between **.
+        wanted: whether the lines need it, where the user has not chosen; None: only who asks gets it.
+    """
+
+    heading: str
+    names: tuple[str, ...]
+    text: Callable[[pd.DataFrame], list[str]]
+    better: Callable | None = None
+    wanted: Callable[[pd.DataFrame], bool] | None = None
+
+
+def default_columns(lines: pd.DataFrame) -> list[Column]:
+    """The columns of a table for which the user chose none."""
+    return [column for column in COLUMNS if column.wanted and column.wanted(lines)]
+
+
+def choose_columns(lines: pd.DataFrame, names: Iterable[str]) -> list[Column]:
+    """The columns that a user names, the representation first.
+
+    Args:
+        lines: `summarise`'s.
+        names: headings of the table, without regard to case and spaces, or columns of summary.csv.
+
+    Raises:
+        ValueError: there is no such column.
+    """
+    known = {_plain(column.heading): column for column in reversed(COLUMNS)}
+    known |= {column.names[0]: column for column in COLUMNS if column.names[0] not in known}
+    chosen = [COLUMNS[0]]
+    for name in names:
+        column = known.get(_plain(name)) or _unnamed(lines, name.strip())
+        if column is None:
+            headings = ", ".join(column.heading for column in COLUMNS)
+            raise ValueError(f"--columns {name}: no such column; choose among {headings}, or those of summary.csv")
+        if column not in chosen:
+            chosen.append(column)
+    return chosen
+
+
+def cells_of(lines: pd.DataFrame, columns: list[Column]) -> pd.DataFrame:
+    """The columns as text, under their headings; the best of a column of scores stands between **."""
+    cells = {}
+    for column in columns:
+        texts = column.text(lines)
+        if column.better and lines[column.names[0]].count() > 1:
+            shown = lines[column.names[0]].round(3)
+            best = column.better(shown.dropna())
+            texts = [f"**{text}**" if value == best else text for text, value in zip(texts, shown, strict=True)]
+        cells[column.heading] = texts
+    return pd.DataFrame(cells)
+
+
+def part_of(table: pd.DataFrame, identity: Iterable[str], columns: list[Column]) -> pd.DataFrame:
+    """What the columns stand for, of summary.csv or table.csv, with what tells its rows apart."""
+    names = dict.fromkeys([*identity, *(name for column in columns for name in column.names)])
+    return table[[name for name in names if name in table]]
+
+
+def name_of(lines: pd.DataFrame) -> pd.Series:
+    """What a table calls its rows: the representation and its variant."""
+    return lines.representation + lines.variant.map(lambda name: f"+{name}" * bool(name))
+
+
+def label_of(lines: pd.DataFrame) -> pd.Series:
+    """`name_of`, with the model where there are several."""
+    return name_of(lines) if lines.model.nunique() <= 1 else name_of(lines) + " (" + lines.model + ")"
+
+
+def _plain(heading: str) -> str:
+    return heading.replace(" ", "").casefold()
+
+
+def _texts(values: pd.Series, form: str) -> list[str]:
+    return ["" if pd.isna(value) else form.format(value) for value in values]
+
+
+def _number(name: str, form: str, scale: float = 1) -> Callable[[pd.DataFrame], list[str]]:
+    return lambda lines: _texts(lines[name] * scale if scale != 1 else lines[name], form)
+
+
+def _unnamed(lines: pd.DataFrame, name: str) -> Column | None:
+    """A column of summary.csv that no table shows unasked."""
+    if name not in lines:
+        return None
+    form = "{:.3f}" if name in SCORES or pd.api.types.is_float_dtype(lines[name]) else "{}"
+    return Column(name, (name,), _number(name, form))
+
+
+def _seeds(lines: pd.DataFrame) -> list[str]:
+    pairs = zip(lines.seeds, lines.runs, strict=True)
+    return [f"{done}" if done == runs else f"{done} of {runs}" for done, runs in pairs]
+
+
+def _context(lines: pd.DataFrame) -> list[str]:
+    long = (lines.context > lines.window).fillna(False)
+    return [f"{cell}*" if star else cell for cell, star in zip(_texts(lines.context, "{:,}"), long, strict=True)]
+
+
+def _interval(lines: pd.DataFrame) -> list[str]:
+    ends = zip(_texts(lines.accuracy_low, "{:.3f}"), _texts(lines.accuracy_high, "{:.3f}"), strict=True)
+    return ["\N{EN DASH}".join(filter(None, pair)) for pair in ends]
+
+
+def _best(lines: pd.DataFrame) -> list[str]:
+    return [BEST[pair] for pair in zip(*(lines[name].fillna(False) for name in _MARKS), strict=True)]
+
+
+def _time(lines: pd.DataFrame) -> list[str]:
+    """The time of a line, or why it has none."""
+
+    def words(seconds: float) -> str:
+        if seconds < 99.5:
+            return f"{seconds:.0f} s"
+        return f"{seconds / 60:.1f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+    pairs = zip(lines.seconds, lines.status, strict=True)
+    return [words(seconds) if status == "done" else status for seconds, status in pairs]
+
+
+def _score(heading: str, name: str, better: Callable) -> Column:
+    return Column(heading, (name,), _number(name, "{:.3f}"), better, _always)
+
+
+def _always(_: pd.DataFrame) -> bool:
+    return True
+
+
+def _has_intervals(lines: pd.DataFrame) -> bool:
+    return lines.accuracy_low.notna().any()
+
+
+_MARKS = ("best_of_table", "best_of_family")
+_TIMES = ("seconds", "seconds_setup", "seconds_training", "seconds_scoring")
+
+COLUMNS = (
+    Column("representation", tuple(ROW[1:]), lambda lines: list(name_of(lines)), None, _always),
+    Column("model", ("model",), _number("model", "{}"), None, lambda lines: lines.model.nunique() > 1),
+    Column("seeds", ("seeds", "runs"), _seeds, None, lambda lines: lines.runs.max() > 1),
+    Column("bins", ("bins",), _number("bins", "{}"), None, _always),
+    Column("context", ("context", "window"), _context, None, _always),
+    _score("Acc", "accuracy", max),
+    Column(
+        "\N{PLUS-MINUS SIGN}",
+        ("accuracy_spread",),
+        _number("accuracy_spread", "{:.3f}"),
+        None,
+        lambda lines: lines.accuracy_spread.notna().any(),
+    ),
+    Column("95 %", ("accuracy_low", "accuracy_high"), _interval, None, _has_intervals),
+    Column("best", _MARKS, _best, None, _has_intervals),
+    _score("P", "precision", max),
+    _score("R", "recall", max),
+    _score("F", "f_measure", max),
+    _score("Etot", "e_tot", min),
+    _score("AP", "average_precision", max),
+    Column("windows/s", ("windows_per_second",), _number("windows_per_second", "{:,.0f}"), None, _always),
+    Column("time", _TIMES, _time, None, _always),
+    Column("parameters", ("parameters",), _number("parameters", "{:,}")),
+    Column("memory", ("peak_memory_bytes",), _number("peak_memory_bytes", "{:,.0f} MiB", 2**-20)),
+    Column("empty filters", ("empty_filters",), _number("empty_filters", "{}")),
+    Column("threshold", ("threshold",), _number("threshold", "{:.3g}")),
+)

@@ -1,0 +1,127 @@
+"""What each row saw and said: a spectrogram, the piano rolls beneath it, and the weights that its model learned."""
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+
+from sweep.evidence import REFERENCE, row_starts
+from sweep.report.details import Details
+from sweep.report.pictures import Picture, new_figure
+from sweep.scoring import FREQUENCIES, PITCHES
+
+_OCTAVES = (55, 110, 220, 440, 880, 1760, 3520)  # Hz, the As
+# Neither, only in the reference (missed), only in the estimate (false), both (right).
+_ROLL = ListedColormap(["white", "#56B4E9", "#D55E00", "#222222"])
+_LOUDNESS = matplotlib.colormaps["magma"].resampled(64)
+_SIGNED = matplotlib.colormaps["RdBu_r"].resampled(64)
+
+
+def excerpt(name: str, runs: list[Details]) -> Picture:
+    """A row's picture; its runs differ in their seed.
+
+    Above, the spectrogram; below it the reference and each run's estimate; beside them each run's weights.
+
+    Args:
+        name: of the row.
+        runs: of it.
+    """
+    file, runs = f"run-{name}", [run for run in runs if "roll" in run.evidence]
+    if not runs:
+        return Picture(file, name, "Its runs kept no excerpt.", None)
+    seen = [run for i, run in enumerate(runs) if i == 0 or not _alike(run, runs[0])]
+    weighed = [run for run in runs if "weights" in run.evidence]
+    heights = [1.5] * len(seen) + [0.62] * (1 + len(runs))
+    figure = new_figure(7.6, sum(heights) + 0.45)
+    with matplotlib.rc_context({"axes.grid": False, "font.size": 7, "axes.titlesize": 7}):
+        grid = figure.add_gridspec(
+            len(heights), 1 + len(weighed), height_ratios=heights, width_ratios=[3] + [1] * len(weighed)
+        )
+        left = [figure.add_subplot(grid[0, 0])]
+        left += [figure.add_subplot(grid[place, 0], sharex=left[0]) for place in range(1, len(heights))]
+        rows = iter(left)
+        for run in seen:
+            _draw_spectrogram(next(rows), run, _seeds(seen, runs, run))
+        sounding = np.flatnonzero(np.any([run.evidence["roll"].any(1) for run in runs], axis=0))
+        _draw_roll(next(rows), runs[0], (runs[0].evidence["roll"] & REFERENCE) * 3, "reference")
+        for run in runs:
+            _draw_roll(next(rows), run, run.evidence["roll"], f"estimate, seed {run.seed}")
+        for axes in left[len(seen) :] if len(sounding) else []:
+            axes.set_ylim(PITCHES[sounding[0]] - 2.5, PITCHES[sounding[-1]] + 2.5)
+        left[-1].set_xlabel(f"seconds of recording {runs[0].evidence['recordings'][0]}")
+        for axes in left[:-1]:
+            axes.tick_params(labelbottom=False)
+        for place, run in enumerate(weighed, 1):
+            _draw_weights(figure.add_subplot(grid[:, place]), run, first=place == 1)
+    missing = "" if weighed else " Weights per pitch are those of a linear model, which this is not."
+    return Picture(file, name, missing.strip(), figure)
+
+
+def _alike(one: Details, other: Details) -> bool:
+    """Whether two runs saw the same: those of a frozen front-end do."""
+    pair = one.evidence["spectrogram"], other.evidence["spectrogram"]
+    return pair[0].shape == pair[1].shape and np.abs(pair[0].astype(int) - pair[1]).max() <= 1
+
+
+def _seeds(seen: list[Details], runs: list[Details], run: Details) -> str:
+    return "log spectrogram" if len(seen) == 1 else f"log spectrogram, seed {run.seed}"
+
+
+def _draw_spectrogram(axes: Axes, run: Details, title: str) -> None:
+    spectrogram = run.evidence["spectrogram"]
+    axes.imshow(
+        spectrogram,
+        aspect="auto",
+        origin="lower",
+        cmap=_LOUDNESS,
+        interpolation="none",
+        extent=_extent(run, len(spectrogram)),
+    )
+    _frequency_ticks(axes, run)
+    axes.set_title(f"{title}, {spectrogram.shape[1]} windows' centres", loc="left", pad=2)
+
+
+def _draw_roll(axes: Axes, run: Details, roll: np.ndarray, title: str) -> None:
+    extent = (*_extent(run, 0)[:2], PITCHES[0] - 0.5, PITCHES[-1] + 0.5)
+    axes.imshow(roll, aspect="auto", origin="lower", cmap=_ROLL, vmin=0, vmax=3, interpolation="none", extent=extent)
+    axes.set_yticks([36, 60, 84], ["C2", "C4", "C6"])
+    axes.set_title(title, loc="left", pad=2)
+
+
+def _draw_weights(axes: Axes, run: Details, first: bool) -> None:
+    weights = run.evidence["weights"]
+    extent = (PITCHES[0] - 0.5, PITCHES[-1] + 0.5, -0.5, len(weights) - 0.5)
+    axes.imshow(
+        weights, aspect="auto", origin="lower", cmap=_SIGNED, vmin=-96, vmax=96, interpolation="none", extent=extent
+    )
+    rows = np.interp(
+        np.log(FREQUENCIES), np.log(np.maximum(_row_frequencies(run), 1e-3)), np.arange(len(weights)), np.nan, np.nan
+    )
+    axes.plot(PITCHES, rows, color="black", linewidth=0.5, linestyle=":")
+    _frequency_ticks(axes, run)
+    if not first:
+        axes.tick_params(labelleft=False)
+    axes.set_xticks([36, 60, 84], ["C2", "C4", "C6"])
+    axes.set_title(f"weights, seed {run.seed}", loc="left", pad=2)
+    axes.set_xlabel("note")
+
+
+def _extent(run: Details, rows: int) -> tuple[float, float, float, float]:
+    times = run.evidence["times"]
+    half = (times[-1] - times[0]) / max(len(times) - 1, 1) / 2 or 0.5
+    return times[0] - half, times[-1] + half, -0.5, rows - 0.5
+
+
+def _frequency_ticks(axes: Axes, run: Details) -> None:
+    frequencies = _row_frequencies(run)
+    shown = [hertz for hertz in _OCTAVES if frequencies[0] <= hertz <= frequencies[-1]]
+    places = np.interp(shown, frequencies, np.arange(len(frequencies)))
+    apart = [i for i in range(len(shown)) if i == len(shown) - 1 or places[i + 1] - places[i] > len(frequencies) / 20]
+    axes.set_yticks(places[apart], [f"{shown[i]} Hz" for i in apart])
+
+
+def _row_frequencies(run: Details) -> np.ndarray:
+    """The middle frequency of each row of the pictures."""
+    frequencies = run.evidence["frequencies"].astype(float)
+    starts = row_starts(len(frequencies))
+    return np.add.reduceat(frequencies, starts) / np.diff(starts, append=len(frequencies))

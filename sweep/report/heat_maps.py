@@ -1,0 +1,145 @@
+"""Heat maps of the rows: their accuracy by recording, by pitch and by polyphony."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from sweep.report.details import Details, rows_of
+from sweep.report.pictures import COLOURS, MARKERS, OTHER, Picture, new_figure
+from sweep.scoring import PITCHES
+
+_ROW_HEIGHT = 0.155  # inches
+_FEWEST_NOTES = 20  # of a pitch or polyphony in the reference for its accuracy to be shown
+
+
+def accuracy_by_recording(done: pd.DataFrame, details: list[Details]) -> Picture:
+    """A heat map of rows by test recordings."""
+    title, accuracies = "Accuracy of each recording", {}
+    for run in details:
+        accuracies.setdefault(run.row, []).append(pd.Series(run.accuracy, dtype=float))
+    values = pd.DataFrame([pd.concat(accuracies[row], axis=1).mean(axis=1) for row in rows_of(done)], index=done.name)
+    if values.empty:
+        return Picture("accuracy-by-recording", title, "No run kept its recordings' scores.", None)
+    return Picture(
+        "accuracy-by-recording",
+        title,
+        "Means over seeds. A column that is dark throughout is a recording that is hard for all.",
+        _heat_map(values, "test recording", written=values.shape[1] <= 12),
+    )
+
+
+def accuracy_by_count(done: pd.DataFrame, details: list[Details], kind: str) -> Picture:
+    """A heat map of rows by pitch or by polyphony, all test recordings and seeds together.
+
+    Args:
+        done, details: of the rows.
+        kind: "pitches" or "polyphony", of `sweep.evidence`.
+    """
+    word = {"pitches": "pitch", "polyphony": "polyphony"}[kind]
+    name, title, counts = f"accuracy-by-{word}", f"Accuracy by {word}", {}
+    for run in details:
+        if kind in run.evidence:  # (recordings, pitches or polyphonies, counts)
+            counts.setdefault(run.row, []).append(run.evidence[kind].sum(0)[:, -3:])
+    if not counts:
+        return Picture(name, title, f"No run kept its counts by {word}.", None)
+    some = next(iter(counts.values()))[0]
+    places = np.arange(len(some)) if kind == "polyphony" else PITCHES
+    enough = (some[:, 0] >= _FEWEST_NOTES) & (places > 0)
+    if not enough.any():
+        return Picture(name, title, f"No {word} has {_FEWEST_NOTES} notes in the scored frames.", None)
+    seen = slice(enough.argmax(), len(enough) - enough[::-1].argmax())
+    totals = [np.sum(counts.get(row, [np.zeros_like(some)]), axis=0) for row in rows_of(done)]
+    rows = [np.where(enough, _accuracy(found), np.nan)[seen] for found in totals]
+    values = pd.DataFrame(rows, index=done.name, columns=places[seen])
+    notes = pd.Series(some[seen, 0], values.columns)
+    axis = "MIDI pitch" if kind == "pitches" else "notes sounding at once in the reference"
+    figure = _heat_map(values, axis, written=len(notes) <= 12, notes=notes, families=done.family.to_list())
+    about = (
+        "Notes right / (reference + estimated - right) over all test recordings and seeds. "
+        "Above: the best row of each family, and the number of notes in the reference, grey. "
+        f"White: fewer than {_FEWEST_NOTES} notes."
+    )
+    if kind == "polyphony":
+        about += " Frames in which nothing sounds are left out: nothing can be right there."
+    return Picture(name, title, about, figure)
+
+
+def _accuracy(counts: np.ndarray) -> np.ndarray:
+    """From (n, 3) notes in the reference, in the estimate and right; NaN where there are none."""
+    union = counts[:, 0] + counts[:, 1] - counts[:, 2]
+    return np.where(union > 0, counts[:, 2] / np.maximum(union, 1), np.nan)
+
+
+def _heat_map(
+    values: pd.DataFrame, axis: str, *, written: bool, notes: pd.Series | None = None, families: list | None = None
+):
+    """Rows by columns in colour; above it, where there are `notes`, a panel with the best row of each family."""
+    above = 1.3 if notes is not None else 0
+    figure = new_figure(7.2, above + 0.9 + _ROW_HEIGHT * len(values))
+    if above:
+        lines, axes = figure.subplots(2, 1, sharex=True, height_ratios=[above, _ROW_HEIGHT * len(values) + 0.2])
+        _family_lines(lines, values, notes, families)
+    else:
+        axes = figure.subplots()
+    axes.grid(False)
+    image = axes.imshow(
+        values,
+        aspect="auto",
+        cmap="viridis",
+        interpolation="none",
+        vmin=0,
+        vmax=max(np.nanmax(values.to_numpy()), 0.01),
+    )
+    axes.set_yticks(range(len(values)), values.index, fontsize=7)
+    step = 1 if values.shape[1] <= 20 else 12 if axis == "MIDI pitch" else -(-values.shape[1] // 20)
+    first = -int(values.columns[0]) % 12 if step == 12 else 0
+    ticks = range(first, values.shape[1], step)
+    axes.set_xticks(
+        ticks,
+        [
+            f"{values.columns[i]} (C{int(values.columns[i]) // 12 - 1})" if step == 12 else str(values.columns[i])
+            for i in ticks
+        ],
+    )
+    axes.set_xlabel(axis)
+    if written:
+        middle = image.norm.vmax / 2
+        for (y, x), value in np.ndenumerate(values.to_numpy()):
+            if np.isfinite(value):
+                axes.text(
+                    x,
+                    y,
+                    f"{value:.2f}",
+                    ha="center",
+                    va="center",
+                    fontsize=6,
+                    color="white" if value < middle else "black",
+                )
+    figure.colorbar(image, ax=axes, label="accuracy", fraction=0.03, pad=0.01, aspect=40)
+    return figure
+
+
+def _family_lines(axes: Axes, values: pd.DataFrame, notes: pd.Series, families: list) -> None:
+    """The best row of each family, by its mean over the columns, over bars of the notes' number."""
+    places = np.arange(values.shape[1])
+    for family in dict.fromkeys(families):
+        part = values[[other == family for other in families]]
+        if part.notna().any(axis=None):
+            best = part.mean(axis=1).to_numpy()
+            best = part.iloc[int(np.nanargmax(best))]
+            axes.plot(
+                places,
+                best,
+                color=COLOURS.get(family, OTHER),
+                linewidth=1,
+                marker=MARKERS.get(family, "x"),
+                markersize=2.5,
+                label=best.name,
+            )
+    bars = axes.twinx()
+    bars.bar(places, notes, color="#dddddd", width=0.9)
+    bars.set_axis_off()
+    axes.set_zorder(bars.get_zorder() + 1)
+    axes.patch.set_visible(False)
+    axes.set_ylabel("accuracy")
+    axes.legend(fontsize=7, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)

@@ -1,0 +1,64 @@
+r"""A table of text as LaTeX, for a paper: \input it where booktabs and graphicx are loaded."""
+
+import re
+
+import pandas as pd
+
+from sweep.report.printing import justify
+
+_SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+_SPECIAL |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "`": r"\textasciigrave{}"}
+_SPECIAL |= {character: f"\\{character}" for character in "&%$#_{}"}
+_SPECIAL |= {"\N{EN DASH}": "--", "\N{PLUS-MINUS SIGN}": r"$\pm$"}
+
+
+def latex(title: str, cells: pd.DataFrame, remarks: list[str], groups: list[str]) -> str:
+    """The table in booktabs' form: a floating table, shrunk where it is wider than the line, its remarks below it.
+
+    Args:
+        title: the caption.
+        cells: text; what stands between ** is set in bold.
+        remarks: under the table, small.
+        groups: of each row; a little space parts neighbours of different groups.
+    """
+    columns = "".join("l" if justify(heading) == "left" else "r" for heading in cells)
+    rows = []
+    for number, row in enumerate(cells.itertuples(index=False)):
+        if number and groups[number] != groups[number - 1]:
+            rows.append(r"\addlinespace")
+        rows.append(" & ".join(map(_cell, row)) + r" \\")
+    lines = [
+        r"% Needs \usepackage{booktabs} and \usepackage{graphicx}.",
+        r"\begin{table}[tbp]",
+        r"\centering",
+        rf"\caption{{{escape(title)}}}",
+        r"\footnotesize",
+        r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
+        rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
+        r"\toprule",
+        " & ".join(map(escape, cells)) + r" \\",
+        r"\midrule",
+        *rows,
+        r"\bottomrule",
+        r"\end{tabular}}",
+        *([r"\par\smallskip", r"\begin{minipage}{\linewidth}", r"\scriptsize\raggedright"] if remarks else []),
+        *(rf"{escape(remark)}\par" for remark in remarks),
+        *([r"\end{minipage}"] if remarks else []),
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def escape(text: str) -> str:
+    r"""Text as LaTeX's source; what LaTeX's standard fonts may lack becomes a question mark.
+
+    >>> print(escape("cqt_12 at 95 %"))
+    cqt\_12 at 95 \%
+    """
+    text = re.sub("[^\x20-\x7e\xa0-\xff\N{EN DASH}]", "?", text)
+    return "".join(_SPECIAL.get(character, character) for character in text)
+
+
+def _cell(text: str) -> str:
+    bold = re.fullmatch(r"\*\*(.+)\*\*", text)
+    return rf"\textbf{{{escape(bold[1])}}}" if bold else escape(text)

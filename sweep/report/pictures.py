@@ -1,0 +1,114 @@
+"""A picture in its three forms: SVG that a page holds, PNG and PDF for other places."""
+
+import base64
+import html
+import io
+import re
+from dataclasses import dataclass, field
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, which the colour-blind tell apart; the markers do without colour.
+COLOURS = {"linear": "#0072B2", "log": "#009E73", "mel": "#E69F00", "cqt": "#D55E00"}
+MARKERS = {"linear": "o", "log": "s", "mel": "^", "cqt": "D"}
+OTHER = "#555555"
+STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.titlesize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.6,
+    "image.composite_image": False,
+    "svg.fonttype": "none",  # text stays text
+    "svg.hashsalt": "sweep",  # the same picture is the same file
+    "pdf.fonttype": 42,
+}
+DPI = 150
+_SMALLEST = 0.8  # of its size, to which a narrow window shrinks a picture; from there on it scrolls
+_COLOURS_OF_AN_IMAGE = 64
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure with words.
+
+    Attributes:
+        name: of its files.
+        title: above it.
+        caption: below it.
+        figure: None where there is nothing to draw; the caption then says what is missing.
+        labels: what a pointer over the artist of that gid is told.
+    """
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure | None
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of this size in inches; draw on it within `matplotlib.rc_context(STYLE)`."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def files(picture: Picture) -> dict[str, bytes]:
+    """The picture as <name>.png and <name>.pdf; nothing where there is no figure."""
+    if picture.figure is None:
+        return {}
+    return {
+        f"{picture.name}.png": _saved(picture.figure, "png", dpi=DPI),
+        f"{picture.name}.pdf": _saved(picture.figure, "pdf", metadata={"CreationDate": None}, dpi=DPI),
+    }
+
+
+def svg(picture: Picture) -> str:
+    """The picture as an <svg> element that stands in a page beside others and needs nothing from outside it."""
+    none = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    text = _saved(picture.figure, "svg", metadata=none).decode()
+    text = text[text.index("<svg") :]
+    head, rest = text.split(">", 1)
+    view = re.search(r'viewBox="[^"]+"', head)[0]
+    width = float(re.search(r'width="([\d.]+)pt"', head)[1]) * 4 / 3
+    size = f"width:{width:.0f}px;min-width:{_SMALLEST * width:.0f}px"
+    head = f'<svg {view} style="{size}" role="img" aria-label="{html.escape(picture.title)}"'
+    # Ids are unique within a picture only, and a page has many.
+    rest = re.sub(r'\bid="', f'id="{picture.name}-', rest)
+    rest = re.sub(r'(href="#|url\(#)', rf"\1{picture.name}-", rest)
+    rest = re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", _smaller, rest)
+    for gid, label in picture.labels.items():
+        opening = f'<g id="{picture.name}-{gid}">'
+        rest = rest.replace(opening, f"{opening}<title>{html.escape(label)}</title>")
+    return f"{head}>{rest}".strip()
+
+
+def _saved(figure: Figure, form: str, **options) -> bytes:
+    file = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        if figure.get_layout_engine() is not None:  # laid out once for all forms
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
+            for axes in figure.axes:  # the solver's last digits differ from call to call
+                axes.set_position([round(part, 5) for part in axes.get_position(original=True).bounds])
+        figure.savefig(file, format=form, **options)
+    return file.getvalue()
+
+
+def _smaller(found: re.Match) -> str:
+    """An image that a figure embeds, with a palette: a third of the bytes."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    image = Image.open(io.BytesIO(base64.b64decode(found[1])))
+    if image.mode == "RGBA" and image.getextrema()[3][0] == 255:
+        image.convert("RGB").quantize(_COLOURS_OF_AN_IMAGE).save(file, "png", optimize=True)
+    else:
+        image.save(file, "png", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

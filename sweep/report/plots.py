@@ -1,0 +1,193 @@
+"""Accuracy against size and cost, and loss curves."""
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
+
+from sweep.report.details import Details, rows_of
+from sweep.report.pictures import COLOURS, MARKERS, OTHER, Picture, new_figure
+
+_ASIDE = 1.02  # factor between families, so that intervals at the same number of bins do not hide each other
+_COSTS = {
+    "windows_per_second": ("windows per second in training", max, 1),
+    "parameters": ("trained parameters", min, 1),
+    "peak_memory_bytes": ("peak memory, MiB", min, 2**-20),
+}
+
+
+def accuracy_by_bins(done: pd.DataFrame) -> Picture:
+    """Accuracy against the number of bins, a line for the rows of a family that differ in nothing else."""
+    figure, labels = new_figure(7.2, 4.2), {}
+    axes = figure.subplots()
+    # mel-<n_fft>-<bands>: its lines are those of one n_fft.
+    inner = done.representation.str.extract(r"^mel-(\d+)-\d+$")[0].fillna("")
+    groups = done.groupby(["model", "variant", "family", inner], sort=False)
+    families = list(dict.fromkeys(done.family))
+    kinds = list(dict.fromkeys(done[["model", "variant"]].itertuples(index=False, name=None)))
+    for (model, variant, family, n_fft), part in groups:
+        part = part.sort_values("bins")
+        first = kinds.index((model, variant)) == 0
+        look = {"color": COLOURS.get(family, OTHER), "linestyle": "-" if first else "--"}
+        aside = _ASIDE ** families.index(family)
+        bins, accuracy = part.bins.astype(float) * aside, part.accuracy
+        axes.plot(bins, accuracy, linewidth=1, alpha=0.6, **look)
+        if n_fft:
+            axes.annotate(
+                f"n_fft {n_fft}", (bins.iloc[-1], accuracy.iloc[-1]), (5, -3), textcoords="offset points", fontsize=7
+            )
+        for row in part.itertuples():
+            gid = f"tip-{len(labels)}"
+            labels[gid] = _told(row)
+            _point(axes, row.bins * aside, row, filled=first).set_gid(gid)
+            if pd.notna(row.accuracy_low):
+                axes.vlines(row.bins * aside, row.accuracy_low, row.accuracy_high, color=look["color"], linewidth=1)
+    axes.set(xscale="log", xlabel="bins", ylabel="accuracy")
+    ticks = [n for n in (64, 128, 256, 512, 1024, 2048, 4096) if done.bins.min() * 0.8 < n < done.bins.max() * 1.25]
+    axes.set_xticks(ticks or [float(done.bins.iloc[0])])
+    axes.xaxis.set_major_formatter("{x:.0f}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    _family_legend(figure, done)
+    about = (
+        "Bars are 95 % intervals of each row's mean; a difference between rows is far more certain than they suggest."
+    )
+    about = about if done.accuracy_low.notna().any() else "No intervals: there are too few units."
+    return Picture(
+        "accuracy-by-bins", "Accuracy against the number of bins", about + _kinds_told(kinds), figure, labels
+    )
+
+
+def accuracy_by_cost(done: pd.DataFrame) -> Picture:
+    """Accuracy against each cost that the results hold, with the rows that no other beats in both."""
+    title = "Accuracy against cost"
+    costs = {name: cost for name, cost in _COSTS.items() if done[name].notna().any()}
+    if not costs:
+        return Picture("accuracy-by-cost", title, "The results hold no cost.", None)
+    figure, labels = new_figure(3.4 * len(costs) + 0.4, 4.0), {}
+    panels = np.atleast_1d(figure.subplots(1, len(costs), sharey=True))
+    for axes, (name, (heading, better, scale)) in zip(panels, costs.items(), strict=True):
+        known = done.dropna(subset=[name])
+        cost = known[name].astype(float) * scale
+        front = pareto(cost * (1 if better is max else -1), known.accuracy)
+        ends = known[front].assign(cost=cost[front]).sort_values("cost")
+        stairs = "steps-pre" if better is max else "steps-post"
+        axes.plot(ends.cost, ends.accuracy, color="black", linewidth=0.8, drawstyle=stairs, zorder=1)
+        for row, value, best in zip(known.itertuples(), cost, front, strict=True):
+            gid = f"tip-{len(labels)}"
+            labels[gid] = f"{_told(row)}, {heading} {value:,.0f}"
+            _point(axes, value, row, filled=best).set_gid(gid)
+        axes.set(xscale="log", xlabel=heading)
+        axes.margins(x=0.15, y=0.08)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axes.xaxis.set_minor_locator(NullLocator())
+        _name_points(axes, ends)
+    figure.axes[0].set_ylabel("accuracy")
+    _family_legend(figure, done)
+    about = (
+        "Filled and joined: the Pareto front, rows that no other matches in accuracy at less cost. Speed and memory "
+        "are those of the sweep's machine, means over seeds; on a CPU memory is the peak of the whole process."
+    )
+    return Picture("accuracy-by-cost", title, about, figure, labels)
+
+
+def pareto(first: pd.Series, second: pd.Series) -> np.ndarray:
+    """(n,) bool, which points no other equals or exceeds in both figures and exceeds in one; higher is better.
+
+    >>> pareto(pd.Series([1, 2, 3]), pd.Series([3, 1, 2])).tolist()
+    [True, False, True]
+    """
+    one, two = first.to_numpy(float), second.to_numpy(float)
+    as_good = (one[:, None] >= one) & (two[:, None] >= two)
+    better = (one[:, None] > one) | (two[:, None] > two)
+    return ~(as_good & better).any(0)
+
+
+def loss_curves(done: pd.DataFrame, details: list[Details]) -> Picture:
+    """The training loss of each row, mean over its seeds, a panel a family."""
+    title, curves = "Loss curves", {}
+    for run in details:
+        if "train/loss" in run.curves:
+            curves.setdefault(run.row, []).append(run.curves.set_index("step")["train/loss"].dropna())
+    families = [
+        family for family, part in done.groupby("family", sort=False) if any(row in curves for row in rows_of(part))
+    ]
+    if not families:
+        return Picture("loss-curves", title, "No run kept its curve.", None)
+    figure, labels = new_figure(7.2, 3.0 if len(families) < 3 else 5.2), {}
+    grid = figure.subplots(1 + (len(families) > 2), min(2, len(families)), sharex=True, sharey=True, squeeze=False)
+    for axes, family in zip(grid.flat, families, strict=False):
+        part = done[done.family == family].sort_values("bins", kind="stable")
+        shades = matplotlib.colormaps["viridis"](np.linspace(0, 0.92, len(part)))
+        for row, name, shade in zip(rows_of(part), part.name, shades, strict=True):
+            if row in curves:
+                mean = pd.concat(curves[row], axis=1).mean(axis=1).sort_index()
+                gid = f"tip-{len(labels)}"
+                labels[gid] = f"{name}, last loss {mean.iloc[-1]:.3f}"
+                axes.plot(mean.index + 1, mean, color=shade, linewidth=1, gid=gid)
+        axes.set_title(
+            f"{family}: {len(part)} rows, dark to bright as bins grow" if len(part) > 1 else part.name.iloc[0]
+        )
+    for axes in grid[-1]:
+        axes.set_xlabel("step")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("training loss")
+    low = min(curve.min() for runs in curves.values() for curve in runs)
+    high = np.percentile(np.concatenate([curve for runs in curves.values() for curve in runs]), 99)
+    grid[0, 0].set_ylim(0.9 * low, 1.05 * high)
+    for axes in list(grid.flat)[len(families) :]:
+        axes.remove()
+    about = "Means over seeds of the loss of single batches, which is why they are rough."
+    return Picture("loss-curves", title, about, figure, labels)
+
+
+def _point(axes: Axes, x: float, row, *, filled: bool) -> Line2D:
+    colour = COLOURS.get(row.family, OTHER)
+    (point,) = axes.plot(
+        float(x),
+        row.accuracy,
+        marker=MARKERS.get(row.family, "o"),
+        markersize=5,
+        color=colour,
+        markerfacecolor=colour if filled else "white",
+        linestyle="none",
+        zorder=3,
+    )
+    return point
+
+
+def _name_points(axes: Axes, ends: pd.DataFrame) -> None:
+    """Names the points of a front, the most accurate first, and none so close to another that they would overlap."""
+    to_axes = axes.transData + axes.transAxes.inverted()
+    named = []
+    for row in ends.sort_values("accuracy", ascending=False).itertuples():
+        x, y = to_axes.transform((row.cost, row.accuracy))
+        if all(abs(x - other) > 0.4 or abs(y - height) > 0.05 for other, height in named):
+            named.append((x, y))
+            side = {"ha": "left", "xytext": (5, 3)} if x < 0.5 else {"ha": "right", "xytext": (-5, 3)}
+            axes.annotate(row.name, (row.cost, row.accuracy), textcoords="offset points", fontsize=7, **side)
+
+
+def _family_legend(figure: Figure, done: pd.DataFrame) -> None:
+    looks = {
+        family: Line2D([], [], color=COLOURS.get(family, OTHER), marker=MARKERS.get(family, "o"), linestyle="none")
+        for family in dict.fromkeys(done.family)
+    }
+    figure.legend(looks.values(), looks, frameon=False, loc="outside upper center", ncols=len(looks), fontsize=8)
+
+
+def _told(row) -> str:
+    """A row's name and accuracy, for a pointer."""
+    interval = f" (95 % {row.accuracy_low:.3f}\N{EN DASH}{row.accuracy_high:.3f})" if pd.notna(row.accuracy_low) else ""
+    return f"{row.name}: accuracy {row.accuracy:.3f}{interval}, {row.bins} bins"
+
+
+def _kinds_told(kinds: list[tuple[str, str]]) -> str:
+    """Which rows are filled and which open, where there are several models or variants."""
+    if len(kinds) == 1:
+        return ""
+    words = [" ".join(filter(None, kind)) for kind in kinds]
+    return f" Filled: {words[0]}; open and dashed: {', '.join(words[1:])}."
