@@ -105,7 +105,7 @@ def test_wrong_bytes_are_not_unpacked(server, root):
     assert_complete(root)
 
 
-@pytest.mark.parametrize("there", [0, 20_000, len(PACKED)])
+@pytest.mark.parametrize("there", [0, 20_000, len(PACKED)], ids=["none", "part", "all"])
 def test_no_space(server, root, there):
     root.mkdir()
     if there:
