@@ -48,7 +48,12 @@ def markdown(title: str, cells: pd.DataFrame, remarks: list[str]) -> str:
 def _styled(cell: str) -> Text:
     if cell.startswith("**"):
         return Text(cell.strip("*"), "bold green")
-    return Text(cell, {"failed": "red", "damaged": "red", "unfinished": "yellow", "missing": "yellow"}.get(cell, ""))
+    return Text(
+        cell,
+        {"failed": "red", "damaged": "red", "unfinished": "yellow", "missing": "yellow", "running": "cyan"}.get(
+            cell, ""
+        ),
+    )
 
 
 def _justify(heading: str) -> str:

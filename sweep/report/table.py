@@ -9,12 +9,14 @@ import pandas as pd
 from rich.console import Console
 from rich.text import Text
 
+from sweep import locks
+from sweep.files import write_whole
 from sweep.report.printing import markdown, print_cells
 from sweep.report.rankings import rank
 from sweep.report.remarks import certainty_remarks, remarks_on, values
 from sweep.report.summary import summarise
 from sweep.report.units import read_sample
-from sweep.results import CHECKPOINT, MODEL, PLAN, RESULT, TRACEBACK, read_plan, read_result, write_whole
+from sweep.results import CHECKPOINT, LOCK, MODEL, PLAN, RESULT, TRACEBACK, read_plan, read_result
 from sweep.scoring import SCORES
 
 FAMILIES = ("linear", "log", "mel", "cqt")  # the paper's order
@@ -56,8 +58,9 @@ def build_table(folder: Path) -> pd.DataFrame:
         folder: holds sweep.json and, below <model>/<representation>[+<variant>]/seed-<n>/, the runs.
 
     Returns:
-        One row a run. status is done, failed, unfinished (there is a checkpoint), missing, or damaged (the result
-        cannot be read); note says why a run failed. Scores are those of result.json, NaN where a run is not done.
+        One row a run. status is done, running (a living process holds its lock), failed, unfinished (there is a
+        checkpoint), missing, or damaged (the result cannot be read); note says where it runs or why it failed.
+        Scores are those of result.json, NaN where a run is not done.
 
     Raises:
         ValueError: sweep.json is damaged or names something that is no run.
@@ -132,7 +135,7 @@ def _protocol_folders(directory: Path) -> list[Path]:
 
 
 def _is_run(path: Path) -> bool:
-    return any((path / name).exists() for name in (RESULT, TRACEBACK, CHECKPOINT))
+    return any((path / name).exists() for name in (RESULT, TRACEBACK, CHECKPOINT, LOCK))
 
 
 def _row(folder: Path, run: str) -> dict:
@@ -148,6 +151,9 @@ def _row(folder: Path, run: str) -> dict:
         return row | {"status": "damaged", "note": str(error)}
     if result:
         return row | {"status": "done"} | _figures(result)
+    runs_at = locks.holder(folder / run / LOCK)
+    if runs_at:
+        return row | {"status": "running", "note": runs_at}
     if (folder / run / TRACEBACK).exists():
         lines = (folder / run / TRACEBACK).read_text(errors="replace").strip().splitlines()
         return row | {"status": "failed", "note": lines[-1] if lines else ""}
