@@ -43,7 +43,12 @@ def sweep(asked: Asked, console: Console) -> bool:
             complete = workers.go(runs, console)
     else:
         runs = plan(asked)
-        complete = walk(runs, console)
+        if cluster["name"] == "slurm":
+            from sweep.slurm import launch
+
+            complete = launch(runs, cluster, console)
+        else:
+            complete = walk(runs, console)
     from sweep.report import print_reports
 
     for folder in tables(runs):

@@ -14,7 +14,15 @@ PRECISIONS = ("float32", "tf32", "bfloat16")
 PLACEMENTS = ("auto", "float32", "int16", "host")
 CONTROLS = ("none", "capacity")
 LOGGERS = ("csv", "wandb", "none")
-CLUSTERS = {"none": set(), "gpus": {"processes"}, "cpus": {"processes"}}
+CLUSTERS = {
+    "none": set(),
+    "gpus": {"processes"},
+    "cpus": {"processes"},
+    "slurm": {
+        *("gpus", "cpus", "memory", "timeout", "requeues", "grace", "parallel", "partition", "account", "qos"),
+        *("setup", "extra", "detach"),
+    },
+}
 SOURCES = ("demo", "musicnet", "folder")
 PROTOCOL_KEYS = {
     *("name", "window", "steps", "batch_size", "learning_rate", "learning_rate_scaling", "schedule", "standardise"),
@@ -116,6 +124,17 @@ def check_cluster(cluster: dict, device: str) -> None:
         raise ValueError("cluster gpus with device cpu: choose cluster=cpus")
     if "processes" in cluster and cluster["processes"] != "auto":
         check_whole("cluster.processes", cluster["processes"])
+    if cluster["name"] == "slurm":
+        for key in ("cpus", "timeout", "parallel"):
+            check_whole(f"cluster.{key}", cluster[key])
+        for key in ("gpus", "requeues", "grace"):
+            check_whole(f"cluster.{key}", cluster[key], least=0)
+        if cluster["memory"] is not None:
+            check_whole("cluster.memory", cluster["memory"])
+        check_choice("cluster.detach", cluster["detach"], (True, False))
+        for key, kind in (("setup", list), ("extra", dict)):
+            if not isinstance(cluster[key], kind):
+                raise ValueError(f"cluster.{key} {cluster[key]}: needs a {kind.__name__}, see conf/cluster/slurm.yaml")
 
 
 def check_protocol(protocol: dict) -> None:

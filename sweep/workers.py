@@ -109,7 +109,7 @@ class Workers:
         self.runs = sorted(runs, key=lambda run: cost(run.settings), reverse=True)
         for pipe in self.processes:
             self._send(pipe)
-        with _bar(console, len(runs)) as advance:
+        with bar(console, len(runs)) as advance:
             while self.processes:
                 for pipe in wait(list(self.processes), timeout=0.5):
                     self._hear(pipe, console)
@@ -220,10 +220,10 @@ def _environment(setting: dict[str, str]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _bar(console: Console, total: int) -> Iterator:
-    """A bar over all runs where the console is a terminal; yields what takes how many are over."""
+def bar(console: Console, total: int) -> Iterator:
+    """A bar over all runs where the console is a terminal; yields what takes how many are over, and what to say."""
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
     columns += [TextColumn("left"), TimeRemainingColumn()]
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("all runs", total=total)
-        yield lambda over: progress.update(task, completed=over)
+        yield lambda over, now="all runs": progress.update(task, completed=over, description=now)
