@@ -53,8 +53,9 @@ def whole(path: Path) -> Iterator[Path]:
     except BaseException as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno in _FULL and not isinstance(error, NoRoom):
-            raise NoRoom(path, error) from error
+        full = _full(error)
+        if full and not isinstance(error, NoRoom):
+            raise NoRoom(path, full) from error
         raise
 
 
@@ -80,6 +81,15 @@ def clean(folder: Path, name: str = "*") -> None:
             dead = locks.is_dead(left.name.split(".")[-2])
             if dead or dead is None and time.time() - left.stat().st_mtime > ABANDONED:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def _full(error: BaseException | None) -> OSError | None:
+    """The full disk that is behind an error: torch's own comes on top of it."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return error
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,8 +1,10 @@
 """Runs of a sweep one after the other: each is claimed, skipped, resumed or tried again, and said in a line."""
 
 import contextlib
+import gc
 import logging
 import os
+import sys
 import time
 import traceback
 from collections import Counter
@@ -13,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sweep import files, locks, results
+from sweep.failures import explain
 from sweep.settings import fingerprint
 
 DONE, FAILED = 1, 2  # what has become of a run in this sweep; 0: nothing yet
@@ -86,6 +89,8 @@ class Walk:
                     self._fail(index, error)
                     if type(error).__name__ == "UnreadableError":
                         unreadable.add(root)
+                    del error
+                    release_memory()
             if any(not self.states[index] for index in left):
                 if time.monotonic() - idle_since > self.patience:
                     return
@@ -164,7 +169,7 @@ class Walk:
                 remark = f" (traceback in {path})"
             except OSError as unwritten:
                 remark = f" (and its traceback could not be written: {unwritten})"
-        message = " ".join(str(error).split()) or type(error).__name__
+        message = explain(error, run.settings)
         self.say(f"{run.title}  failed: {message}{remark}{'; tried again' * bool(again)}", "red")
         if not again:
             self.states[index] = FAILED
@@ -179,6 +184,14 @@ def line_of(run: Run, result: dict, remark: str) -> str:
     figures = [("accuracy", "accuracy"), ("precision", "precision"), ("recall", "recall"), ("AP", "average_precision")]
     scores = "  ".join(f"{name} {result['scores'][key] or 0:.3f}" for name, key in figures)
     return f"{run.title}  {scores}  ({remark})"
+
+
+def release_memory() -> None:
+    """Give the GPU back what a failed run had there, so that the next one can have it."""
+    torch = sys.modules.get("torch")
+    if torch and torch.cuda.is_initialized():
+        gc.collect()
+        torch.cuda.empty_cache()
 
 
 @contextlib.contextmanager

@@ -112,6 +112,8 @@ def claim(path: Path) -> Lock:
                     break
             finally:
                 successor.unlink(missing_ok=True)
+    except OSError as error:
+        raise error if error.filename else OSError(error.errno, error.strerror, str(path)) from error
     finally:
         own.unlink(missing_ok=True)
     return Lock(path, token)

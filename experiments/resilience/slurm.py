@@ -38,7 +38,7 @@ def main() -> None:
     waiting = {CANCELLED: ["scancel"], REQUEUED: ["scontrol", "requeue"]}
     while process.poll() is None:
         if array is None:
-            submitted = sorted((folder / "runs/slurm").glob("[0-9]*"), key=lambda path: int(path.name))
+            submitted = [path for path in (folder / "runs/slurm").glob("*") if path.name.isdecimal()]
             array = submitted[0].name if submitted else None
         for row in list(waiting):
             if list(folder.glob(f"runs/*/*/*/{row}/seed-0/checkpoint.ckpt")):
