@@ -133,7 +133,7 @@ def check_cluster(cluster: dict, device: str) -> None:
             check_whole("cluster.memory", cluster["memory"])
         check_choice("cluster.detach", cluster["detach"], (True, False))
         for key, kind in (("setup", list), ("extra", dict)):
-            if not isinstance(cluster[key], kind):
+            if cluster[key] is not None and not isinstance(cluster[key], kind):
                 raise ValueError(f"cluster.{key} {cluster[key]}: needs a {kind.__name__}, see conf/cluster/slurm.yaml")
 
 

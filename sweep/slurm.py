@@ -1,5 +1,7 @@
 """A sweep as an array of SLURM jobs, one for each run: cluster=slurm. submitit submits them and queues them again."""
 
+import contextlib
+import io
 import os
 import re
 import shutil
@@ -98,16 +100,17 @@ def submit(runs: list[Run], cluster: dict) -> list[str]:
         cpus_per_task=cluster["cpus"],
         array_parallelism=cluster["parallel"],
         signal_delay_s=cluster["grace"],
-        setup=list(cluster["setup"]),
+        setup=list(cluster["setup"] or []),
         stderr_to_stdout=True,
-        additional_parameters={"requeue": True, **cluster["extra"]},
+        additional_parameters={"requeue": True, **(cluster["extra"] or {})},
         **options,
     )
+    said = io.StringIO()
     try:
-        return [job.job_id for job in executor.map_array(Job(), runs)]
+        with contextlib.redirect_stderr(said):
+            return [job.job_id for job in executor.map_array(Job(), runs)]
     except submitit.core.utils.FailedJobError as error:
-        said = str(error.__cause__ or error).strip().splitlines()
-        reason = next((line for line in said if "error" in line.lower()), said[-1])
+        reason = "; ".join(line for line in f"{said.getvalue()}\n{error}".splitlines() if "sbatch: error" in line)
         raise ValueError(f"cluster slurm: sbatch refused the jobs: {reason}; see conf/cluster/slurm.yaml") from None
 
 

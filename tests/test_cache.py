@@ -161,7 +161,7 @@ def test_a_cache_larger_than_the_memory_can_be_mapped(tmp_path):
 def test_how_audio_is_decoded_counts(root, tmp_path):
     """Another sample rate, and not to resample: a cached recording must not pass where the file would be refused."""
     for id in LENGTHS:
-        soundfile.write(root / "train_data" / f"{id}.wav", np.zeros(100), 22050)
+        soundfile.write(root / "train_data" / f"{id}.wav", np.full(100, 0.5), 22050)
     paths = sorted((root / "train_data").iterdir())
     for rate, resample in ((22050, False), (44100, True)):
         how = {"sample_rate": rate, "resample": resample}

@@ -153,23 +153,21 @@ def differences(whole: Path, other: Path) -> list[str]:
     return found
 
 
-def compare(kills: int, seed: int, folder: Path, rows: list[str], options: list[str]) -> dict:
-    """One sweep undisturbed, one killed; what came of it."""
-    chance = random.Random(seed)
+def compare(stages: list[Callable], chance: random.Random, folder: Path, command: list[str]) -> dict:
+    """One sweep undisturbed, one killed in each of these stages; what came of it."""
     whole, killed = folder / "whole", folder / "killed"
     for place in (whole, killed):
         place.mkdir(parents=True)
-    command = [sys.executable, "-m", "sweep", f"representation={','.join(rows)}", *options]
     quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     undisturbed = subprocess.run(command, cwd=whole, env=environment(whole), **quiet)
     assert undisturbed.returncode == 0, undisturbed.stdout
     happened, began = collections.Counter(), time.monotonic()
-    for stage in schedule(kills, len(rows), chance):
+    for stage in stages:
         if stage is reporting:  # so that there is something to write
             for path in killed.glob("runs/*/*/table.*"):
                 path.unlink()
         happened[stage.__name__ if kill_once(stage, command, killed, chance) else "ended before"] += 1
-        print(f"\r{happened.total()} of {kills}, {time.monotonic() - began:.0f} s", end="", flush=True)
+        print(f"\r{happened.total()} of {len(stages)}, {time.monotonic() - began:.0f} s", end="", flush=True)
     ended = subprocess.run(command, cwd=killed, env=environment(killed), **quiet)
     assert ended.returncode == 0, ended.stdout
     logs = [path.read_text() for path in killed.glob(RUN + "log.txt")]
@@ -195,7 +193,9 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     folder = arguments.folder or Path(tempfile.mkdtemp())
-    outcome = compare(arguments.kills, arguments.seed, folder, ROWS, SHORT)
+    command = [sys.executable, "-m", "sweep", f"representation={','.join(ROWS)}", *SHORT]
+    chance = random.Random(arguments.seed)
+    outcome = compare(list(schedule(arguments.kills, len(ROWS), chance)), chance, folder, command)
     print()
     for name, value in outcome.items():
         print(f"{name}: {value}")
