@@ -156,7 +156,9 @@ class Walk:
         return True
 
     def _tell(self, run: Run, result: dict, remark: str) -> None:
-        self.say(line_of(run, result, ", ".join(filter(None, (remark, self.place)))), "")
+        use, place = result.get("gpu_utilisation"), self.place
+        place += f" at {use:.0f} %" if place and use is not None else ""
+        self.say(line_of(run, result, ", ".join(filter(None, (remark, place)))), "")
 
     def _fail(self, index: int, error: Exception) -> None:
         """One line of what went wrong; the traceback goes to the run's folder, unless that holds another's result."""

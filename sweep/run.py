@@ -92,7 +92,7 @@ def run(settings: dict, console: Console, title: str, lock: Lock) -> dict:
         device, folder, logger, [curve, keeper, Bar(console, title, first)], protocol, chunk if validation else None
     )
     held_out = HeldOut(validation, protocol) if validation else None
-    with closing(logger) as summary:
+    with machine.watch_gpu(device) as busy, closing(logger) as summary:
         if first < protocol["steps"]:
             fit(
                 trainer,
@@ -138,6 +138,7 @@ def run(settings: dict, console: Console, title: str, lock: Lock) -> dict:
         "windows_per_second": steps * protocol["batch_size"] / (trained - ready) if steps else None,
         "audio": describe(train),
         "peak_memory_bytes": machine.peak_memory(device),
+        "gpu_utilisation": sum(busy) / len(busy) if busy else None,
         **machine.describe(device),
     }
     lock.confirm()

@@ -26,7 +26,7 @@ ROWS = ["linear-256", "linear-512", "log-256", "mel-512-128", "mel-1024-128", "c
 SHORT = ["protocol.steps=400", "protocol.checkpoint_every=20", "protocol.batch_size=16", "device=cpu", "workers=0"]
 RUN = "runs/*/*/*/*/seed-*/"
 # What says how long something took, or in how many parts: all that may differ.
-HOW_LONG = re.compile("seconds.*|windows_per_second|peak_memory_bytes|resumed_from|git_revision")
+HOW_LONG = re.compile("seconds.*|windows_per_second|peak_memory_bytes|gpu_utilisation|resumed_from|git_revision")
 
 Found = frozenset[tuple[Path, int]]
 

@@ -26,7 +26,7 @@ COUNTS = ("bins", "context", "empty_filters", "recordings", "parameters_frontend
 COUNTS += ("peak_memory_bytes", "window")
 SECONDS = ("seconds_setup", "seconds_training", "seconds_scoring")
 WORDS = ("norm", "source", "arithmetic", "frontend_accuracy", "changed", "device", "git_revision")
-NUMBERS = (*SCORES, "threshold", *SECONDS, "windows_per_second")
+NUMBERS = (*SCORES, "threshold", *SECONDS, "windows_per_second", "gpu_utilisation")
 
 # The scores that are printed: heading, and which end of the column is the better one.
 PRINTED_SCORES = {
