@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 
 from rich.console import Console
@@ -106,6 +106,8 @@ class Workers:
             console: for what the processes say, and for a bar over all runs where it is a terminal.
         """
         began = time.perf_counter()
+        device = {"device": "cuda"} if any(place.gpu for place in self.starts) else {}  # never a CPU by oversight
+        runs = [replace(run, settings=run.settings | device) for run in runs]
         self.runs = sorted(runs, key=lambda run: cost(run.settings), reverse=True)
         for pipe in self.processes:
             self._send(pipe)

@@ -121,9 +121,13 @@ def test_a_gpus_memory_that_is_too_little_is_told_apart():
     assert "were free; put the audio elsewhere with data.placement=host" in said and "(now 100)" in said
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_cannot_be_written_is_named(tmp_path, tiny):
-    (tmp_path / RUN).mkdir(parents=True)
-    (tmp_path / RUN).chmod(0o500)
-    ended = call(*tiny, cwd=tmp_path)
-    assert ended.returncode == 1 and "choose another one with runs=DIR" in ended.stdout
+def test_a_folder_that_cannot_be_written_is_named_and_what_is_done_there_is_still_read(small_disk, tiny):
+    settings = settings_for(tiny[-2].removeprefix("data.root="), small_disk / "runs")
+    assert walk(settings)[0] == DONE
+    (small_disk / "runs" / "left").touch()
+    subprocess.run(["mount", "-o", "remount,ro", small_disk / "runs"], check=True)
+    state, said = walk(settings)
+    assert state == DONE and "done before" in said
+    state, said = walk(settings | {"seed": 1})
+    assert state == FAILED and "Read-only file system" in said.partition(" (and its")[0]
+    assert "the folder of results cannot be written; choose another one with runs=DIR" in said
