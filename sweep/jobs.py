@@ -89,6 +89,8 @@ class Walk:
                     self._fail(index, error)
                     if type(error).__name__ == "UnreadableError":
                         unreadable.add(root)
+                    if self.place and "CUDA error" in str(error):  # nothing works on the GPU in this process any more
+                        sys.exit(1)
                     del error
                     release_memory()
             if any(not self.states[index] for index in left):
@@ -152,7 +154,8 @@ class Walk:
         with contextlib.suppress(OSError):  # a folder that can only be read
             (run.folder / results.CHECKPOINT).unlink(missing_ok=True)
         self.states[index] = DONE
-        self._tell(run, result, "done before")
+        if not self.attempts[index]:  # else another process of this sweep did it, and says so
+            self._tell(run, result, "done before")
         return True
 
     def _tell(self, run: Run, result: dict, remark: str) -> None:
