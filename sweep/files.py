@@ -59,9 +59,9 @@ def whole(path: Path) -> Iterator[Path]:
         raise
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Writes a text file whole; one that holds the text already is left alone, its time of change too."""
-    content = text.encode()
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Writes a file whole; one that holds the content already is left alone, its time of change too."""
+    content = content.encode() if isinstance(content, str) else content
     with contextlib.suppress(FileNotFoundError):
         if path.read_bytes() == content:
             return
