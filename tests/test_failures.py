@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from rich.console import Console
-from test_app import SHORT, call
+from test_app import SHORT
 from test_workers import settings_for
 
 import sweep.checkpoints
@@ -16,8 +16,6 @@ from sweep import results
 from sweep.data.demo import make_demo
 from sweep.failures import explain
 from sweep.jobs import DONE, FAILED, Run, Walk
-
-RUN = "runs/tiny/quick/linear/mel-512-128/seed-0"
 
 
 @pytest.fixture(scope="module")
@@ -98,12 +96,14 @@ def test_a_full_disk_leaves_the_last_checkpoint_and_the_run_goes_on_from_it(smal
 
 def test_too_little_memory_names_the_row_what_it_asked_for_and_what_to_change(tmp_path, tiny):
     """Ten million windows of 16,384 samples of 2 bytes are 305 GiB."""
-    ended = call(*tiny, "protocol.batch_size=10000000", cwd=tmp_path)
-    assert ended.returncode == 1
-    said = "too little memory for mel-512-128: it asked for 305.18 GiB"
-    assert said in ended.stdout and "smaller protocol.batch_size (now 10000000)" in ended.stdout
-    assert "allocate" in (tmp_path / RUN / results.TRACEBACK).read_text()
-    assert "ERROR sweep.jobs: failed" in (tmp_path / RUN / results.LOG).read_text()
+    settings = settings_for(tiny[-2].removeprefix("data.root="), tmp_path)
+    settings["protocol"]["batch_size"] = 10_000_000
+    state, said = walk(settings)
+    assert state == FAILED and "too little memory for mel-512-128: it asked for 305.18 GiB" in said
+    assert "smaller protocol.batch_size (now 10000000)" in said
+    folder = results.run_folder(settings)
+    assert "allocate" in (folder / results.TRACEBACK).read_text()
+    assert "ERROR sweep.jobs: failed" in (folder / results.LOG).read_text()
 
 
 @pytest.mark.gpu
