@@ -1,12 +1,7 @@
-"""What happens beside the training: its curve, its checkpoint, its progress bar, a clean end on Ctrl-C."""
+"""What happens beside the training: its curve and its progress bar."""
 
 import collections
 import math
-import os
-import secrets
-import signal
-import threading
-from pathlib import Path
 
 import lightning as L
 from rich.console import Console
@@ -16,7 +11,6 @@ from sweep.steps import Losses
 
 _RECENT = 50  # steps whose mean loss is looked at
 _RISEN = 2.0  # times the loss of a model that has learned nothing
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
 _REMEDY = "choose a lower protocol.learning_rate"
 
 
@@ -60,65 +54,6 @@ class Curve(L.Callback):
 
     def on_train_end(self, trainer, module):
         self.catch_up(trainer)
-
-
-class Checkpoint(L.Callback):
-    """Writes the state of training whole, every so many steps and when Ctrl-C is pressed or SIGTERM comes.
-
-    Those are heard at the end of a chunk of steps, when weights, optimiser and step count belong together.
-
-    Args:
-        path: of the checkpoint.
-        every: steps; where that falls within a chunk, its end counts.
-        curve: looks at the losses first, so that no diverged state is kept.
-
-    Attributes:
-        stopped: the signal that asked to stop, or None.
-    """
-
-    def __init__(self, path: Path, every: int, curve: Curve):
-        self.path, self.every, self.curve = path, every, curve
-        self.stopped, self._handlers = None, {}
-
-    def on_train_start(self, trainer, module):
-        if threading.current_thread() is threading.main_thread():
-            self._handlers = {number: signal.signal(number, self._on_signal) for number in _STOPPING}
-
-    def _on_signal(self, number, _):
-        self.stopped = number
-
-    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
-        if module.step == module.protocol["steps"]:  # the model is kept instead
-            return
-        if self.stopped or module.step // self.every > (module.step - len(batch)) // self.every:
-            self.curve.catch_up(trainer)
-            self.save(trainer, self.path)
-        if self.stopped:
-            raise KeyboardInterrupt
-
-    def save(self, trainer, path: Path, weights_only: bool = False):
-        """Write to a temporary name, then rename: a crash leaves the last checkpoint as it was."""
-        for logger in trainer.loggers:
-            logger.save()
-        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-        try:
-            trainer.save_checkpoint(partial, weights_only=weights_only)
-            with open(partial, "rb+") as file:
-                os.fsync(file.fileno())
-            os.replace(partial, path)
-        except BaseException:
-            partial.unlink(missing_ok=True)
-            raise
-
-    def on_train_end(self, trainer, module):
-        self._restore()
-
-    def on_exception(self, trainer, module, exception):
-        self._restore()
-
-    def _restore(self):
-        while self._handlers:
-            signal.signal(*self._handlers.popitem())
 
 
 class Bar(L.Callback):

@@ -1,9 +1,11 @@
 """What a run ran on: device, versions, revision, peak memory."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -49,6 +51,28 @@ def _revision() -> str | None:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None
+
+
+@contextlib.contextmanager
+def watch_gpu(device: torch.device) -> Iterator[list[int]]:
+    """How busy a GPU is during the block, in percent, twice a second, by nvidia-smi; filled when the block has ended.
+
+    It stays empty on a CPU, and where nvidia-smi does not know the device.
+    """
+    samples: list[int] = []
+    process = None
+    if device.type == "cuda":
+        name = f"--id=GPU-{torch.cuda.get_device_properties(device).uuid}"
+        query = ["nvidia-smi", name, "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "--loop-ms=500"]
+        with contextlib.suppress(OSError):
+            process = subprocess.Popen(query, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        yield samples
+    finally:
+        if process:
+            process.terminate()
+            said, _ = process.communicate()
+            samples += [int(line) for line in said.split() if line.isdecimal()]
 
 
 def reset_peak_memory(device: torch.device) -> None:

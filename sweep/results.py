@@ -2,15 +2,20 @@
 
 import json
 import math
-import os
-import secrets
+import shutil
 from pathlib import Path
 from typing import Any
+
+from sweep import locks
+from sweep.files import write_whole
 
 RESULT = "result.json"  # there: the run is done
 TRACEBACK = "traceback.txt"  # there without a result: the run failed
 CHECKPOINT = "checkpoint.ckpt"  # there without a result: the run is half done
 MODEL = "model.ckpt"  # the trained weights
+LOG = "log.txt"  # what happened, attempt after attempt
+LOCK = "lock"  # there while a process runs the run
+DAMAGED = ".damaged"  # at the end of the name of what was set aside
 PLAN = "sweep.json"
 
 # Choices that change the result and show nowhere else in the folder's name: default, and how another value is spelled.
@@ -124,30 +129,6 @@ def differences(old: dict, new: dict) -> list[str]:
     ]
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Writes a file so that a reader sees either the old content or the new, even after a crash.
-
-    The content goes to a hidden file beside it, `.<name>.<random>.partial`, reaches the disk and then takes the name. A
-    file that holds it already is left alone, its time of change too. Folders are made as needed.
-    """
-    content = content.encode() if isinstance(content, str) else content
-    try:
-        if path.read_bytes() == content:
-            return
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    try:
-        with open(partial, "xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-
-
 def read_result(folder: Path) -> dict | None:
     """The result of the run in a folder; None where it is not done.
 
@@ -167,6 +148,18 @@ def write_result(folder: Path, result: dict) -> None:
     JSON knows neither NaN nor infinity: they are written as null. NumPy's scalars are written as numbers.
     """
     write_whole(folder / RESULT, _dump(_finite(result)))
+
+
+def empty(folder: Path) -> None:
+    """Deletes what a run's folder holds but its lock and its log."""
+    for path in folder.iterdir():
+        if path.name not in (LOCK, LOG) and not path.name.startswith(f".{LOCK}."):  # of who tries to claim it
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+def set_aside(path: Path) -> Path:
+    """Gives a damaged file another name, that of an older one if there is, so that the run can go on without it."""
+    return path.replace(path.with_name(path.name + DAMAGED))
 
 
 def read_plan(folder: Path) -> list[str]:
@@ -189,8 +182,12 @@ def write_plan(folder: Path, runs: list[str]) -> list[str]:
     Returns:
         The whole plan: what was planned before in its order, then what is new.
     """
-    plan = list(dict.fromkeys([*read_plan(folder), *runs]))
-    write_whole(folder / PLAN, _dump({"runs": plan}))
+    plan = read_plan(folder)
+    if set(runs) <= set(plan):
+        return plan
+    with locks.wait(folder / f".{PLAN}.lock"):  # another sweep may be adding its runs
+        plan = list(dict.fromkeys([*read_plan(folder), *runs]))
+        write_whole(folder / PLAN, _dump({"runs": plan}))
     return plan
 
 

@@ -2,8 +2,6 @@
 
 import logging
 import math
-import pickle
-import shutil
 import time
 import warnings
 from pathlib import Path
@@ -17,9 +15,11 @@ from rich.console import Console
 
 from sweep import data, evidence, machine, results, scoring
 from sweep.batches import Chunks, HeldOut
-from sweep.callbacks import Bar, Checkpoint, Curve
+from sweep.callbacks import Bar, Curve
+from sweep.checkpoints import Checkpoint, WholeFiles, find_state
 from sweep.data.loading import describe, load
 from sweep.data.recording import SAMPLE_RATE
+from sweep.locks import Lock
 from sweep.loggers import build_loggers, closing
 from sweep.models import Linear, build_model
 from sweep.representations import from_settings
@@ -27,16 +27,18 @@ from sweep.settings import check_settings
 from sweep.steps import chunk_length
 from sweep.transcriber import Transcriber
 
+_log = logging.getLogger(__name__)
 _POOLED = 5000  # windows to score from which on processes are worth starting: 1.5 s each
 
 
-def run(settings: dict, console: Console, title: str) -> dict:
+def run(settings: dict, console: Console, title: str, lock: Lock) -> dict:
     """Train and score one representation; resume where an earlier call was interrupted.
 
     Args:
         settings: the resolved configuration, with names.
         console: for the progress bar.
         title: of the bar.
+        lock: of the run's folder, held.
 
     Returns:
         The content of result.json, which is written last.
@@ -64,11 +66,11 @@ def run(settings: dict, console: Console, title: str) -> dict:
     ]
     workers = machine.count_workers(settings["workers"])
     pool = scoring.start_pool(workers) if workers and sum(map(len, scored)) > _POOLED else None
-    if settings["overwrite"] and folder.exists():
-        shutil.rmtree(folder)
+    if settings["overwrite"]:
+        results.empty(folder)
     checkpoint, trained_model = folder / results.CHECKPOINT, folder / results.MODEL
-    kept = next((path for path in (trained_model, checkpoint) if path.exists()), None)
-    first = check_checkpoint(kept, settings) if kept else 0
+    kept, first = find_state(folder, settings)
+    _log.info("%s on %s from step %d of %d", representation.name, device, first, protocol["steps"])
     n_frames = representation.n_frames(protocol["window"])
     frontend = representation.transform(**settings["frontend"])
     bias = prior_logits(train) if protocol["output_bias"] else None
@@ -83,16 +85,15 @@ def run(settings: dict, console: Console, title: str) -> dict:
     transcriber.prepare(train, settings, first)
     ready = time.perf_counter()
 
-    folder.mkdir(parents=True, exist_ok=True)
     loggers = build_loggers(settings, folder, first)
     curve = Curve(every=max(1, min(100, protocol["steps"] // 20)), ignorant=ignorant_loss(train, protocol))
-    keeper = Checkpoint(checkpoint, protocol["checkpoint_every"], curve)
+    keeper = Checkpoint(checkpoint, protocol["checkpoint_every"], curve, lock)
     chunk = chunk_length(transcriber, device)
     trainer = build_trainer(
         device, folder, loggers, [curve, keeper, Bar(console, title, first)], protocol, chunk if validation else None
     )
     held_out = HeldOut(validation, protocol) if validation else None
-    with closing(loggers) as summary:
+    with machine.watch_gpu(device) as busy, closing(loggers) as summary:
         if first < protocol["steps"]:
             fit(
                 trainer,
@@ -138,9 +139,11 @@ def run(settings: dict, console: Console, title: str) -> dict:
         "windows_per_second": steps * protocol["batch_size"] / (trained - ready) if steps else None,
         "audio": describe(train),
         "peak_memory_bytes": machine.peak_memory(device),
+        "gpu_utilisation": sum(busy) / len(busy) if busy else None,
         **machine.describe(device),
     }
     shown |= learned_weights(transcriber) | {"frequencies": representation.frequencies.astype(np.float32)}
+    lock.confirm()
     evidence.write_evidence(folder, shown)
     results.write_result(folder, result)
     checkpoint.unlink(missing_ok=True)
@@ -157,23 +160,6 @@ def ignorant_loss(train: data.Recordings, protocol: dict) -> float:
     share = train.note_share()
     logits = prior_logits(train).double() if protocol["output_bias"] else torch.zeros_like(share)
     return protocol["loss_scale"] * float((F.softplus(logits) - share * logits).mean())
-
-
-def check_checkpoint(path: Path, settings: dict) -> int:
-    """The step that a half-done run goes on from.
-
-    Raises:
-        ValueError: the checkpoint is damaged or belongs to another configuration.
-    """
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        made_with, step = checkpoint["run"]["settings"], checkpoint["run"]["step"]
-    except (RuntimeError, KeyError, EOFError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path}: damaged ({error}); delete it, and the same command starts the run anew") from None
-    changed = results.differences(made_with, results.identity(settings))
-    if changed:
-        raise results.ConfigurationChanged(path.parent, changed)
-    return step
 
 
 def build_trainer(
@@ -198,7 +184,7 @@ def build_trainer(
         logger=loggers,
         callbacks=callbacks,
         default_root_dir=folder,
-        plugins=[LightningEnvironment()],
+        plugins=[LightningEnvironment(), WholeFiles()],
         val_check_interval=math.ceil(every / chunk) if chunk else None,
         check_val_every_n_epoch=None if chunk else 1,
         num_sanity_val_steps=0,

@@ -233,14 +233,14 @@ def mean_scores(recordings: Iterable[Mapping]) -> dict[str, float]:
 def start_pool(processes: int) -> concurrent.futures.Executor:
     """Processes that count, kept for all runs; they start at once and load mir_eval while the first run trains."""
     context = multiprocessing.get_context("spawn")  # a fork of a process that uses CUDA or threads may hang
-    pool = concurrent.futures.ProcessPoolExecutor(processes, mp_context=context, initializer=_follow_parent)
+    pool = concurrent.futures.ProcessPoolExecutor(processes, mp_context=context, initializer=follow_parent)
     nothing = np.zeros((1, len(PITCHES)), dtype=bool)
     for _ in range(processes):
         pool.submit(count_in_rolls, np.zeros(1), nothing, nothing)
     return pool
 
 
-def _follow_parent() -> None:
+def follow_parent() -> None:
     """Leave Ctrl-C to the parent process, and end when it has ended, however that came."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sentinel = multiprocessing.parent_process().sentinel

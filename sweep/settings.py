@@ -14,6 +14,15 @@ PRECISIONS = ("float32", "tf32", "bfloat16")
 PLACEMENTS = ("auto", "float32", "int16", "host")
 CONTROLS = ("none", "capacity")
 LOGGERS = ("csv", "wandb", "none")
+CLUSTERS = {
+    "none": set(),
+    "gpus": {"processes"},
+    "cpus": {"processes"},
+    "slurm": {
+        *("gpus", "cpus", "memory", "timeout", "requeues", "grace", "parallel", "partition", "account", "qos"),
+        *("setup", "extra", "detach"),
+    },
+}
 SOURCES = ("demo", "musicnet", "folder")
 PROTOCOL_KEYS = {
     *("name", "window", "steps", "batch_size", "learning_rate", "learning_rate_scaling", "schedule", "standardise"),
@@ -81,6 +90,7 @@ def check_settings(settings: dict) -> None:
     if cache is not None and (not isinstance(cache, str) or not cache):
         raise ValueError(f"data.cache {cache}: needs a folder, or null for none")
     check_choice("overwrite", settings["overwrite"], (True, False))
+    check_whole("retry", settings["retry"], least=0)
     check_choice("capture", settings["capture"], (True, False))
     check_choice("precision", settings["precision"], PRECISIONS)
     check_choice("data.placement", settings["data"]["placement"], PLACEMENTS)
@@ -100,6 +110,31 @@ def check_settings(settings: dict) -> None:
         raise ValueError("threshold tuned: needs held-out recordings to choose it on, such as data.validation=0.1")
     if settings["data"]["validation"]:
         check_whole("protocol.validation_windows", settings["protocol"]["validation_windows"])
+
+
+def check_cluster(cluster: dict, device: str) -> None:
+    """Check conf's `cluster`, whose numbers are needed before any run is composed.
+
+    Raises:
+        ValueError: names the key, the value and the remedy.
+    """
+    check_choice("cluster.name", cluster.get("name"), CLUSTERS)
+    check_keys("cluster", cluster, {"name"} | CLUSTERS[cluster["name"]])
+    if cluster["name"] == "gpus" and device == "cpu":
+        raise ValueError("cluster gpus with device cpu: choose cluster=cpus")
+    if "processes" in cluster and cluster["processes"] != "auto":
+        check_whole("cluster.processes", cluster["processes"])
+    if cluster["name"] == "slurm":
+        for key in ("cpus", "timeout", "parallel"):
+            check_whole(f"cluster.{key}", cluster[key])
+        for key in ("gpus", "requeues", "grace"):
+            check_whole(f"cluster.{key}", cluster[key], least=0)
+        if cluster["memory"] is not None:
+            check_whole("cluster.memory", cluster["memory"])
+        check_choice("cluster.detach", cluster["detach"], (True, False))
+        for key, kind in (("setup", list), ("extra", dict)):
+            if cluster[key] is not None and not isinstance(cluster[key], kind):
+                raise ValueError(f"cluster.{key} {cluster[key]}: needs a {kind.__name__}, see conf/cluster/slurm.yaml")
 
 
 def check_protocol(protocol: dict) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sweep.files import write_whole
 from sweep.results import (
     differences,
     identity,
@@ -19,7 +20,6 @@ from sweep.results import (
     run_folder,
     write_plan,
     write_result,
-    write_whole,
 )
 
 SETTINGS = {

@@ -14,13 +14,14 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from rich.console import Console
 
-import sweep.callbacks
+import sweep.checkpoints
 import sweep.run
 from sweep import data, results
 from sweep.data.demo import make_demo
 from sweep.data.loading import load
+from sweep.locks import claim
 from sweep.models import Linear, build_model
-from sweep.run import ignorant_loss, prior_logits, run
+from sweep.run import ignorant_loss, prior_logits
 from sweep.settings import check_protocol
 from sweep.transcriber import Transcriber
 from sweep.transforms import STFT, MelSpectrogram
@@ -52,6 +53,12 @@ def settings(root, tmp_path):
 
 def quiet() -> Console:
     return Console(quiet=True)
+
+
+def run(settings: dict, console: Console, title: str) -> dict:
+    """A run by a process that has claimed it."""
+    with claim(folder(settings) / results.LOCK) as lock:
+        return sweep.run.run(settings, console, title, lock)
 
 
 def folder(settings) -> Path:
@@ -131,9 +138,9 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_weights(device, setti
             raise RuntimeError("the power went")
         kept(self, trainer, module, outputs, batch, batch_idx)
 
-    kept = sweep.callbacks.Checkpoint.on_train_batch_end
+    kept = sweep.checkpoints.Checkpoint.on_train_batch_end
     with monkeypatch.context() as patch:
-        patch.setattr(sweep.callbacks.Checkpoint, "on_train_batch_end", dies)
+        patch.setattr(sweep.checkpoints.Checkpoint, "on_train_batch_end", dies)
         with pytest.raises(RuntimeError, match="the power went"):
             run(settings, quiet(), "")
     assert results.read_result(folder(settings)) is None
@@ -166,11 +173,54 @@ def test_a_checkpoint_of_another_configuration_is_refused(settings, monkeypatch)
         run(settings, quiet(), "")
 
 
-def test_a_damaged_checkpoint_is_named_with_the_remedy(settings):
-    folder(settings).mkdir(parents=True)
-    (folder(settings) / results.CHECKPOINT).write_bytes(b"half a checkp")
-    with pytest.raises(ValueError, match=r"checkpoint\.ckpt: damaged .* delete it"):
-        run(settings, quiet(), "")
+def cut(content: bytes) -> bytes:
+    return content[: len(content) // 2]
+
+
+def change_a_bit(content: bytes) -> bytes:
+    """One of a weight, in the middle of the file."""
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize("name", [results.CHECKPOINT, results.MODEL])
+@pytest.mark.parametrize("damage", [cut, change_a_bit, lambda content: b"", lambda content: bytes(len(content))])
+def test_a_damaged_checkpoint_is_set_aside_and_the_run_ends_as_if_there_were_none(
+    settings, tmp_path, monkeypatch, caplog, name, damage
+):
+    whole = run({**settings, "runs": str(tmp_path / "whole")}, quiet(), "")
+
+    def dies(*_):
+        raise RuntimeError("the power went")
+
+    kept = sweep.checkpoints.Checkpoint.on_train_batch_end
+    with monkeypatch.context() as patch:
+        if name == results.MODEL:
+            patch.setattr(sweep.run, "score_recordings", dies)
+        else:
+            patch.setattr(
+                sweep.checkpoints.Checkpoint,
+                "on_train_batch_end",
+                lambda self, trainer, module, *rest: (dies if module.step > 4 else kept)(self, trainer, module, *rest),
+            )
+        with pytest.raises(RuntimeError, match="the power went"):
+            run(settings, quiet(), "")
+    path = folder(settings) / name
+    path.write_bytes(damage(path.read_bytes()))
+    result = run(settings, quiet(), "")
+    # A model is trained anew from the checkpoint, a checkpoint from nothing.
+    assert result["resumed_from"] == {results.MODEL: 4, results.CHECKPOINT: 0}[name]
+    assert result["recordings"] == whole["recordings"]
+    assert f"{path}: damaged (" in caplog.text and f"{name}.damaged" in caplog.text
+    assert {file.name for file in folder(settings).glob("*.ckpt*")} == {results.MODEL, f"{name}.damaged"}
+
+
+def test_nothing_is_written_into_a_folder_that_another_process_took(settings):
+    with claim(folder(settings) / results.LOCK) as lock:
+        lock.path.write_text("node7~0badcafe~12~345~6789abcd")
+        with pytest.raises(sweep.locks.Lost):
+            sweep.run.run(settings, quiet(), "", lock)
+    assert not list(folder(settings).glob("*.ckpt")) and results.read_result(folder(settings)) is None
 
 
 def test_a_diverging_run_says_so_and_keeps_no_damaged_state(settings):
@@ -218,9 +268,9 @@ def test_a_signal_stops_at_the_end_of_a_step_and_nothing_is_lost(settings, monke
             os.kill(os.getpid(), number)
         kept(self, trainer, module, outputs, batch, batch_idx)
 
-    kept = sweep.callbacks.Checkpoint.on_train_batch_end
+    kept = sweep.checkpoints.Checkpoint.on_train_batch_end
     with monkeypatch.context() as patch:
-        patch.setattr(sweep.callbacks.Checkpoint, "on_train_batch_end", signalled)
+        patch.setattr(sweep.checkpoints.Checkpoint, "on_train_batch_end", signalled)
         with pytest.raises(KeyboardInterrupt) as stop:
             run(settings, quiet(), "")
     assert stop.value.args == (number,)
@@ -271,7 +321,7 @@ def test_a_recording_too_short_to_score_is_named_before_training(settings, tmp_p
     settings["data"] |= {"root": str(tmp_path / "short"), "validation": 0}
     with pytest.raises(data.DataError, match=r"2001\.wav: 97020 samples, .* needs at least 109636"):
         run(settings, quiet(), "")
-    assert not folder(settings).exists()
+    assert not list(folder(settings).iterdir())
 
 
 def test_another_sample_rate_is_refused(settings):

@@ -50,7 +50,7 @@ def decode(path: Path, sample_rate: int = SAMPLE_RATE, resample: bool = True) ->
             delay taken off, so sample n stays at n / rate seconds. Otherwise such a file is an error.
 
     Raises:
-        DataError: the file is unreadable, truncated, empty, or has a sample that is not finite; or its rate.
+        DataError: the file is unreadable, truncated, empty or silent, or has a sample that is not finite; or its rate.
     """
     try:
         with soundfile.SoundFile(path) as file:
@@ -81,6 +81,8 @@ def decode(path: Path, sample_rate: int = SAMPLE_RATE, resample: bool = True) ->
     if not is_int16 and not (finite := np.isfinite(audio)).all():
         first = int(np.argmin(finite))
         raise DataError(f"{path}: sample {first} is {audio[first]}: samples must be finite, convert the file again")
+    if not audio.any():
+        raise DataError(f"{path}: every sample is 0: export it again, or remove the recording")
     if rate != sample_rate:
         samples = _resample(path, audio, rate, sample_rate)
     else:

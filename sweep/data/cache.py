@@ -4,19 +4,18 @@ import hashlib
 import json
 import mmap
 import os
-import secrets
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 
+from sweep import locks
 from sweep.data.audio import Audio
+from sweep.files import whole
 
 VERSION = 1  # one more whenever the format or the decoding changes
 MAGIC = b"sweep audio\n"
-ABANDONED = 3600  # seconds without a write after which a partial file has no writer any more
 # A private mapping, as PyTorch wants to be able to write, and Linux shall not ask whether memory could hold all of it.
 NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)  # in Python's module from 3.13 on
 
@@ -28,8 +27,8 @@ def cached(
 
     A file of the cache holds the samples one recording after the other, then an index in JSON, then the index's length
     and a magic word: one that is not whole lacks its end. It is written under another name, and takes its own one when
-    it reached the disk, in place of an older one: a process that has that mapped keeps what it has. Two processes
-    at once write the same file twice.
+    it reached the disk, in place of an older one: a process that has that mapped keeps what it has. Of two processes
+    at once, one writes and the other waits for it.
 
     Args:
         folder: of the cache; a file in it for each root and split.
@@ -50,8 +49,10 @@ def cached(
         key = _key(root, paths, how)
         audio = _read(file, key)
         if audio is None:
-            _write(file, key, decode)
-            audio = _read(file, key)
+            with locks.wait(file.with_name(f".{file.name}.lock")):
+                if (audio := _read(file, key)) is None:
+                    _write(file, key, decode)
+                    audio = _read(file, key)
     except OSError as error:
         print(
             f"{file}: the audio is not cached ({error.strerror or error}), so each start decodes it: "
@@ -110,23 +111,11 @@ def _map(stream: int, size: int) -> mmap.mmap:
 
 
 def _write(file: Path, key: dict, decode: Callable[[], Iterator[Audio]]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    for left in file.parent.glob(f".{file.name}.*.partial"):
-        if time.time() - left.stat().st_mtime > ABANDONED:
-            left.unlink(missing_ok=True)
-    partial = file.with_name(f".{file.name}.{secrets.token_hex(4)}.partial")
-    try:
-        with open(partial, "xb") as stream:
-            audio = []
-            for samples, file_rate, file_samples in decode():
-                stream.write(bytes(-stream.tell() % 8))  # aligned
-                audio.append([samples.dtype.str, stream.tell(), len(samples), file_rate, file_samples])
-                stream.write(samples.data)
-            index = json.dumps({"key": key, "bytes": stream.tell(), "audio": audio}).encode()
-            stream.write(index + len(index).to_bytes(8, "little") + MAGIC)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, file)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    with whole(file) as partial, open(partial, "xb") as stream:
+        audio = []
+        for samples, file_rate, file_samples in decode():
+            stream.write(bytes(-stream.tell() % 8))  # aligned
+            audio.append([samples.dtype.str, stream.tell(), len(samples), file_rate, file_samples])
+            stream.write(samples.data)
+        index = json.dumps({"key": key, "bytes": stream.tell(), "audio": audio}).encode()
+        stream.write(index + len(index).to_bytes(8, "little") + MAGIC)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from sweep import files, locks
 from sweep.data.recording import DataError
 from sweep.data.synthesis import SAMPLE_RATE, TIMBRES, Note, render
 
@@ -110,23 +111,27 @@ def make_demo(root: Path, train: int = TRAIN, test: int = TEST, seconds: float =
     settings = {"made_by": MADE_BY, "version": VERSION, "train": train, "test": test, "seconds": float(seconds)}
     if _holds(root, settings):
         return
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{root.name}-", dir=root.parent) as scratch:
+    with locks.wait(root.with_name(f".{root.name}.lock")):
+        files.clean(root.parent, root.name)
+        if not _holds(root, settings):  # else another process made it
+            _make(root, settings)
+
+
+def _make(root: Path, settings: dict) -> None:
+    """Make the set in a folder of this process, and move it to `root`."""
+    own = {"prefix": f".{root.name}.{locks.identity()}~", "suffix": ".partial", "dir": root.parent}
+    with tempfile.TemporaryDirectory(**own) as scratch:
         made = Path(scratch, "made")
         for split, recording in _recordings(settings):
             rng = np.random.Generator(np.random.PCG64(recording))
-            notes = compose(ENSEMBLES[recording % len(ENSEMBLES)], seconds, rng)
+            notes = compose(ENSEMBLES[recording % len(ENSEMBLES)], settings["seconds"], rng)
             _write_labels(made / f"{split}_labels" / f"{recording}.csv", notes)
-            audio = render(notes, int(seconds * SAMPLE_RATE), rng)
+            audio = render(notes, int(settings["seconds"] * SAMPLE_RATE), rng)
             _write_audio(made / f"{split}_data" / f"{recording}.wav", audio)
         (made / "demo.json").write_text(json.dumps(settings) + "\n")
-        try:
-            if root.exists() and not _holds(root, settings):
-                root.rename(Path(scratch, "replaced"))
-            made.rename(root)
-        except OSError:
-            if not _holds(root, settings):  # else another process was faster, and its set is the same
-                raise
+        if root.exists():
+            root.rename(Path(scratch, "replaced"))
+        made.rename(root)
 
 
 def _recordings(settings: dict) -> list[tuple[str, int]]:

@@ -60,4 +60,5 @@ def justify(heading: str) -> str:
 def _styled(cell: str) -> Text:
     if cell.startswith("**"):
         return Text(cell.strip("*"), "bold green")
-    return Text(cell, {"failed": "red", "damaged": "red", "unfinished": "yellow", "missing": "yellow"}.get(cell, ""))
+    colours = {"failed": "red", "damaged": "red", "unfinished": "yellow", "missing": "yellow", "running": "cyan"}
+    return Text(cell, colours.get(cell, ""))

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from sweep.results import CHECKPOINT, MODEL, PLAN, RESULT, TRACEBACK, read_plan, read_result
+from sweep import locks
+from sweep.results import CHECKPOINT, LOCK, MODEL, PLAN, RESULT, TRACEBACK, read_plan, read_result
 from sweep.scoring import SCORES
 
 FAMILIES = ("linear", "log", "mel", "cqt")  # the paper's order
@@ -15,7 +16,7 @@ COUNTS = ("bins", "context", "empty_filters", "recordings", "parameters_frontend
 COUNTS += ("peak_memory_bytes", "window")
 SECONDS = ("seconds_setup", "seconds_training", "seconds_scoring")
 WORDS = ("norm", "source", "arithmetic", "frontend_accuracy", "changed", "device", "git_revision")
-NUMBERS = (*SCORES, "threshold", *SECONDS, "windows_per_second")
+NUMBERS = (*SCORES, "threshold", *SECONDS, "windows_per_second", "gpu_utilisation")
 
 
 def build_table(folder: Path) -> pd.DataFrame:
@@ -25,8 +26,9 @@ def build_table(folder: Path) -> pd.DataFrame:
         folder: holds sweep.json and, below <model>/<representation>[+<variant>]/seed-<n>/, the runs.
 
     Returns:
-        One row a run. status is done, failed, unfinished (there is a checkpoint), missing, or damaged (the result
-        cannot be read); note says why a run failed. Scores are those of result.json, NaN where a run is not done.
+        One row a run. status is done, running (a living process holds its lock), failed, unfinished (there is a
+        checkpoint), missing, or damaged (the result cannot be read); note says where it runs or why it failed.
+        Scores are those of result.json, NaN where a run is not done.
 
     Raises:
         ValueError: sweep.json is damaged or names something that is no run.
@@ -40,7 +42,7 @@ def build_table(folder: Path) -> pd.DataFrame:
 
 def is_run(path: Path) -> bool:
     """Whether a folder holds a run, or what is left of one."""
-    return any((path / name).exists() for name in (RESULT, TRACEBACK, CHECKPOINT))
+    return any((path / name).exists() for name in (RESULT, TRACEBACK, CHECKPOINT, LOCK))
 
 
 def _row(folder: Path, run: str) -> dict:
@@ -56,6 +58,9 @@ def _row(folder: Path, run: str) -> dict:
         return row | {"status": "damaged", "note": str(error)}
     if result:
         return row | {"status": "done"} | _figures(result)
+    runs_at = locks.holder(folder / run / LOCK)
+    if runs_at:
+        return row | {"status": "running", "note": runs_at}
     if (folder / run / TRACEBACK).exists():
         lines = (folder / run / TRACEBACK).read_text(errors="replace").strip().splitlines()
         return row | {"status": "failed", "note": lines[-1] if lines else ""}
