@@ -6,7 +6,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from rich.console import Console
 
-from sweep.results import run_folder, write_plan
+from sweep import locks
+from sweep.results import LOCK, run_folder, write_plan
 from sweep.run import run
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -28,12 +29,18 @@ def small_settings(root: Path, runs: Path, representation: str, *, seed: int = 0
     return settings
 
 
+def run_alone(settings: dict) -> dict:
+    """A run as a sweep does it: with its folder's lock, and without a word."""
+    with locks.claim(run_folder(settings) / LOCK) as lock:
+        return run(settings, Console(quiet=True), "", lock)
+
+
 def run_small_sweep(root: Path, runs: Path, representations: list[str], seeds: range, **groups: dict) -> Path:
     """Runs a small sweep and returns its <runs>/<data>/<protocol> folder."""
     for name in representations:
         for seed in seeds:
             settings = small_settings(root, runs, name, seed=seed, **groups)
-            run(settings, Console(quiet=True), "")
+            run_alone(settings)
             folder = run_folder(settings).parents[2]
             write_plan(folder, [str(run_folder(settings).relative_to(folder))])
     return folder

@@ -7,14 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from rich.console import Console
-from small_sweep import small_settings
+from small_sweep import run_alone, small_settings
 from wandb_files import OfflineRun, read_offline_run
 
-import sweep.callbacks
+import sweep.checkpoints
 from sweep.data.demo import make_demo
 from sweep.results import read_result, run_folder
-from sweep.run import run
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHORT = ["protocol.steps=10", "protocol.checkpoint_every=5", "protocol.scored_windows=30", "device=cpu"]
@@ -74,11 +72,11 @@ def test_a_rerun_continues_its_run_and_an_overwritten_one_replaces_it(root, tmp_
             if module.step == 10:
                 raise RuntimeError("power cut")
 
-        kept = sweep.callbacks.Checkpoint.on_train_batch_end
-        patch.setattr(sweep.callbacks.Checkpoint, "on_train_batch_end", dies)
+        kept = sweep.checkpoints.Checkpoint.on_train_batch_end
+        patch.setattr(sweep.checkpoints.Checkpoint, "on_train_batch_end", dies)
         with pytest.raises(RuntimeError, match="power cut"):
-            run(settings, Console(quiet=True), "")
-    run(settings, Console(quiet=True), "")
+            run_alone(settings)
+    run_alone(settings)
     first, second = sorted(offline_runs(tmp_path), key=lambda run: run.history[0]["trainer/global_step"])
     assert first.id == second.id and first.name == second.name
     steps = [[point["trainer/global_step"] for point in each.history] for each in (first, second)]
@@ -86,6 +84,6 @@ def test_a_rerun_continues_its_run_and_an_overwritten_one_replaces_it(root, tmp_
     scores = read_result(run_folder(settings))["scores"]
     assert {name: second.summary[name] for name in scores} == scores and "accuracy" not in first.summary
     assert (first.resume, second.resume) == (False, True)  # what `wandb sync` is told: make it, continue it
-    run(settings | {"overwrite": True}, Console(quiet=True), "")
+    run_alone(settings | {"overwrite": True})
     (anew,) = offline_runs(tmp_path)
     assert (anew.id, anew.resume, len(anew.history)) == (first.id, False, 20)
