@@ -17,19 +17,22 @@ ENGINES = ("auto", "direct", "spectral", "banded")
 # What each accuracy allows: the spectral engine's tolerance, and TF32 in CUDA's matrix products. The relative L2 error
 # on music is 0.3 to 1.5 of the tolerance: below 1e-5, 1e-4 and 1e-3.
 ACCURACIES = {"exact": (3e-6, False), "high": (7e-5, False), "fast": (5e-4, True)}
+# What follows is read off experiments/engines (CPU), and off measurements like it (CUDA).
+#
 # Kernels up to so many samples are evaluated directly: their slices of the spectrum are wider than they are worth. By
-# device; on CUDA in float32, with TF32 if all kernels are equally long, and for kernels of many lengths, which share no
-# frames. On two cores of an AMD EPYC (Zen 5), ms for 64 clips of 16,384 samples, direct against spectral: log-1024 12
-# and 63, log-2048 43 and 66, log-4096 179 and 121; cqt-12 with the limit at 1,024, 2,048, 4,096: 17, 19, 26. On an
-# H100, microseconds of a training step with 100 clips: in TF32 log-4096 599 and 814; in float32 log-2048 588 and 862,
-# log-4096 1,677 and 1,157; in TF32 with the limit at 256, 512, 1,024, 2,048: cqt-12 185, 161, 185, 248, cqt-48 348,
-# 348, 332, 377.
-# The banded engine serves equally long kernels from so many samples on. One core, ms for 64 clips at "fast", banded
-# against the better of the others: 512 samples 6 and 7, 1,024 8 and 26, 2,048 14 and 96, 4,096 27 and 58. On an H100,
-# ms for 1,000 clips, banded against direct at "fast": 512 samples 0.58 and 0.41, 1,024 0.69 and 0.86 (cuBLAS) or 1.16
-# (Triton), 2,048 0.84 and 2.4, 4,096 1.4 and 3.8; at "high" 2,048 1.5 and 4.4, 4,096 2.7 and 9.9.
-_BANDED_FROM = {"cpu": 512, "cuda": 1024}
-_DIRECT_UP_TO = {"cpu": (2048, 2048, 2048), "cuda": (2048, 4096, 512)}
+# device; in float32, with TF32 if all kernels are equally long, and for kernels of many lengths, which share no frames.
+# Two cores of an AMD EPYC (Zen 5), ms for 32 clips of 16,384 samples at "fast", direct against spectral: linear-512 3.4
+# and 6.5, linear-1024 10.8 and 8.8, linear-2048 40 and 14; with the limit at 256, 512, 1,024, 2,048: cqt-12 2.3, 2.1,
+# 3.0, 4.8, cqt-96 10.7, 10.9, 11.9, 16.9. On an H100, microseconds of a training step with 100 clips: in TF32 log-4096
+# 599 and 814; in float32 log-2048 588 and 862, log-4096 1,677 and 1,157; in TF32 with the limit at 256, 512, 1,024:
+# cqt-12 69, 60, 69.
+# The banded engine serves equally long kernels from so many samples on. Two cores, "fast", banded against the better of
+# the others: linear-512 3.1 and 3.4, but twice as long as direct on clips of 20 s; linear-1024 5.0 and 8.8, linear-2048
+# 8.0 and 14, linear-4096 20 and 24. On an H100, ms for 1,000 clips, banded against direct at "fast": 512 samples 0.58
+# and 0.41, 1,024 0.69 and 0.86 (cuBLAS) or 1.16 (Triton), 2,048 0.84 and 2.4, 4,096 1.4 and 3.8; at "high" 2,048 1.5
+# and 4.4, 4,096 2.7 and 9.9.
+_BANDED_FROM = {"cpu": 1024, "cuda": 1024}
+_DIRECT_UP_TO = {"cpu": (1024, 1024, 512), "cuda": (2048, 4096, 512)}
 
 
 def build(
