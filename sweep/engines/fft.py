@@ -17,6 +17,7 @@ from sweep.engines.tables import Tables
 # 1.26, -. With eight threads to share a band, instead of a thread for each and its weights read in fours, 2.07.
 _GROUPS = {256: (16, 2), 512: (8, 2), 1024: (8, 3), 2048: (4, 4), 4096: (2, 3), 8192: (1, 3)}
 _TILE = 48 << 10  # bytes of shared memory in which a block turns its frames' values around
+_POINTS = 34 << 10  # and those that hold the points of its frames, for any length
 _ROUNDS = 2  # frames that a group of threads takes one after the other
 
 
@@ -66,9 +67,11 @@ class FusedFFT:
         self._tables = Tables()
 
     def serves(self, x: torch.Tensor) -> bool:
-        """Whether the kernels can take these clips: CUDA, float32, a length that they are made for."""
+        """Whether the kernels can take these clips: CUDA from Volta on, float32, a length that they are made for."""
         known = len(self.window) in _GROUPS and self.power in (1, 2)
-        return known and x.is_cuda and x.dtype == torch.float32 and nvrtc.available()
+        if not (known and x.is_cuda and x.dtype == torch.float32 and nvrtc.available()):
+            return False
+        return torch.cuda.get_device_capability(x.device) >= (7, 0)  # older ones have too little shared memory
 
     @torch.compiler.disable
     def __call__(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
@@ -92,7 +95,8 @@ class FusedFFT:
         groups, _ = _GROUPS[n_fft]
         tiled = offset is not None
         out = torch.empty(len(x), *((values, count) if tiled else (count, values)), device=x.device)
-        each = max(groups, min(32, _TILE // (4 * values) - 1) // groups * groups) if tiled else groups * _ROUNDS
+        room = _room(x.device) - _points(n_fft)
+        each = max(groups, min(32, room // (4 * values) - 1) // groups * groups) if tiled else groups * _ROUNDS
         job = self._job(x, count, each, offset)
         shared = _points(n_fft) + (4 * values * (each | 1) if tiled else 0)
         launch = -(-job.total // each), groups * n_fft // 32, shared
@@ -150,6 +154,15 @@ def _points(n_fft: int) -> int:
     """Bytes of shared memory for the points of a block's frames."""
     half = n_fft // 2
     return _GROUPS[n_fft][0] * (half + half // 16) * 8
+
+
+def _room(device: torch.device) -> int:
+    """Bytes of shared memory that a block may take: points and a tile, on small GPUs a smaller one."""
+    wanted = _POINTS + _TILE
+    if device.type != "cuda":  # the tests' emulation
+        return wanted
+    most = getattr(torch.cuda.get_device_properties(device), "shared_memory_per_block_optin", wanted)
+    return min(wanted, most)
 
 
 def _sparse(bank: np.ndarray | None, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
