@@ -1,7 +1,6 @@
 """The transforms of the paper's figures, and every front-end that computes one: ours in each mode, other libraries."""
 
 import functools
-import importlib
 import io
 import warnings
 from collections.abc import Callable
@@ -86,12 +85,7 @@ class FrontEnd:
 
 def missing(front_end: FrontEnd) -> str | None:
     """Why it cannot run here, or None."""
-    for module in front_end.modules:
-        try:
-            importlib.import_module(module)
-        except Exception as error:  # a library built for another machine raises what it likes
-            return f"does not import: {peers.reason(error)}"
-    return None
+    return peers.not_importable(front_end.modules)
 
 
 def build_ours(r: Representation, accuracy: str, algorithm: str = "exact", engine: str = "auto") -> Callable:

@@ -67,7 +67,12 @@ def missing(peer: Peer, device: str) -> str | None:
     """Why this peer cannot run here, or None. Imports it, so that no set-up time holds an import."""
     if device not in peer.devices:
         return f"computes on {' and '.join(peer.devices)} only"
-    for module in peer.modules:
+    return not_importable(peer.modules)
+
+
+def not_importable(modules: tuple[str, ...]) -> str | None:
+    """Why one of some modules does not import, or None."""
+    for module in modules:
         try:
             importlib.import_module(module)
         except Exception as error:  # a library built for another machine raises what it likes

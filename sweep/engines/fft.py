@@ -17,7 +17,6 @@ from sweep.engines.tables import Tables
 # 1.26, -. With eight threads to share a band, instead of a thread for each and its weights read in fours, 2.07.
 _GROUPS = {256: (16, 2), 512: (8, 2), 1024: (8, 3), 2048: (4, 4), 4096: (2, 3), 8192: (1, 3)}
 _TILE = 48 << 10  # bytes of shared memory in which a block turns its frames' values around
-_POINTS = 34 << 10  # and those that hold the points of its frames, for any length
 _ROUNDS = 2  # frames that a group of threads takes one after the other
 
 
@@ -95,8 +94,11 @@ class FusedFFT:
         groups, _ = _GROUPS[n_fft]
         tiled = offset is not None
         out = torch.empty(len(x), *((values, count) if tiled else (count, values)), device=x.device)
-        room = _room(x.device) - _points(n_fft)
-        each = max(groups, min(32, room // (4 * values) - 1) // groups * groups) if tiled else groups * _ROUNDS
+        each = (
+            max(groups, min(32, _tile(n_fft, x.device) // (4 * values) - 1) // groups * groups)
+            if tiled
+            else groups * _ROUNDS
+        )
         job = self._job(x, count, each, offset)
         shared = _points(n_fft) + (4 * values * (each | 1) if tiled else 0)
         launch = -(-job.total // each), groups * n_fft // 32, shared
@@ -156,13 +158,12 @@ def _points(n_fft: int) -> int:
     return _GROUPS[n_fft][0] * (half + half // 16) * 8
 
 
-def _room(device: torch.device) -> int:
-    """Bytes of shared memory that a block may take: points and a tile, on small GPUs a smaller one."""
-    wanted = _POINTS + _TILE
+def _tile(n_fft: int, device: torch.device) -> int:
+    """Bytes of shared memory for the tile: on a small GPU what the points leave."""
     if device.type != "cuda":  # the tests' emulation
-        return wanted
-    most = getattr(torch.cuda.get_device_properties(device), "shared_memory_per_block_optin", wanted)
-    return min(wanted, most)
+        return _TILE
+    most = getattr(torch.cuda.get_device_properties(device), "shared_memory_per_block_optin", _TILE + _points(n_fft))
+    return min(_TILE, most - _points(n_fft))
 
 
 def _sparse(bank: np.ndarray | None, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
