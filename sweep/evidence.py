@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sweep.results import write_whole
+from sweep.files import write_whole
 from sweep.scoring import PITCHES
 
 EVIDENCE = "evidence.npz"

@@ -4,7 +4,8 @@ import errno
 import re
 from pathlib import Path
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+from sweep.files import FULL
+
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 # As torch says it for a GPU and for a CPU, and NumPy.
 _NEEDED = re.compile(r"(?:tried to allocate|unable to allocate) ([\d.]+ (?:[KMGTP]i?B|bytes))", re.IGNORECASE)
@@ -24,7 +25,7 @@ def explain(error: BaseException, settings: dict) -> str:
         return _memory(text, needed[1] if needed else "more", settings)
     if isinstance(error, OSError):
         folder = Path(settings["runs"])
-        if error.errno in _FULL and "make room" not in text:
+        if error.errno in FULL and "make room" not in text:
             return f"{folder}: the disk is full ({text}): make room and give the command again"
         if error.errno in _READ_ONLY and str(folder) in text:
             return f"{text}: the folder of results cannot be written; choose another one with runs=DIR"

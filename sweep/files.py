@@ -12,7 +12,7 @@ from pathlib import Path
 from sweep import locks
 
 ABANDONED = 3600  # seconds without a write after which a partial file of another machine has no writer any more
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class NoRoom(OSError):
@@ -86,7 +86,7 @@ def clean(folder: Path, name: str = "*") -> None:
 def _full(error: BaseException | None) -> OSError | None:
     """The full disk that is behind an error: torch's own comes on top of it."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in _FULL:
+        if isinstance(error, OSError) and error.errno in FULL:
             return error
         error = error.__cause__ or error.__context__
     return None

@@ -94,11 +94,10 @@ class FusedFFT:
         groups, _ = _GROUPS[n_fft]
         tiled = offset is not None
         out = torch.empty(len(x), *((values, count) if tiled else (count, values)), device=x.device)
-        each = (
-            max(groups, min(32, _tile(n_fft, x.device) // (4 * values) - 1) // groups * groups)
-            if tiled
-            else groups * _ROUNDS
-        )
+        each = groups * _ROUNDS
+        if tiled:
+            most = min(32, _tile(n_fft, x.device) // (4 * values) - 1)
+            each = max(groups, most // groups * groups)
         job = self._job(x, count, each, offset)
         shared = _points(n_fft) + (4 * values * (each | 1) if tiled else 0)
         launch = -(-job.total // each), groups * n_fft // 32, shared

@@ -10,6 +10,7 @@ import pandas as pd
 from rich.console import Console
 from rich.text import Text
 
+from sweep.files import write_whole
 from sweep.report.columns import SPARE, Column, cells_of, choose_columns, default_columns, part_of
 from sweep.report.latex import latex
 from sweep.report.printing import markdown, print_cells
@@ -19,7 +20,7 @@ from sweep.report.summary import summarise
 from sweep.report.table import IDENTITY, build_table, is_run
 from sweep.report.units import ROW, Sample, read_sample
 from sweep.report.verdict import verdict
-from sweep.results import PLAN, write_whole
+from sweep.results import PLAN
 
 
 @dataclass(frozen=True)
