@@ -12,9 +12,10 @@ sweep: .venv/installed  ## train all 34 representations on the demo data and pri
 test: .venv/installed  ## run the tests
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n auto --dist loadfile
 
-lint: .venv/installed  ## check style
+lint: .venv/installed  ## check style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/mypy
 
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(RUN) || $(PYTHON) -m venv .venv

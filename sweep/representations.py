@@ -6,11 +6,14 @@ Built from the file's numbers and validated at once, without torch; `transform` 
 import dataclasses
 import difflib
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from sweep import filters
 from sweep.checks import check_choice, check_positive, check_whole
+
+__all__ = ["FAMILIES", "ConstantQ", "Fourier", "Mel", "Representation", "from_settings"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +34,7 @@ class Representation:
         empty_filters: bins that hold nothing, so that their input is constant.
     """
 
+    TRANSFORM: ClassVar[str]  # in sweep.transforms
     name: str
     family: str
     sample_rate: float
@@ -38,6 +42,7 @@ class Representation:
     window: str
     f_min: float
     pad_mode: str
+    n_bins: int = dataclasses.field(init=False)
     frequencies: np.ndarray = dataclasses.field(init=False, repr=False, compare=False)
     context: int = dataclasses.field(init=False, repr=False, compare=False)
     empty_filters: int = dataclasses.field(init=False, repr=False, compare=False, default=0)

@@ -50,8 +50,8 @@ def _row(folder: Path, run: str) -> dict:
     parts = re.fullmatch(r"(?P<model>[^/]+)/(?P<representation>[^/+]+)(\+(?P<variant>[^/]+))?/seed-(?P<seed>\d+)", run)
     if not parts:
         raise ValueError(f"{folder / PLAN}: {run} is not <model>/<representation>/seed-<n>; delete the file")
-    row = {"run": run, "data": folder.parent.name, "protocol": folder.name, "note": "", **parts.groupdict(default="")}
-    row |= {"seed": int(row["seed"]), "family": row["representation"].partition("-")[0]}
+    row: dict = {"run": run, "data": folder.parent.name, "protocol": folder.name, **parts.groupdict(default="")}
+    row |= {"note": "", "seed": int(row["seed"]), "family": row["representation"].partition("-")[0]}
     try:
         result = read_result(folder / run)
     except ValueError as error:
