@@ -23,7 +23,7 @@ docs: .venv/installed  ## build the documentation into site/, without a network
 	$(RUN) -m mkdocs build --strict --quiet
 
 tables: .venv/installed  ## the paper's tables with our figures beside its own, from what has been measured
-	$(RUN) -m experiments.paper
+	$(RUN) -m experiments.paper.tables
 
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(RUN) || $(PYTHON) -m venv .venv

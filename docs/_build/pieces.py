@@ -7,6 +7,7 @@ import pandas as pd
 from markdown.extensions.toc import slugify
 
 from experiments.correctness import tables as correctness
+from experiments.paper.tables import report
 from experiments.speed import tables as speed
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +28,7 @@ def make(name: str, *arguments: str) -> tuple[str | None, str]:
     Raises:
         ValueError: there is no such piece.
     """
-    makers = {"section": section, "files": files, "cost": cost, "error": error, "protocols": protocols}
+    makers = {it.__name__: it for it in (section, files, cost, error, protocols, tables)}
     if name not in makers:
         raise ValueError(f"made: {name}: choose one of {', '.join(makers)}")
     return (arguments[0] if name == "section" else None), makers[name](*arguments)
@@ -109,12 +110,17 @@ def error(*transforms: str) -> str:
 def protocols() -> str:
     """Accuracy of all rows under both protocols."""
     table = pd.read_csv(EXPERIMENTS / "protocols" / "results.csv")
-    places = table[["accuracy_paper", "accuracy_converged"]].rank(ascending=False).astype(int)
+    places = table[["accuracy_paper", "accuracy_converged"]].rank(ascending=False, method="min").astype(int)
     lines = ["| | bins | paper | place | converged | place |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
     for row, place in zip(table.itertuples(), places.itertuples(index=False), strict=True):
         paper, converged = f"{row.accuracy_paper:.3f} | {place[0]}", f"{row.accuracy_converged:.3f} | {place[1]}"
         lines.append(f"| {row.representation} | {row.bins:,} | {paper} | {converged} |")
     return "\n".join(lines)
+
+
+def tables() -> str:
+    """The paper's tables, without the sweeps of this checkout."""
+    return report(None)
 
 
 def _number(value: float) -> str:
