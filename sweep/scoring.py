@@ -3,6 +3,7 @@
 import concurrent.futures
 import functools
 import multiprocessing
+import multiprocessing.util
 import os
 import signal
 import threading
@@ -234,6 +235,9 @@ def start_pool(processes: int) -> concurrent.futures.Executor:
     """Processes that count, kept for all runs; they start at once and load mir_eval while the first run trains."""
     context = multiprocessing.get_context("spawn")  # a fork of a process that uses CUDA or threads may hang
     pool = concurrent.futures.ProcessPoolExecutor(processes, mp_context=context, initializer=follow_parent)
+    # A process of multiprocessing's own, as cluster=gpus starts, waits for its children without ending them. Sooner (a
+    # higher priority) than the queues close that tell them to end, which is at 10.
+    multiprocessing.util.Finalize(pool, pool.shutdown, exitpriority=20)
     nothing = np.zeros((1, len(PITCHES)), dtype=bool)
     for _ in range(processes):
         pool.submit(count_in_rolls, np.zeros(1), nothing, nothing)

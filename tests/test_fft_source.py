@@ -58,6 +58,8 @@ def emulated(tmp_path, monkeypatch):
 
 # Of each: a front-end, frames at a time in a block, samples of a clip.
 CASES = {
+    "empty bands": (lambda: MelSpectrogram(n_fft=256, n_mels=129, f_min=300.0, f_max=9000.0, norm=None), 2, 700),
+    "one band": (lambda: MelSpectrogram(n_fft=256, n_mels=1, f_min=2000.0, f_max=5000.0), 2, 700),
     "many bands": (lambda: MelSpectrogram(n_fft=256, n_mels=100, pad_mode="constant"), 4, 900),
     "magnitudes": (lambda: MelSpectrogram(n_fft=512, n_mels=60, hop_length=200, power=1), 2, 1501),
     "lowest bins": (lambda: STFT(n_fft=1024, n_bins=100, output="power", pad_mode="constant"), 2, 2000),

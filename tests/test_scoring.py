@@ -208,6 +208,17 @@ def test_a_killed_process_costs_no_score_and_none_outlives_its_parent(tmp_path):
         time.sleep(0.05)
 
 
+def test_a_process_that_has_a_pool_ends(tmp_path):
+    (tmp_path / "parent.py").write_text(
+        "import multiprocessing\nfrom sweep.scoring import start_pool\n"
+        "def work():\n    list(start_pool(2).map(abs, [1, 2]))\n"
+        "if __name__ == '__main__':\n    process = multiprocessing.get_context('spawn').Process(target=work)\n"
+        "    process.start()\n    process.join()\n    raise SystemExit(process.exitcode)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    subprocess.run([sys.executable, tmp_path / "parent.py"], env=environment, check=True, timeout=60)
+
+
 def test_mean_is_unweighted_and_leaves_out_what_is_not_defined():
     recordings = [{"recall": 0.5, "ap": 0.25, "none": math.nan}, {"recall": 1.0, "ap": math.nan, "none": None}]
     means = mean_scores(iter(recordings))

@@ -9,7 +9,7 @@ import pandas as pd
 from experiments.certainty.simulate import INTERACTION, SEED, Model
 from sweep.report.rankings import kendall, kendall_interval
 
-TRUTH = Path(__file__).parents[1] / "protocols/results.csv"  # the accuracies of both protocols, taken as the truth
+TRUTH = Path(__file__).with_name("accuracies.csv")  # of experiments/protocols, one seed; taken as the truth
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ KEPT = ("accuracy", "average_precision", "seconds_training")
 
 
 def collect(folder: Path) -> pd.DataFrame:
-    """The scores of both protocols, one seed each, in the table's order.
+    """The scores of both protocols, means over seeds and their standard deviations, in the table's order.
 
     Args:
         folder: <runs>/<data>, which holds the sweeps `paper` and `converged`.
@@ -19,9 +19,11 @@ def collect(folder: Path) -> pd.DataFrame:
     parts = {}
     for protocol in ("paper", "converged"):
         table = build_table(folder / protocol)
-        rows = table[(table.variant == "") & (table.model == "linear") & (table.status == "done") & (table.seed == 0)]
-        scores = rows.set_index("representation")[list(KEPT)].add_suffix(f"_{protocol}")
-        parts[protocol] = scores if parts else scores.assign(bins=rows.bins.to_numpy())
+        rows = table[(table.variant == "") & (table.model == "linear") & (table.status == "done")]
+        seeds = rows.groupby("representation", sort=False)
+        scores = seeds[list(KEPT)].mean().assign(accuracy_sd=seeds.accuracy.std(), seeds=seeds.size())
+        scores = scores.add_suffix(f"_{protocol}")
+        parts[protocol] = scores if parts else scores.assign(bins=seeds.bins.first())
     return parts["paper"].join(parts["converged"], how="inner")
 
 

@@ -24,6 +24,10 @@ FRAMES = 64  # of a program of the spectral kernel
 # Clips or frames of a program, and its warps. On an H100, ms for 1,000 clips of 16,384 samples, with 128 and 8, 128 and
 # 4, 64 and 4: linear-512 0.41, 0.59, 0.61; log-4096 1.39, 1.51, 1.59; cqt-12 0.60, -, 1.18; cqt-288 2.0, -, 2.1.
 _ROWS, _WARPS = 128, 8
+# The product of few frames, which would leave multiprocessors idle. Microseconds for 100 clips, 128 and 8, 64 and 4,
+# 32 and 4, 32 and 2: linear-256 21.7, 32.4, 12.6, 14.3; linear-512 36, 55, 25, 27; log-1024 93, 101, 81, 84; log-4096
+# 159, 178, 127, 133.
+_FEW, _FEW_ROWS, _FEW_WARPS = 10_000, 32, 4
 
 
 def serves(x: torch.Tensor) -> bool:
@@ -194,11 +198,12 @@ def finish_product(
     """
     clips, n_bins, n_frames = out.shape
     count, columns, _, bins = blocks.table.shape
-    grid = (count, triton.cdiv(clips * n_frames, _ROWS))
+    rows, warps = (_FEW_ROWS, _FEW_WARPS) if clips * n_frames <= _FEW else (_ROWS, _WARPS)
+    grid = (count, triton.cdiv(clips * n_frames, rows))
     _product[grid](
         x, x.shape[1], hop, blocks.table, blocks.lows, blocks.counts, out, columns, clips * n_frames, first_bin, n_some,
-        n_bins, n_frames, offset or 0.0, BINS=bins, ROWS=_ROWS, STEP=STEP, REFLECT=reflect, POWER=power,
-        LOG=offset is not None, TF32=blocks.tf32, num_warps=_WARPS,
+        n_bins, n_frames, offset or 0.0, BINS=bins, ROWS=rows, STEP=STEP, REFLECT=reflect, POWER=power,
+        LOG=offset is not None, TF32=blocks.tf32, num_warps=warps,
     )  # fmt: skip
 
 
