@@ -108,12 +108,13 @@ def error(*transforms: str) -> str:
 
 
 def protocols() -> str:
-    """Accuracy of all rows under both protocols."""
+    """Accuracy of all rows under both protocols, means and standard deviations of seeds, and each row's place."""
     table = pd.read_csv(EXPERIMENTS / "protocols" / "results.csv")
     places = table[["accuracy_paper", "accuracy_converged"]].rank(ascending=False, method="min").astype(int)
     lines = ["| | bins | paper | place | converged | place |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
     for row, place in zip(table.itertuples(), places.itertuples(index=False), strict=True):
-        paper, converged = f"{row.accuracy_paper:.3f} | {place[0]}", f"{row.accuracy_converged:.3f} | {place[1]}"
+        paper = f"{row.accuracy_paper:.3f} ± {row.accuracy_sd_paper:.3f} | {place[0]}"
+        converged = f"{row.accuracy_converged:.3f} ± {row.accuracy_sd_converged:.3f} | {place[1]}"
         lines.append(f"| {row.representation} | {row.bins:,} | {paper} | {converged} |")
     return "\n".join(lines)
 
