@@ -37,6 +37,16 @@ _MADE = re.compile(r"^<!-- made: (.+?) -->$", flags=re.M)
 _PICTURES = (".png", ".svg")
 
 
+def on_config(config):
+    """Put every experiment into the navigation: those that mkdocs.yml does not name under their folder's name."""
+    (science,) = (part["Science"] for part in config.nav if isinstance(part, dict) and "Science" in part)
+    named = {page for part in science for page in part.values()}
+    for page in PAGES:
+        if page.startswith("experiments/") and page not in named:
+            science.append({Path(page).stem.replace("_", " ").capitalize(): page})
+    return config
+
+
 def on_files(files, config):
     """Add the pages of the repository's files, their pictures, and the figures."""
     for page, source in PAGES.items():
