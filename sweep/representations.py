@@ -62,12 +62,21 @@ class Representation:
         """Frames of a clip of so many samples."""
         return 1 + samples // self.hop_length
 
-    def transform(self, **options):
-        """The front-end, a `sweep.transforms` module; `options` are its trainable, engine and accuracy."""
+    def transform(self, samples: int | None = None, **options):
+        """The front-end, a `sweep.transforms` module.
+
+        Args:
+            samples: of the clips, where they are known and it is trainable.
+            options: its trainable, engine and accuracy.
+        """
         from sweep import transforms
 
         numbers = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
         del numbers["name"], numbers["family"]
+        if options.get("trainable") and self.family == "cqt":
+            numbers["max_samples"] = samples
+        if options.get("trainable") and self.family == "mel":
+            numbers["nonnegative"] = True  # a logarithm follows
         return getattr(transforms, self.TRANSFORM)(**numbers, **options)
 
 
