@@ -1,0 +1,226 @@
+"""Fixed against trainable kernels on the paper's sine waves, as published and fairly: results.csv and the tables."""
+
+import argparse
+import gc
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from experiments.speed.measure import describe_machine
+from experiments.trainable_kernels import sines, tables
+from experiments.trainable_kernels.cells import CELLS, FRONT_ENDS, Cell, FrontEnd, bin_taps, build_head, published_rate
+from experiments.trainable_kernels.records import Records
+from experiments.trainable_kernels.training import Run, curve, search, train
+from sweep import machine
+
+HERE = Path(__file__).parent
+PARTS = ("published", "fair")
+SEEDS = (0, 1, 2)  # of the fair runs; the first is the search's too
+RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+SHOWN = {"STFT": (2, 6), "Mel": (6, 24), "CQT": (12, 36)}  # bins whose taps are kept
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured.
+
+    Attributes:
+        name: "full" or "reduced".
+        every: one frequency in so many.
+        batch: waves a step.
+        epochs: of a run.
+        rungs: of the search: epochs, and how many rates go on after them.
+    """
+
+    name: str
+    every: int
+    batch: int
+    epochs: int
+    rungs: tuple[tuple[int, int], ...]
+
+    def __str__(self) -> str:
+        frequencies = len(sines.waves(self.every)[0]) // sines.PHASES
+        return f"{self.name}: {frequencies:,} frequencies, batches of {self.batch}, {self.epochs} epochs"
+
+
+SIZES = {
+    "full": Size("full", every=1, batch=512, epochs=60, rungs=((6, 3), (12, 1))),
+    "reduced": Size("reduced", every=100, batch=32, epochs=10, rungs=((2, 3), (2, 1))),
+}
+
+
+class Bench:
+    """Builds runs on a device, and keeps what they share.
+
+    Args:
+        size: how much.
+        device: where.
+        capture: replay graphs where there is CUDA.
+    """
+
+    def __init__(self, size: Size, device: torch.device, capture: bool):
+        self.size, self.device, self.capture = size, device, capture
+        self.sines = sines.Sines(device)
+        k, p = sines.waves(size.every)
+        splits = {"published": sines.split_waves(k), "fair": sines.split_frequencies(k)}
+        self.splits = {
+            protocol: {
+                name: sines.make_batches(k[split[name]], p[split[name]], size.batch, device)
+                for name in ("train", "validation", "test")
+                if name in split
+            }
+            for protocol, split in splits.items()
+        }
+        self._features: tuple[tuple, dict] = ((), {})
+
+    def run(self, protocol: str, cell: Cell, seed: int, rate: float, scored: tuple[str, ...] | None = None) -> Run:
+        """A fresh run; `scored`: parts besides "train", all if None."""
+        torch.manual_seed(seed)
+        front_end = FrontEnd(cell).to(self.device)
+        head = build_head(cell, front_end.transform.n_bins).to(self.device)
+        parts = self.splits[protocol] if cell.trainable else self._through(protocol, cell, front_end)
+        parts = {name: part for name, part in parts.items() if scored is None or name in ("train", *scored)}
+        model = nn.Sequential(front_end, head) if cell.trainable else head
+        return Run(model, rate, parts, self.sines, self.capture)
+
+    def _through(self, protocol: str, cell: Cell, front_end: FrontEnd) -> dict[str, sines.Batches]:
+        """The features of a frozen front-end, which are computed once; the last ones are kept."""
+        key = (protocol, cell.front_end, cell.wide)
+        if self._features[0] != key:
+            self._features = ((), {})
+            parts = self.splits[protocol].items()
+            self._features = (key, {name: part.through(front_end, self.sines) for name, part in parts})
+        return self._features[1]
+
+
+def describe(cell: Cell) -> dict:
+    """A cell's columns."""
+    return {"front_end": cell.front_end, "head": cell.head, "trainable": int(cell.trainable)}
+
+
+def write(records: Records, runs: list[tuple[str, Cell, int, Run]], seconds: float, common: dict) -> None:
+    """Put finished runs down; time is shared equally among those that ran side by side."""
+    results, curves, taps = [], [], {}
+    for protocol, cell, seed, run in runs:
+        key = {"protocol": protocol} | describe(cell) | {"seed": seed}
+        found = [{f"{part}_mse": mse for part, mse in epoch.items()} for epoch in curve(run)]
+        epochs = len(found)
+        of_it = {"wide": int(cell.wide), "rate": run.rate, "epochs": epochs, "steps": epochs * len(run.parts["train"])}
+        shares = {"weights": run.n_weights, "seconds": round(seconds / len(runs), 2)}
+        if cell.trainable:
+            initial, trained = FrontEnd(cell).to(run.at.device), run.model[0]
+            shares |= distances(initial, trained)
+            if seed == SEEDS[0]:
+                name = f"{protocol}/{cell.front_end}/{cell.head}"
+                taps |= taps_of(f"{name}/initial", cell, initial) | taps_of(f"{name}/trained", cell, trained)
+        results.append(key | of_it | shares | found[-1] | common)
+        curves += [key | {"epoch": epoch} | means for epoch, means in enumerate(found, 1)]
+    records.add(results, curves, taps)
+    for row in results:
+        print(tables.line(row), file=sys.stderr, flush=True)
+
+
+def taps_of(name: str, cell: Cell, front_end: FrontEnd) -> dict:
+    """Taps of the bins that the pictures show, and the bank of Mel."""
+    found = {f"{name}/{bin}": bin_taps(front_end, bin) for bin in SHOWN[cell.front_end]}
+    if cell.front_end == "Mel":
+        found[f"{name}/bank"] = front_end.transform.bank.detach().cpu().numpy()
+    return found
+
+
+@torch.no_grad()
+def distances(initial: FrontEnd, trained: FrontEnd) -> dict[str, float]:
+    """How far the kernels and the bank have moved, against their norms when training began."""
+    found, after = {}, dict(trained.named_parameters())
+    for what in ("kernels", "bank"):
+        pairs = [(it, after[name]) for name, it in initial.named_parameters() if name.endswith("bank") == (what == "bank")]
+        if pairs:
+            moved, norm = (sum(part.square().sum() for part in parts) for parts in zip(*((b - a, a) for a, b in pairs)))
+            found[f"{what}_moved"] = (moved / norm).sqrt().item()
+    return found
+
+
+def measure_published(bench: Bench, records: Records, common: dict) -> None:
+    """The paper's settings: both heads of a front-end side by side, fixed, then trainable."""
+    for front_end in FRONT_ENDS:
+        for trainable in (False, True):
+            cells = [cell for cell in CELLS if cell.front_end == front_end and cell.trainable == trainable]
+            wide = [replace(cell, wide=(front_end, cell.head, trainable) == ("Mel", "CNN", False)) for cell in cells]
+            todo = [cell for cell in wide if not records.has(protocol="published", **describe(cell))]
+            if not todo:
+                continue
+            began = time.perf_counter()
+            runs = [("published", cell, 0, bench.run("published", cell, 0, published_rate(cell))) for cell in todo]
+            train([run for *_, run in runs], bench.size.epochs)
+            write(records, runs, time.perf_counter() - began, common)
+
+
+def measure_fair(bench: Bench, records: Records, common: dict) -> None:
+    """Each cell: its learning rate by the validation part, then its seeds side by side."""
+    for cell in CELLS:
+        seeds = [seed for seed in SEEDS if not records.has(protocol="fair", seed=seed, **describe(cell))]
+        if not seeds:
+            continue
+        if records.rate(**describe(cell)) is None:
+            began = time.perf_counter()
+            scored = ("validation",)
+            rows = search(lambda rate: bench.run("fair", cell, SEEDS[0], rate, scored), RATES, bench.size.rungs)
+            seconds = {"seconds": round(time.perf_counter() - began, 2)}
+            records.add_rates([describe(cell) | row | seconds | common for row in rows])
+        rate = records.rate(**describe(cell))
+        began = time.perf_counter()
+        runs = [("fair", cell, seed, bench.run("fair", cell, seed, rate)) for seed in seeds]
+        train([run for *_, run in runs], bench.size.epochs)
+        write(records, runs, time.perf_counter() - began, common)
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """The options."""
+    parser = argparse.ArgumentParser(prog="python -m experiments.trainable_kernels.measure", description=__doc__)
+    parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
+    parser.add_argument("--size", choices=tuple(SIZES), help="default: full on CUDA, else reduced")
+    parser.add_argument("--part", choices=PARTS, help="one of them; default: both")
+    parser.add_argument("--eager", action="store_true", help="on CUDA: launch every kernel from the host, no graphs")
+    parser.add_argument("--out", type=Path, default=HERE, help="folder of the results")
+    return parser.parse_args(arguments)
+
+
+def main() -> None:
+    """Measure what is missing, write the results and print the tables."""
+    options = parse()
+    began = time.perf_counter()
+    try:
+        device = machine.choose_device(options.device)
+    except ValueError as error:
+        sys.exit(f"experiments.trainable_kernels: {error}")
+    size = SIZES[options.size or ("full" if device.type == "cuda" else "reduced")]
+    records = Records(options.out, "" if size.name == "full" else "-reduced")
+    other = {row["size"] for row in records.results + records.rates} - {str(size)}
+    if other:
+        sys.exit(
+            f"experiments.trainable_kernels: {options.out} holds results of another size ({other.pop()}): "
+            "choose another folder with --out, or remove them"
+        )
+    name = f"{describe_machine(device)}, torch {torch.__version__}"
+    common = {"size": str(size), "machine": name}
+    print(f"{name}; {size}", file=sys.stderr, flush=True)
+    if device.type == "cpu":
+        torch.set_num_threads(1)  # so small products gain little from a second one, and wait for it where cores are busy
+    bench = Bench(size, device, capture=not options.eager)
+    gc.collect()
+    gc.freeze()  # every capture collects garbage first: what is here now is none
+    with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
+        if options.part != "fair":
+            measure_published(bench, records, common)
+        if options.part != "published":
+            measure_fair(bench, records, common)
+    print(tables.report(records))
+    print(f"{time.perf_counter() - began:.0f} s", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

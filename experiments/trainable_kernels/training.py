@@ -1,0 +1,152 @@
+"""Training: runs side by side over the same batches, on CUDA each a replayed graph on a stream of its own."""
+
+import warnings
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import nn
+
+from experiments.trainable_kernels.sines import Batches, Sines
+
+
+class Run:
+    """A model on its way, by Adam and the mean squared error, over batches in an order that stays.
+
+    On CUDA a step, and the scoring of a batch, is a graph: it takes the batch from a counter on the device, makes the
+    waves and moves the weights, and the host does nothing but start it.
+
+    Args:
+        model: waves or features in, (batch, 1) out; on its device.
+        rate: learning rate.
+        parts: "train", and what is scored after each epoch.
+        sines: makes the waves.
+        capture: replay graphs where there is CUDA.
+
+    Attributes:
+        curve: of each epoch the MSE of each part, in their order: (parts,) tensors. That of "train" is the mean of the
+            steps' losses, each before its step.
+    """
+
+    def __init__(self, model: nn.Module, rate: float, parts: dict[str, Batches], sines: Sines, capture: bool = True):
+        self.model, self.rate, self.parts, self.sines = model, rate, parts, sines
+        device = parts["train"].k.device
+        on_cuda = device.type == "cuda"
+        weights = [weight for weight in model.parameters() if weight.requires_grad]
+        self.n_weights = sum(weight.numel() for weight in weights)
+        self.optimizer = torch.optim.Adam(weights, lr=rate, fused=on_cuda, capturable=on_cuda)
+        self.at = torch.zeros(1, dtype=torch.int64, device=device)
+        self.sums = torch.zeros(len(parts), device=device)
+        self.curve: list[torch.Tensor] = []
+        self.stream = torch.cuda.Stream() if on_cuda else None
+        if on_cuda:
+            self.stream.wait_stream(torch.cuda.current_stream())
+        self.work: dict[str, Callable] = {name: partial(self._score, name) for name in parts} | {"train": self._step}
+        if on_cuda and capture:
+            self._capture()
+
+    def begin(self) -> None:
+        """Go to the first batch."""
+        with torch.cuda.stream(self.stream):
+            self.at.zero_()
+
+    def go(self, part: str) -> None:
+        """A step, or the scoring of a batch, and on to the next."""
+        with torch.cuda.stream(self.stream):
+            self.work[part]()
+
+    def note(self) -> None:
+        """Put the epoch's means down."""
+        with torch.cuda.stream(self.stream):
+            self.curve.append(self.sums.clone())
+            self.sums.zero_()
+
+    def _loss(self, part: str) -> torch.Tensor:
+        inputs, targets, weights = self.parts[part].take(self.at, self.sines)
+        loss = (weights * (self.model(inputs)[:, 0] - targets).square()).sum()
+        share = self.parts[part].shares.index_select(0, self.at)[0]
+        self.sums[list(self.parts).index(part)].add_(loss.detach() * share)
+        self.at.add_(1)
+        return loss
+
+    def _step(self) -> None:
+        self._loss("train").backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+    @torch.no_grad()
+    def _score(self, part: str) -> None:
+        self._loss(part)
+
+    def _capture(self) -> None:
+        """Record the work as graphs; the steps that warm it up are undone."""
+        weights = list(self.model.parameters())
+        with torch.cuda.stream(self.stream), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*capturable=True.*")
+            before = [weight.detach().clone() for weight in weights]
+            for _ in range(2):
+                for work in self.work.values():
+                    self.at.zero_()
+                    work()
+        torch.cuda.synchronize()
+        graphs, pool = {}, torch.cuda.graph_pool_handle()
+        for name, work in self.work.items():
+            graphs[name] = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graphs[name], pool=pool, stream=self.stream):
+                work()
+        with torch.cuda.stream(self.stream), torch.no_grad():
+            for weight, value in zip(weights, before, strict=True):
+                weight.copy_(value)
+            for state in self.optimizer.state.values():
+                for value in state.values():
+                    value.zero_()
+            self.sums.zero_()
+        self.work = {name: graph.replay for name, graph in graphs.items()}
+
+
+def train(runs: list[Run], epochs: int) -> None:
+    """Train runs that share their batches, a step of each in turn."""
+    for _ in range(epochs):
+        for part, batches in runs[0].parts.items():
+            for run in runs:
+                run.begin()
+            for _ in range(len(batches)):
+                for run in runs:
+                    run.go(part)
+        for run in runs:
+            run.note()
+    if runs[0].stream is not None:
+        torch.cuda.synchronize()
+
+
+def curve(run: Run) -> list[dict[str, float]]:
+    """Of each epoch, part -> MSE."""
+    return [dict(zip(run.parts, means.tolist(), strict=True)) for means in run.curve]
+
+
+def search(make: Callable[[float], Run], rates: tuple[float, ...], rungs: tuple[tuple[int, int], ...]) -> list[dict]:
+    """Successive halving over learning rates by the validation part (Jamieson and Talwalkar 2016).
+
+    Args:
+        make: a new run with a learning rate.
+        rates: to choose among.
+        rungs: epochs, and how many of the runs go on after them; the last leaves one.
+
+    Returns:
+        A row a rate: rate, epochs that it had, validation_mse (mean of the last three of them), chosen.
+    """
+    runs = [make(rate) for rate in rates]
+    rows = {rate: {"rate": rate} for rate in rates}
+    for epochs, kept in rungs:
+        train(runs, epochs)
+        for run in runs:
+            last = [epoch["validation"] for epoch in curve(run)[-3:]]
+            rows[run.rate] |= {"epochs": len(run.curve), "validation_mse": sum(last) / len(last), "chosen": 0}
+        runs = sorted(runs, key=lambda run: _finite(rows[run.rate]["validation_mse"]))[:kept]
+    rows[runs[0].rate]["chosen"] = 1
+    return list(rows.values())
+
+
+def _finite(mse: float) -> float:
+    """A run that diverged comes last."""
+    return mse if mse == mse else float("inf")
