@@ -2,6 +2,8 @@
 
 import csv
 import sys
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from conftest import gpu
 from PIL import Image
 
 from experiments.trainable_kernels import measure, plot, sines, tables
-from experiments.trainable_kernels.cells import CELLS, Cell, FrontEnd, bin_taps, build_head
+from experiments.trainable_kernels.cells import CELLS, PARTS, Cell, FrontEnd, bin_taps, build_head
 from experiments.trainable_kernels.records import Records
 from experiments.trainable_kernels.training import Run, curve, search, train
 from sweep import filters
@@ -33,6 +35,12 @@ def tiny_parts(device: torch.device = CPU, waves: int = 40) -> dict[str, sines.B
     return {name: sines.make_batches(k[some], p[some], 16, device) for name, some in parts.items()}
 
 
+def stored(batches: sines.Batches) -> tuple[torch.Tensor, torch.Tensor]:
+    """The waves of some batches, made by NumPy, and their targets."""
+    k, p = (part.flatten()[: batches.waves].numpy() for part in (batches.k, batches.p))
+    return torch.from_numpy(numpy_waves(k, p)).float(), torch.from_numpy(k / 22_048).float()[:, None]
+
+
 def build(cell: Cell, device: torch.device = CPU) -> torch.nn.Module:
     torch.manual_seed(0)
     front_end = FrontEnd(cell)
@@ -52,7 +60,9 @@ def test_the_published_split_is_scikit_learns_and_leaks():
     sklearn = pytest.importorskip("sklearn.model_selection")
     k, _ = sines.waves()
     split = sines.split_waves(k)
-    for name, places in zip(("train", "test"), sklearn.train_test_split(np.arange(len(k)), test_size=0.2, random_state=101)):
+    for name, places in zip(
+        ("train", "test"), sklearn.train_test_split(np.arange(len(k)), test_size=0.2, random_state=101), strict=True
+    ):
         np.testing.assert_array_equal(split[name], places)
     assert np.isin(k[split["test"]], k[split["train"]]).mean() > 0.999
 
@@ -60,7 +70,7 @@ def test_the_published_split_is_scikit_learns_and_leaks():
 def test_the_fair_split_has_no_frequency_on_two_sides():
     k, p = sines.waves()
     split = sines.split_frequencies(k)
-    assert {name: len(places) for name, places in split.items()} == {"train": 69_920, "validation": 17_480, "test": 21_850}
+    assert [len(split[name]) for name in ("train", "validation", "test")] == [69_920, 17_480, 21_850]
     assert len(np.unique(np.concatenate(list(split.values())))) == len(k)
     sides = [set(k[places]) for places in split.values()]
     assert sum(map(len, sides)) == len(set.union(*sides)) == 10_925
@@ -75,11 +85,9 @@ def test_an_epoch_is_a_plain_loop_over_stored_waves(cell):
     train([run], 2)
     model, seen = build(cell), []
     adam = torch.optim.Adam(model.parameters(), lr=1e-4)
-    k, p = (part.flatten()[:40].numpy() for part in (parts["train"].k, parts["train"].p))
-    stored, wanted = torch.from_numpy(numpy_waves(k, p)).float(), torch.from_numpy(k / 22_048).float()[:, None]
     for _ in range(2):
         losses = []
-        for x, y in zip(stored.split(16), wanted.split(16), strict=True):
+        for x, y in zip(*(part.split(16) for part in stored(parts["train"])), strict=True):
             loss = torch.nn.functional.mse_loss(model(x), y)
             adam.zero_grad()
             loss.backward()
@@ -90,11 +98,18 @@ def test_an_epoch_is_a_plain_loop_over_stored_waves(cell):
     for ours, plain in zip(run.model.parameters(), model.parameters(), strict=True):
         # The taps' gradients are sums in another order: where one is near 0 Adam turns that into part of a step.
         np.testing.assert_allclose(ours.detach(), plain.detach(), rtol=0, atol=2e-5)
-    score = torch.nn.functional.mse_loss(
-        model(torch.from_numpy(numpy_waves(*(part.flatten()[:20].numpy() for part in (parts["validation"].k, parts["validation"].p)))).float()),
-        parts["validation"].targets.flatten()[:20, None],
-    )
-    assert curve(run)[-1]["validation"] == pytest.approx(score.item(), rel=1e-4)
+    x, y = stored(parts["validation"])
+    assert curve(run)[-1]["validation"] == pytest.approx(torch.nn.functional.mse_loss(model(x), y).item(), rel=1e-4)
+
+
+def test_kernels_may_have_a_rate_of_their_own():
+    """Adam's first step is as long as the rate, whatever the gradient."""
+    run = Run(build(Cell("Mel", "FC", True)), 1e-2, tiny_parts(waves=16), sines.Sines(CPU), kernel_rate=1e-4)
+    train([run], 1)
+    before = build(Cell("Mel", "FC", True))
+    for (name, old), new in zip(before.named_parameters(), run.model.parameters(), strict=True):
+        rate = 1e-4 if name.startswith("0.") else 1e-2
+        assert (new - old).abs().max().item() == pytest.approx(rate, rel=0.01), name
 
 
 @pytest.mark.parametrize("cell", [cell for cell in CELLS if cell.head == "FC"], ids=str)
@@ -119,11 +134,12 @@ def test_taps_are_read_from_what_they_do():
 
 
 def test_the_search_ends_with_the_rate_that_validates_best():
-    parts = tiny_parts()
-    rows = search(lambda rate: Run(build(Cell("STFT", "FC", True)), rate, parts, sines.Sines(CPU)), (1e-9, 1e-3, 1e6), ((1, 2), (2, 1)))
-    assert [row["rate"] for row in rows if row["chosen"]] == [1e-3]
+    parts, made = tiny_parts(), sines.Sines(CPU)
+    makers = [partial(Run, build(Cell("STFT", "FC", True)), rate, parts, made) for rate in (1e-9, 1e-3, 1e6)]
+    rows = search(makers, ((1, 2), (2, 1)))
+    assert [row["chosen"] for row in rows] == [0, 1, 0]
     assert [row["epochs"] for row in rows] in ([3, 3, 1], [1, 3, 3])
-    run = Run(build(Cell("STFT", "FC", True)), 1e-3, parts, sines.Sines(CPU))
+    run = Run(build(Cell("STFT", "FC", True)), 1e-3, parts, made)
     train([run], 3)
     assert rows[1]["validation_mse"] == pytest.approx(np.mean([epoch["validation"] for epoch in curve(run)]))
 
@@ -141,6 +157,7 @@ def run_command(folder, *options) -> str:
         printed = []
         patch.setattr(measure, "SIZES", {"reduced": TINY})
         patch.setattr(measure, "RATES", (1e-5, 1e-3))
+        patch.setattr(measure, "KERNEL_RATES", (1e-7, 1e-5))
         patch.setattr(sys, "argv", ["measure", "--device", "cpu", "--out", str(folder), *options])
         patch.setattr("builtins.print", lambda *words, file=None, **_: printed.append((file, *words)))
         measure.main()
@@ -155,8 +172,8 @@ def read(folder, name: str) -> list[dict]:
 def test_every_cell_has_its_runs_and_the_tables_their_ratios(measured):
     folder, printed = measured
     rows = read(folder, "results")
-    assert len(rows) == 12 + 12 * 3 and len(read(folder, "curves")) == 2 * len(rows)
-    assert sum(row["chosen"] == "1" for row in read(folder, "rates")) == 12
+    assert len(rows) == 12 + 12 * 3 + 6 * 3 and len(read(folder, "curves")) == 2 * len(rows)
+    assert sum(row["chosen"] == "1" for row in read(folder, "rates")) == 12 + 6
     assert all(0 < float(row["test_mse"]) < 1 for row in rows)
     for row in rows:
         assert (float(row["kernels_moved"] or 0) > 0) == (row["trainable"] == "1")
@@ -165,7 +182,7 @@ def test_every_cell_has_its_runs_and_the_tables_their_ratios(measured):
         ("published", "Mel", "CNN", "0")
     ]
     assert "Reduced: 10 frequencies, batches of 16, 2 epochs." in printed
-    assert printed.count("| CQT CNN |") == 2 and "Trainable is better than fixed in" in printed
+    assert printed.count("| CQT CNN |") == 3 and "Trainable is better than fixed in" in printed
     of_it = {row["trainable"]: float(row["test_mse"]) for row in rows[:3:2]}
     assert f"| {of_it['0'] / of_it['1']:.2g} | 4.9 |" in printed.split("STFT FC")[1]
 
@@ -175,7 +192,7 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_numbers(measured, tmp_path):
     for path in folder.glob("*-reduced.*"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     before = Records(folder, "-reduced").results
-    lost = [row for row in before if row["front_end"] == "STFT" and (row["seed"] == "1" or row["protocol"] == "published")]
+    lost = [row for row in before if row["front_end"] == "STFT" and row["seed"] == "1" or row["protocol"] == "separate"]
     records = Records(tmp_path, "-reduced")
     records.results = [row for row in before if row not in lost]
     records.add([], [], {})
@@ -184,11 +201,13 @@ def test_a_run_that_was_cut_off_goes_on_to_the_same_numbers(measured, tmp_path):
     timeless = [{k: v for k, v in row.items() if k != "seconds"} for row in after]
     assert len(after) == len(before) and len(read(tmp_path, "curves")) == len(read(folder, "curves"))
     assert all({k: v for k, v in row.items() if k != "seconds"} in timeless for row in before)
-    assert [row for row in after if row in before] == [row for row in before if row not in lost]
+    kept = [row for row in before if row not in lost]
+    assert after[: len(kept)] == kept  # not measured again
 
 
 def test_results_of_another_size_are_not_mixed_in(measured, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["measure", "--device", "cpu", "--out", str(measured[0])])
+    monkeypatch.setattr(measure, "SIZES", {"reduced": replace(TINY, epochs=3)})
     with pytest.raises(SystemExit, match="holds results of another size .*10 frequencies.*: choose another folder"):
         measure.main()
 
@@ -197,9 +216,8 @@ def test_the_pictures_are_as_wide_as_a_column(measured, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["plot", str(measured[0])])
     plot.main()
     pictures = sorted(measured[0].glob("figure-*.png"))
-    assert [path.name for path in pictures] == sorted(
-        f"figure-{what}-{protocol}-reduced.png" for what in ("bank", "curves", "kernels") for protocol in measure.PARTS
-    )
+    names = [f"figure-{what}-{protocol}-reduced.png" for what in ("bank", "curves", "kernels") for protocol in PARTS]
+    assert [path.name for path in pictures] == [name for name in sorted(names) if "curves-separate" not in name]
     for path in pictures:
         picture = Image.open(path)
         assert picture.mode == "L" and picture.width == 1050 and path.stat().st_size > 10_000
@@ -215,7 +233,8 @@ def test_captured_steps_are_the_eager_ones(cell, device):
     device = torch.device(device)
     parts, made = tiny_parts(device), sines.Sines(device)
     with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-        eager, captured, beside = (Run(build(cell, device), 1e-5, parts, made, capture) for capture in (False, True, True))
+        make = partial(Run, rate=1e-5, parts=parts, sines=made, kernel_rate=1e-6)
+        eager, captured, beside = (make(build(cell, device), capture=capture) for capture in (False, True, True))
         train([eager], 3)
         train([captured, beside], 3)
     for run in (captured, beside):

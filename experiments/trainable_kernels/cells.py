@@ -12,6 +12,7 @@ from sweep.transforms import CQT, STFT, MelSpectrogram
 HOP = 512
 FRAMES = 1 + SAMPLES // HOP
 FRONT_ENDS, HEADS = ("STFT", "Mel", "CQT"), ("FC", "CNN")
+PARTS = ("published", "fair", "separate")  # of the experiment: the README says what is done in each
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,7 @@ def build_head(cell: Cell, bins: int) -> nn.Module:
     if cell.head == "FC":
         return nn.Sequential(nn.Flatten(), nn.Linear(bins * FRAMES, 1), nn.Sigmoid())
     convolutions = [nn.Unflatten(1, (1, bins)), nn.Conv2d(1, 1, 4), nn.Conv2d(1, 1, 4)]
-    return nn.Sequential(
-        *convolutions, nn.Flatten(), nn.ReLU(), nn.Linear((bins - 6) * (FRAMES - 6), 1), nn.Sigmoid()
-    )
+    return nn.Sequential(*convolutions, nn.Flatten(), nn.ReLU(), nn.Linear((bins - 6) * (FRAMES - 6), 1), nn.Sigmoid())
 
 
 def bin_taps(front_end: FrontEnd, bin: int) -> np.ndarray:

@@ -5,6 +5,7 @@ import gc
 import sys
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,15 +13,24 @@ from torch import nn
 
 from experiments.speed.measure import describe_machine
 from experiments.trainable_kernels import sines, tables
-from experiments.trainable_kernels.cells import CELLS, FRONT_ENDS, Cell, FrontEnd, bin_taps, build_head, published_rate
+from experiments.trainable_kernels.cells import (
+    CELLS,
+    FRONT_ENDS,
+    PARTS,
+    Cell,
+    FrontEnd,
+    bin_taps,
+    build_head,
+    published_rate,
+)
 from experiments.trainable_kernels.records import Records
 from experiments.trainable_kernels.training import Run, curve, search, train
 from sweep import machine
 
 HERE = Path(__file__).parent
-PARTS = ("published", "fair")
 SEEDS = (0, 1, 2)  # of the fair runs; the first is the search's too
 RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+KERNEL_RATES = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)  # where the kernels have a rate of their own
 SHOWN = {"STFT": (2, 6), "Mel": (6, 24), "CQT": (12, 36)}  # bins whose taps are kept
 
 
@@ -49,7 +59,7 @@ class Size:
 
 SIZES = {
     "full": Size("full", every=1, batch=512, epochs=60, rungs=((6, 3), (12, 1))),
-    "reduced": Size("reduced", every=100, batch=32, epochs=10, rungs=((2, 3), (2, 1))),
+    "reduced": Size("reduced", every=50, batch=32, epochs=4, rungs=((1, 3), (1, 1))),
 }
 
 
@@ -75,9 +85,18 @@ class Bench:
             }
             for protocol, split in splits.items()
         }
+        self.splits["separate"] = self.splits["fair"]
         self._features: tuple[tuple, dict] = ((), {})
 
-    def run(self, protocol: str, cell: Cell, seed: int, rate: float, scored: tuple[str, ...] | None = None) -> Run:
+    def run(
+        self,
+        protocol: str,
+        cell: Cell,
+        seed: int,
+        rate: float,
+        kernel_rate: float | None = None,
+        scored: tuple[str, ...] | None = None,
+    ) -> Run:
         """A fresh run; `scored`: parts besides "train", all if None."""
         torch.manual_seed(seed)
         front_end = FrontEnd(cell).to(self.device)
@@ -85,7 +104,7 @@ class Bench:
         parts = self.splits[protocol] if cell.trainable else self._through(protocol, cell, front_end)
         parts = {name: part for name, part in parts.items() if scored is None or name in ("train", *scored)}
         model = nn.Sequential(front_end, head) if cell.trainable else head
-        return Run(model, rate, parts, self.sines, self.capture)
+        return Run(model, rate, parts, self.sines, self.capture, kernel_rate)
 
     def _through(self, protocol: str, cell: Cell, front_end: FrontEnd) -> dict[str, sines.Batches]:
         """The features of a frozen front-end, which are computed once; the last ones are kept."""
@@ -109,7 +128,8 @@ def write(records: Records, runs: list[tuple[str, Cell, int, Run]], seconds: flo
         key = {"protocol": protocol} | describe(cell) | {"seed": seed}
         found = [{f"{part}_mse": mse for part, mse in epoch.items()} for epoch in curve(run)]
         epochs = len(found)
-        of_it = {"wide": int(cell.wide), "rate": run.rate, "epochs": epochs, "steps": epochs * len(run.parts["train"])}
+        of_it = {"wide": int(cell.wide), "rate": run.rate, "kernel_rate": run.kernel_rate or ""}
+        of_it |= {"epochs": epochs, "steps": epochs * len(run.parts["train"])}
         shares = {"weights": run.n_weights, "seconds": round(seconds / len(runs), 2)}
         if cell.trainable:
             initial, trained = FrontEnd(cell).to(run.at.device), run.model[0]
@@ -135,13 +155,12 @@ def taps_of(name: str, cell: Cell, front_end: FrontEnd) -> dict:
 @torch.no_grad()
 def distances(initial: FrontEnd, trained: FrontEnd) -> dict[str, float]:
     """How far the kernels and the bank have moved, against their norms when training began."""
-    found, after = {}, dict(trained.named_parameters())
-    for what in ("kernels", "bank"):
-        pairs = [(it, after[name]) for name, it in initial.named_parameters() if name.endswith("bank") == (what == "bank")]
-        if pairs:
-            moved, norm = (sum(part.square().sum() for part in parts) for parts in zip(*((b - a, a) for a, b in pairs)))
-            found[f"{what}_moved"] = (moved / norm).sqrt().item()
-    return found
+    moved, norms = {}, {}
+    for (name, before), after in zip(initial.named_parameters(), trained.parameters(), strict=True):
+        what = "bank_moved" if name.endswith("bank") else "kernels_moved"
+        moved[what] = moved.get(what, 0) + (after - before).square().sum()
+        norms[what] = norms.get(what, 0) + before.square().sum()
+    return {what: (moved[what] / norms[what]).sqrt().item() for what in moved}
 
 
 def measure_published(bench: Bench, records: Records, common: dict) -> None:
@@ -159,21 +178,36 @@ def measure_published(bench: Bench, records: Records, common: dict) -> None:
             write(records, runs, time.perf_counter() - began, common)
 
 
-def measure_fair(bench: Bench, records: Records, common: dict) -> None:
-    """Each cell: its learning rate by the validation part, then its seeds side by side."""
+def measure_fair(protocol: str, bench: Bench, records: Records, common: dict) -> None:
+    """Each cell: its learning rate by the validation part, then its seeds side by side.
+
+    In "separate" the head of a trainable cell has the rate that was chosen for the fixed one, and the search is for the
+    rate of the kernels.
+    """
     for cell in CELLS:
-        seeds = [seed for seed in SEEDS if not records.has(protocol="fair", seed=seed, **describe(cell))]
-        if not seeds:
+        key = {"protocol": protocol} | describe(cell)
+        seeds = [seed for seed in SEEDS if not records.has(seed=seed, **key)]
+        if not seeds or (protocol == "separate" and not cell.trainable):
             continue
-        if records.rate(**describe(cell)) is None:
+        if records.chosen(**key) is None:
             began = time.perf_counter()
-            scored = ("validation",)
-            rows = search(lambda rate: bench.run("fair", cell, SEEDS[0], rate, scored), RATES, bench.size.rungs)
-            seconds = {"seconds": round(time.perf_counter() - began, 2)}
-            records.add_rates([describe(cell) | row | seconds | common for row in rows])
-        rate = records.rate(**describe(cell))
+            pairs = [(rate, None) for rate in RATES]
+            if protocol == "separate":
+                fixed = records.chosen(**describe(replace(cell, trainable=False)), protocol="fair")
+                if fixed is None:
+                    sys.exit(
+                        "experiments.trainable_kernels: --part separate needs the rates of --part fair: run it first"
+                    )
+                pairs = [(float(fixed["rate"]), rate) for rate in KERNEL_RATES]
+            make = partial(bench.run, protocol, cell, SEEDS[0], scored=("validation",))
+            rows = search([partial(make, *pair) for pair in pairs], bench.size.rungs)
+            shared = key | {"seconds": round(time.perf_counter() - began, 2)} | common
+            named = [{"rate": rate, "kernel_rate": kernel_rate or ""} for rate, kernel_rate in pairs]
+            records.add_rates([shared | names | row for names, row in zip(named, rows, strict=True)])
+        chosen = records.chosen(**key)
+        rates = float(chosen["rate"]), float(chosen["kernel_rate"]) if chosen["kernel_rate"] else None
         began = time.perf_counter()
-        runs = [("fair", cell, seed, bench.run("fair", cell, seed, rate)) for seed in seeds]
+        runs = [(protocol, cell, seed, bench.run(protocol, cell, seed, *rates)) for seed in seeds]
         train([run for *_, run in runs], bench.size.epochs)
         write(records, runs, time.perf_counter() - began, common)
 
@@ -183,7 +217,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m experiments.trainable_kernels.measure", description=__doc__)
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
     parser.add_argument("--size", choices=tuple(SIZES), help="default: full on CUDA, else reduced")
-    parser.add_argument("--part", choices=PARTS, help="one of them; default: both")
+    parser.add_argument("--part", choices=PARTS, help="one of them; default: all, one after the other")
     parser.add_argument("--eager", action="store_true", help="on CUDA: launch every kernel from the host, no graphs")
     parser.add_argument("--out", type=Path, default=HERE, help="folder of the results")
     return parser.parse_args(arguments)
@@ -209,15 +243,16 @@ def main() -> None:
     common = {"size": str(size), "machine": name}
     print(f"{name}; {size}", file=sys.stderr, flush=True)
     if device.type == "cpu":
-        torch.set_num_threads(1)  # so small products gain little from a second one, and wait for it where cores are busy
+        torch.set_num_threads(1)  # a second one gains little here, and much is lost in waiting where cores are busy
     bench = Bench(size, device, capture=not options.eager)
     gc.collect()
     gc.freeze()  # every capture collects garbage first: what is here now is none
     with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
-        if options.part != "fair":
-            measure_published(bench, records, common)
-        if options.part != "published":
-            measure_fair(bench, records, common)
+        for part in [options.part] if options.part else PARTS:
+            if part == "published":
+                measure_published(bench, records, common)
+            else:
+                measure_fair(part, bench, records, common)
     print(tables.report(records))
     print(f"{time.perf_counter() - began:.0f} s", file=sys.stderr)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from experiments.trainable_kernels.cells import FRONT_ENDS, HEADS, PUBLISHED, Cell, FrontEnd
-from experiments.trainable_kernels.measure import PARTS, SHOWN
+from experiments.trainable_kernels.cells import FRONT_ENDS, HEADS, PARTS, PUBLISHED, Cell, FrontEnd
+from experiments.trainable_kernels.measure import SHOWN
 from experiments.trainable_kernels.records import Records
 from experiments.trainable_kernels.sines import SAMPLE_RATE
 
@@ -17,7 +17,12 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 WIDTH, DPI = 3.5, 300  # inches, dots per inch
-SIDES = {0: ("fixed", "0.55", (0, (4, 1.5))), 1: ("trainable", "k", "-")}
+# Lines of a picture of curves: name, protocol (that of the picture if None), trainable, shade, dashes.
+LINES = (
+    ("fixed", None, 0, "0.6", "-"),
+    ("trainable", None, 1, "k", "-"),
+    ("own rate", "separate", 1, "k", (0, (1, 1))),
+)
 INITIAL, TRAINED = {"color": "0.65", "linewidth": 1.6}, {"color": "k", "linewidth": 0.6}
 FLOOR = -60  # dB below the initial kernel's loudest
 PERIODS, POINTS = 8, 1 << 14  # of a kernel that are drawn; of its spectrum
@@ -26,11 +31,11 @@ PERIODS, POINTS = 8, 1 << 14  # of a kernel that are drawn; of its spectrum
 def draw_curves(curves: pd.DataFrame, protocol: str, path: Path) -> None:
     """A panel a model: test MSE by epoch; of several seeds the geometric mean and, shaded, all of them."""
     figure, panels = plt.subplots(3, 2, figsize=(WIDTH, 4.0), layout="constrained", sharex=True, sharey="row")
-    of_it = curves[curves.protocol == protocol]
     for axes, (front_end, head) in zip(panels.flat, ((f, h) for f in FRONT_ENDS for h in HEADS), strict=True):
-        cell = of_it[(of_it.front_end == front_end) & (of_it["head"] == head)]
-        for trainable, (name, shade, dashes) in SIDES.items():
-            runs = cell[cell.trainable == trainable].pivot(index="epoch", columns="seed", values="test_mse")
+        cell = curves[(curves.front_end == front_end) & (curves["head"] == head)]
+        for name, other, trainable, shade, dashes in LINES[: 2 if protocol == "published" else 3]:
+            of_it = cell[(cell.protocol == (other or protocol)) & (cell.trainable == trainable)]
+            runs = of_it.pivot(index="epoch", columns="seed", values="test_mse")
             if runs.empty:
                 continue
             middle = np.exp(np.log(runs).mean(axis=1))
@@ -38,7 +43,8 @@ def draw_curves(curves: pd.DataFrame, protocol: str, path: Path) -> None:
             axes.fill_between(runs.index, runs.min(axis=1), runs.max(axis=1), color=shade, alpha=0.25, linewidth=0)
             if protocol == "published":
                 paper = PUBLISHED[front_end, head][2 if trainable else 3]
-                axes.plot(60, paper, "v" if trainable else "^", color=shade, markersize=4, clip_on=False)
+                marker = {"color": shade, "markersize": 4, "clip_on": False}
+                axes.plot(60, paper, "v" if trainable else "^", **marker)
         axes.set_yscale("log")
         axes.set_title(f"{front_end} {head}", fontsize=7, pad=2)
         axes.grid(axis="y", alpha=0.3, linewidth=0.4)
@@ -52,7 +58,7 @@ def draw_curves(curves: pd.DataFrame, protocol: str, path: Path) -> None:
 
 
 def draw_kernels(taps: dict[str, np.ndarray], protocol: str, head: str, path: Path) -> None:
-    """A row a kernel: left its middle, real part, right its spectrum; before training broad and grey, after it black."""
+    """A row a kernel: left its middle, real part, right its spectrum; initial broad and grey, trained black."""
     shown = [(front_end, bin) for front_end in FRONT_ENDS for bin in SHOWN[front_end]]
     figure, panels = plt.subplots(len(shown), 2, figsize=(WIDTH, 0.85 * len(shown) + 0.3), layout="constrained")
     figure.get_layout_engine().set(h_pad=0.01, hspace=0.01)
@@ -94,8 +100,10 @@ def draw_bank(taps: dict[str, np.ndarray], protocol: str, path: Path) -> None:
     figure, panels = plt.subplots(len(banks), 1, figsize=(WIDTH, 1.15 * len(banks) + 0.2), layout="constrained")
     for axes, (title, bank) in zip(np.atleast_1d(panels), banks.items(), strict=True):
         extent = (0, SAMPLE_RATE / 2e3, 0, len(bank))
-        style = {"origin": "lower", "aspect": "auto", "cmap": "gray_r", "vmin": 0, "vmax": 1, "interpolation": "nearest"}
-        axes.imshow(bank / peaks, extent=extent, **style)
+        axes.imshow(
+            bank / peaks, extent=extent, origin="lower", aspect="auto", cmap="gray_r", vmin=0, vmax=1,
+            interpolation="nearest",
+        )  # fmt: skip
         axes.set_title(title, fontsize=6.5, pad=2)
         axes.set_ylabel("band", fontsize=6.5)
         _small(axes)
@@ -129,7 +137,8 @@ def main() -> None:
     curves["test_mse"] = curves.test_mse.astype(float)
     for protocol in PARTS:
         if (curves.protocol == protocol).any():
-            draw_curves(curves, protocol, folder / f"figure-curves-{protocol}{suffix}.png")
+            if protocol != "separate":  # its lines stand among the fair ones
+                draw_curves(curves, protocol, folder / f"figure-curves-{protocol}{suffix}.png")
             draw_kernels(records.taps, protocol, "FC", folder / f"figure-kernels-{protocol}{suffix}.png")
             draw_bank(records.taps, protocol, folder / f"figure-bank-{protocol}{suffix}.png")
 

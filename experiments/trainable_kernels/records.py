@@ -9,11 +9,14 @@ import numpy as np
 from sweep.files import whole, write_whole
 
 RESULTS = (
-    "protocol", "front_end", "head", "trainable", "wide", "seed", "rate", "epochs", "steps", "weights", "train_mse",
-    "validation_mse", "test_mse", "kernels_moved", "bank_moved", "seconds", "size", "machine",
+    "protocol", "front_end", "head", "trainable", "wide", "seed", "rate", "kernel_rate", "epochs", "steps", "weights",
+    "train_mse", "validation_mse", "test_mse", "kernels_moved", "bank_moved", "seconds", "size", "machine",
 )  # fmt: skip
 CURVES = ("protocol", "front_end", "head", "trainable", "seed", "epoch", "train_mse", "validation_mse", "test_mse")
-RATES = ("front_end", "head", "trainable", "rate", "epochs", "validation_mse", "chosen", "seconds", "size", "machine")
+RATES = (
+    "protocol", "front_end", "head", "trainable", "rate", "kernel_rate", "epochs", "validation_mse", "chosen",
+    "seconds", "size", "machine",
+)  # fmt: skip
 _CELL = ("protocol", "front_end", "head", "trainable", "seed")
 
 
@@ -39,14 +42,11 @@ class Records:
 
     def has(self, **key) -> bool:
         """Whether a row of the results has these values."""
-        return any(all(row[name] == str(value) for name, value in key.items()) for row in self.results)
+        return any(_fits(row, key) for row in self.results)
 
-    def rate(self, **key) -> float | None:
-        """The rate that the search has chosen for a cell, or None."""
-        for row in self.rates:
-            if row["chosen"] == "1" and all(row[name] == str(value) for name, value in key.items()):
-                return float(row["rate"])
-        return None
+    def chosen(self, **key) -> dict | None:
+        """The row of the search's choice for a cell, or None where there is none yet."""
+        return next((row for row in self.rates if row["chosen"] == "1" and _fits(row, key)), None)
 
     def add(self, results: list[dict], curves: list[dict], taps: dict[str, np.ndarray]) -> None:
         """Write finished runs down, the results last: what stands there is done."""
@@ -75,6 +75,10 @@ class Records:
         table.writeheader()
         table.writerows(rows)
         write_whole(self._path(name), text.getvalue())
+
+
+def _fits(row: dict, key: dict) -> bool:
+    return all(row[name] == str(value) for name, value in key.items())
 
 
 def _read(path: Path) -> list[dict]:

@@ -112,5 +112,6 @@ def split_frequencies(k: np.ndarray) -> dict[str, np.ndarray]:
     tests = round(TEST * len(drawn))
     validations = round(VALIDATION * (len(drawn) - tests))
     cuts = np.split(drawn, [tests, tests + validations])
-    parts = {name: np.flatnonzero(np.isin(k, some)) for name, some in zip(("test", "validation", "train"), cuts)}
+    parts = zip(("test", "validation", "train"), cuts, strict=True)
+    parts = {name: np.flatnonzero(np.isin(k, some)) for name, some in parts}
     return {name: rng.permutation(places) for name, places in parts.items()}

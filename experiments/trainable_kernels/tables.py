@@ -4,7 +4,7 @@ import argparse
 import statistics
 from pathlib import Path
 
-from experiments.trainable_kernels.cells import FRONT_ENDS, HEADS, PUBLISHED
+from experiments.trainable_kernels.cells import FRONT_ENDS, HEADS, PARTS, PUBLISHED
 from experiments.trainable_kernels.records import Records
 
 WITHIN = 3.0  # times the published test MSE that an STFT cell may be off
@@ -22,12 +22,16 @@ def report(records: Records) -> str:
     if not records.results:
         return "No results."
     lines = [f"{_machines(records.results)}. {records.results[0]['size'].capitalize()}."]
-    for protocol, table in (("published", published), ("fair", fair)):
+    for protocol, table in (("published", published), ("fair", fair), ("separate", separate)):
         rows = [row for row in records.results if row["protocol"] == protocol]
+        if protocol == "separate" and rows:
+            rows += [row for row in records.results if row["protocol"] == "fair" and row["trainable"] == "0"]
         if rows:
             lines += ["", *table(rows)]
-    if records.rates:
-        lines += ["", *rates(records.rates)]
+    for protocol in PARTS[1:]:
+        rows = [row for row in records.rates if row["protocol"] == protocol]
+        if rows:
+            lines += ["", *rates(rows)]
     return "\n".join(lines)
 
 
@@ -63,43 +67,57 @@ def published(rows: list[dict]) -> list[str]:
 
 def fair(rows: list[dict]) -> list[str]:
     """Split by frequency, rates searched: mean and standard deviation over seeds, and what remains of the ratio."""
+    head = "**Fair**: split by frequency, one rate for all weights of a cell, chosen by the search;"
+    return _compared(rows, head, "rate")
+
+
+def separate(rows: list[dict]) -> list[str]:
+    """The same with a rate of the kernels' own, and the head's that was chosen for fixed kernels."""
+    head = "**Fair, a rate of the kernels' own**: the head has the rate chosen for fixed kernels;"
+    return _compared(rows, head, "kernel_rate")
+
+
+def _compared(rows: list[dict], head: str, rate: str) -> list[str]:
+    what = "rate" if rate == "rate" else "kernels' rate"
     lines = [
-        f"**Fair**: test MSE after {rows[0]['epochs']} epochs, mean ± standard deviation over seeds; the ratio of the "
+        f"{head} test MSE after {rows[0]['epochs']} epochs, mean ± standard deviation over seeds; the ratio of the "
         "means, and the least and the greatest of a seed's.",
         "",
-        "| | rate | fixed | rate | trainable | fixed / trainable | by seed | the paper's | kernels moved by |",
+        f"| | rate | fixed | {what} | trainable | fixed / trainable | by seed | the paper's | kernels moved by |",
         f"| --- |{' ---: |' * 8}",
     ]
     for name, (fixed, trained) in _pairs(rows).items():
         *_, paper_trained, paper_fixed = PUBLISHED[name]
         ratios = [_mse(f) / _mse(t) for f, t in zip(fixed, trained, strict=False)]
         means = [statistics.fmean(map(_mse, runs)) for runs in (fixed, trained)]
-        cells = [fixed[0]["rate"], _spread(fixed), trained[0]["rate"], _spread(trained), _times(means[0] / means[1])]
+        cells = [fixed[0]["rate"], _spread(fixed), trained[0][rate], _spread(trained), _times(means[0] / means[1])]
         cells += [f"{_times(min(ratios))} to {_times(max(ratios))}", _times(paper_fixed / paper_trained)]
         lines.append(f"| {' '.join(name)} | {' | '.join(cells)} | {_moved(trained[0])} |")
     return lines
 
 
 def rates(rows: list[dict]) -> list[str]:
-    """The search: the validation MSE that each learning rate reached, those that went further after a slash."""
-    known = list(dict.fromkeys(row["rate"] for row in rows))
+    """A search: the validation MSE that each learning rate reached, and after how many epochs."""
+    separate = bool(rows[0]["kernel_rate"])
+    column = "kernel_rate" if separate else "rate"
+    known = list(dict.fromkeys(row[column] for row in rows))
     lines = [
-        "**Learning rates**: validation MSE of the search, after so many epochs; the chosen one in bold.",
+        f"**{'Rates of the kernels' if separate else 'Learning rates'}**: validation MSE in the search, in brackets "
+        "the epochs that a rate had; the chosen one in bold.",
         "",
         f"| | {' | '.join(f'{float(rate):g}' for rate in known)} |",
         f"| --- |{' ---: |' * len(known)}",
     ]
     edges = []
     for key in dict.fromkeys((row["front_end"], row["head"], row["trainable"]) for row in rows):
-        of_it = {row["rate"]: row for row in rows if (row["front_end"], row["head"], row["trainable"]) == key}
+        of_it = [row for row in rows if (row["front_end"], row["head"], row["trainable"]) == key]
         name = f"{key[0]} {key[1]} {'trainable' if key[2] == '1' else 'fixed'}"
-        cells = [f"{float(it['validation_mse']):.2g} ({it['epochs']})" for it in of_it.values()]
-        chosen = [it["chosen"] == "1" for it in of_it.values()]
+        cells = [f"{float(it['validation_mse']):.2g} ({it['epochs']})" for it in of_it]
+        chosen = [it["chosen"] == "1" for it in of_it]
         lines.append(f"| {name} | {' | '.join(f'**{c}**' if b else c for c, b in zip(cells, chosen, strict=True))} |")
         if chosen[0] or chosen[-1]:
             edges.append(name)
-    lines += ["", f"- The chosen rate lies at an end of the grid: {', '.join(edges) or 'none'}."]
-    return lines
+    return [*lines, "", f"- At an end of the grid: {', '.join(edges) or 'none'}."]
 
 
 def _pairs(rows: list[dict]) -> dict[tuple[str, str], tuple[list[dict], list[dict]]]:

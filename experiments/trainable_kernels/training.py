@@ -1,5 +1,6 @@
 """Training: runs side by side over the same batches, on CUDA each a replayed graph on a stream of its own."""
 
+import math
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -19,6 +20,8 @@ class Run:
     Args:
         model: waves or features in, (batch, 1) out; on its device.
         rate: learning rate.
+        kernel_rate: that of the kernels and the bank, or None: they have the same. The model is then a pair, front-end
+            and head.
         parts: "train", and what is scored after each epoch.
         sines: makes the waves.
         capture: replay graphs where there is CUDA.
@@ -28,12 +31,22 @@ class Run:
             steps' losses, each before its step.
     """
 
-    def __init__(self, model: nn.Module, rate: float, parts: dict[str, Batches], sines: Sines, capture: bool = True):
-        self.model, self.rate, self.parts, self.sines = model, rate, parts, sines
+    def __init__(
+        self,
+        model: nn.Module,
+        rate: float,
+        parts: dict[str, Batches],
+        sines: Sines,
+        capture: bool = True,
+        kernel_rate: float | None = None,
+    ):
+        self.model, self.rate, self.kernel_rate, self.parts, self.sines = model, rate, kernel_rate, parts, sines
         device = parts["train"].k.device
         on_cuda = device.type == "cuda"
-        weights = [weight for weight in model.parameters() if weight.requires_grad]
-        self.n_weights = sum(weight.numel() for weight in weights)
+        self.n_weights = sum(weight.numel() for weight in model.parameters())
+        weights = [{"params": list(model.parameters())}]
+        if kernel_rate is not None:
+            weights = [{"params": list(model[0].parameters()), "lr": kernel_rate}, {"params": model[1].parameters()}]
         self.optimizer = torch.optim.Adam(weights, lr=rate, fused=on_cuda, capturable=on_cuda)
         self.at = torch.zeros(1, dtype=torch.int64, device=device)
         self.sums = torch.zeros(len(parts), device=device)
@@ -124,29 +137,29 @@ def curve(run: Run) -> list[dict[str, float]]:
     return [dict(zip(run.parts, means.tolist(), strict=True)) for means in run.curve]
 
 
-def search(make: Callable[[float], Run], rates: tuple[float, ...], rungs: tuple[tuple[int, int], ...]) -> list[dict]:
-    """Successive halving over learning rates by the validation part (Jamieson and Talwalkar 2016).
+def search(makers: list[Callable[[], Run]], rungs: tuple[tuple[int, int], ...]) -> list[dict]:
+    """Successive halving by the validation part (Jamieson and Talwalkar 2016).
 
     Args:
-        make: a new run with a learning rate.
-        rates: to choose among.
+        makers: of the runs to choose among.
         rungs: epochs, and how many of the runs go on after them; the last leaves one.
 
     Returns:
-        A row a rate: rate, epochs that it had, validation_mse (mean of the last three of them), chosen.
+        A row a run: epochs that it had, validation_mse (mean of the last three of them), chosen.
     """
-    runs = [make(rate) for rate in rates]
-    rows = {rate: {"rate": rate} for rate in rates}
+    runs = [make() for make in makers]
+    rows = [{"chosen": 0} for _ in runs]
+    going = list(range(len(runs)))
     for epochs, kept in rungs:
-        train(runs, epochs)
-        for run in runs:
-            last = [epoch["validation"] for epoch in curve(run)[-3:]]
-            rows[run.rate] |= {"epochs": len(run.curve), "validation_mse": sum(last) / len(last), "chosen": 0}
-        runs = sorted(runs, key=lambda run: _finite(rows[run.rate]["validation_mse"]))[:kept]
-    rows[runs[0].rate]["chosen"] = 1
-    return list(rows.values())
+        train([runs[i] for i in going], epochs)
+        for i in going:
+            last = [epoch["validation"] for epoch in curve(runs[i])[-3:]]
+            rows[i] |= {"epochs": len(runs[i].curve), "validation_mse": sum(last) / len(last)}
+        going = sorted(going, key=lambda i: _finite(rows[i]["validation_mse"]))[:kept]
+    rows[going[0]]["chosen"] = 1
+    return rows
 
 
 def _finite(mse: float) -> float:
     """A run that diverged comes last."""
-    return mse if mse == mse else float("inf")
+    return mse if math.isfinite(mse) else math.inf
