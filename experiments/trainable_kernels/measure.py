@@ -58,7 +58,7 @@ class Size:
 
 
 SIZES = {
-    "full": Size("full", every=1, batch=512, epochs=60, rungs=((6, 3), (12, 1))),
+    "full": Size("full", every=1, batch=512, epochs=60, rungs=((4, 3), (8, 1))),
     "reduced": Size("reduced", every=50, batch=32, epochs=4, rungs=((1, 3), (1, 1))),
 }
 
@@ -95,14 +95,14 @@ class Bench:
         seed: int,
         rate: float,
         kernel_rate: float | None = None,
-        scored: tuple[str, ...] | None = None,
+        scored: str = "test",
     ) -> Run:
-        """A fresh run; `scored`: parts besides "train", all if None."""
+        """A fresh run; `scored`: the part that is scored after each epoch."""
         torch.manual_seed(seed)
         front_end = FrontEnd(cell).to(self.device)
         head = build_head(cell, front_end.transform.n_bins).to(self.device)
         parts = self.splits[protocol] if cell.trainable else self._through(protocol, cell, front_end)
-        parts = {name: part for name, part in parts.items() if scored is None or name in ("train", *scored)}
+        parts = {name: parts[name] for name in ("train", scored)}
         model = nn.Sequential(front_end, head) if cell.trainable else head
         return Run(model, rate, parts, self.sines, self.capture, kernel_rate)
 
@@ -132,14 +132,13 @@ def write(records: Records, runs: list[tuple[str, Cell, int, Run]], seconds: flo
         of_it |= {"epochs": epochs, "steps": epochs * len(run.parts["train"])}
         shares = {"weights": run.n_weights, "seconds": round(seconds / len(runs), 2)}
         if cell.trainable:
-            initial, trained = FrontEnd(cell).to(run.at.device), run.model[0]
-            shares |= distances(initial, trained)
+            shares |= distances(FrontEnd(cell).to(run.at.device), run.model[0])
             if seed == SEEDS[0]:
-                name = f"{protocol}/{cell.front_end}/{cell.head}"
-                taps |= taps_of(f"{name}/initial", cell, initial) | taps_of(f"{name}/trained", cell, trained)
+                taps |= taps_of(f"{protocol}/{cell.front_end}/{cell.head}", cell, run.model[0])
         results.append(key | of_it | shares | found[-1] | common)
         curves += [key | {"epoch": epoch} | means for epoch, means in enumerate(found, 1)]
     records.add(results, curves, taps)
+    gc.collect()  # what graphs hold on to
     for row in results:
         print(tables.line(row), file=sys.stderr, flush=True)
 
@@ -199,7 +198,7 @@ def measure_fair(protocol: str, bench: Bench, records: Records, common: dict) ->
                         "experiments.trainable_kernels: --part separate needs the rates of --part fair: run it first"
                     )
                 pairs = [(float(fixed["rate"]), rate) for rate in KERNEL_RATES]
-            make = partial(bench.run, protocol, cell, SEEDS[0], scored=("validation",))
+            make = partial(bench.run, protocol, cell, SEEDS[0], scored="validation")
             rows = search([partial(make, *pair) for pair in pairs], bench.size.rungs)
             shared = key | {"seconds": round(time.perf_counter() - began, 2)} | common
             named = [{"rate": rate, "kernel_rate": kernel_rate or ""} for rate, kernel_rate in pairs]
@@ -245,8 +244,6 @@ def main() -> None:
     if device.type == "cpu":
         torch.set_num_threads(1)  # a second one gains little here, and much is lost in waiting where cores are busy
     bench = Bench(size, device, capture=not options.eager)
-    gc.collect()
-    gc.freeze()  # every capture collects garbage first: what is here now is none
     with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False):
         for part in [options.part] if options.part else PARTS:
             if part == "published":

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from experiments.trainable_kernels.cells import FRONT_ENDS, HEADS, PARTS, PUBLISHED, Cell, FrontEnd
+from experiments.trainable_kernels.cells import FRONT_ENDS, HEADS, PARTS, PUBLISHED, Cell, FrontEnd, bin_taps
 from experiments.trainable_kernels.measure import SHOWN
 from experiments.trainable_kernels.records import Records
 from experiments.trainable_kernels.sines import SAMPLE_RATE
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 WIDTH, DPI = 3.5, 300  # inches, dots per inch
 # Lines of a picture of curves: name, protocol (that of the picture if None), trainable, shade, dashes.
@@ -46,6 +47,8 @@ def draw_curves(curves: pd.DataFrame, protocol: str, path: Path) -> None:
                 marker = {"color": shade, "markersize": 4, "clip_on": False}
                 axes.plot(60, paper, "v" if trainable else "^", **marker)
         axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.set_title(f"{front_end} {head}", fontsize=7, pad=2)
         axes.grid(axis="y", alpha=0.3, linewidth=0.4)
         _small(axes)
@@ -63,12 +66,12 @@ def draw_kernels(taps: dict[str, np.ndarray], protocol: str, head: str, path: Pa
     figure, panels = plt.subplots(len(shown), 2, figsize=(WIDTH, 0.85 * len(shown) + 0.3), layout="constrained")
     figure.get_layout_engine().set(h_pad=0.01, hspace=0.01)
     for (left, right), (front_end, bin) in zip(panels, shown, strict=True):
-        transform = FrontEnd(Cell(front_end, head, True)).transform
-        frequency = float(transform.engine.kernels.frequencies[bin])
+        initial = FrontEnd(Cell(front_end, head, True))
+        frequency = float(initial.transform.engine.kernels.frequencies[bin])
         if front_end == "Mel":
             frequency *= SAMPLE_RATE / 22_050  # the bank's rate; the kernels are the same taps at either
-        found = [taps.get(f"{protocol}/{front_end}/{head}/{when}/{bin}") for when in ("initial", "trained")]
-        if any(it is None for it in found):
+        found = [bin_taps(initial, bin), taps.get(f"{protocol}/{front_end}/{head}/{bin}")]
+        if found[1] is None:
             continue
         loudest = np.abs(np.fft.rfft(found[0][0], POINTS)).max()
         for (real, _), style in zip(found, (INITIAL, TRAINED), strict=True):
@@ -83,7 +86,7 @@ def draw_kernels(taps: dict[str, np.ndarray], protocol: str, head: str, path: Pa
         for axes in (left, right):
             _small(axes)
         left.set_yticks([])
-    panels[0, 1].set_title("dB, by kHz: grey initial, black trained", fontsize=6.5, pad=2)
+    panels[0, 1].set_title("spectrum, dB", fontsize=6.5, pad=2)
     panels[-1, 0].set_xlabel("ms", fontsize=6.5)
     panels[-1, 1].set_xlabel("kHz", fontsize=6.5)
     _save(figure, path)
@@ -91,11 +94,9 @@ def draw_kernels(taps: dict[str, np.ndarray], protocol: str, head: str, path: Pa
 
 def draw_bank(taps: dict[str, np.ndarray], protocol: str, path: Path) -> None:
     """The Mel bank before training and as each model trained it; each band against its initial peak, below 0 white."""
-    names = {"initial": f"{protocol}/Mel/FC/initial/bank"}
-    names |= {f"trained, {head}": f"{protocol}/Mel/{head}/trained/bank" for head in HEADS}
-    banks = {title: taps[name] for title, name in names.items() if name in taps}
-    if "initial" not in banks:
-        return
+    trained = {f"trained, {head}": taps.get(f"{protocol}/Mel/{head}/bank") for head in HEADS}
+    initial = FrontEnd(Cell("Mel", "FC", True)).transform.bank.detach().numpy()
+    banks = {"initial": initial} | {title: bank for title, bank in trained.items() if bank is not None}
     peaks = banks["initial"].max(axis=1, keepdims=True)
     figure, panels = plt.subplots(len(banks), 1, figsize=(WIDTH, 1.15 * len(banks) + 0.2), layout="constrained")
     for axes, (title, bank) in zip(np.atleast_1d(panels), banks.items(), strict=True):

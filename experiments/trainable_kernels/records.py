@@ -10,9 +10,9 @@ from sweep.files import whole, write_whole
 
 RESULTS = (
     "protocol", "front_end", "head", "trainable", "wide", "seed", "rate", "kernel_rate", "epochs", "steps", "weights",
-    "train_mse", "validation_mse", "test_mse", "kernels_moved", "bank_moved", "seconds", "size", "machine",
+    "train_mse", "test_mse", "kernels_moved", "bank_moved", "seconds", "size", "machine",
 )  # fmt: skip
-CURVES = ("protocol", "front_end", "head", "trainable", "seed", "epoch", "train_mse", "validation_mse", "test_mse")
+CURVES = ("protocol", "front_end", "head", "trainable", "seed", "epoch", "train_mse", "test_mse")
 RATES = (
     "protocol", "front_end", "head", "trainable", "rate", "kernel_rate", "epochs", "validation_mse", "chosen",
     "seconds", "size", "machine",
