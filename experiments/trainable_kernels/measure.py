@@ -1,7 +1,6 @@
 """Fixed against trainable kernels on the paper's sine waves, as published and fairly: results.csv and the tables."""
 
 import argparse
-import gc
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -138,7 +137,6 @@ def write(records: Records, runs: list[tuple[str, Cell, int, Run]], seconds: flo
         results.append(key | of_it | shares | found[-1] | common)
         curves += [key | {"epoch": epoch} | means for epoch, means in enumerate(found, 1)]
     records.add(results, curves, taps)
-    gc.collect()  # what graphs hold on to
     for row in results:
         print(tables.line(row), file=sys.stderr, flush=True)
 

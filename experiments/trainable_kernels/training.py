@@ -3,7 +3,6 @@
 import math
 import warnings
 from collections.abc import Callable
-from functools import partial
 
 import torch
 from torch import nn
@@ -54,7 +53,7 @@ class Run:
         self.stream = torch.cuda.Stream() if on_cuda else None
         if on_cuda:
             self.stream.wait_stream(torch.cuda.current_stream())
-        self.work: dict[str, Callable] = {name: partial(self._score, name) for name in parts} | {"train": self._step}
+        self.graphs: dict[str, torch.cuda.CUDAGraph] = {}
         if on_cuda and capture:
             self._capture()
 
@@ -66,7 +65,10 @@ class Run:
     def go(self, part: str) -> None:
         """A step, or the scoring of a batch, and on to the next."""
         with torch.cuda.stream(self.stream):
-            self.work[part]()
+            if self.graphs:
+                self.graphs[part].replay()
+            else:
+                self._work(part)
 
     def note(self) -> None:
         """Put the epoch's means down."""
@@ -82,14 +84,13 @@ class Run:
         self.at.add_(1)
         return loss
 
-    def _step(self) -> None:
-        self._loss("train").backward()
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-
-    @torch.no_grad()
-    def _score(self, part: str) -> None:
-        self._loss(part)
+    def _work(self, part: str) -> None:
+        with torch.set_grad_enabled(part == "train"):
+            loss = self._loss(part)
+        if part == "train":
+            loss.backward()
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
 
     def _capture(self) -> None:
         """Record the work as graphs; the steps that warm it up are undone."""
@@ -98,15 +99,15 @@ class Run:
             warnings.filterwarnings("ignore", message=".*capturable=True.*")
             before = [weight.detach().clone() for weight in weights]
             for _ in range(2):
-                for work in self.work.values():
+                for part in self.parts:
                     self.at.zero_()
-                    work()
+                    self._work(part)
         torch.cuda.synchronize()
         graphs, pool = {}, torch.cuda.graph_pool_handle()
-        for name, work in self.work.items():
-            graphs[name] = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graphs[name], pool=pool, stream=self.stream):
-                work()
+        for part in self.parts:
+            graphs[part] = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graphs[part], pool=pool, stream=self.stream):
+                self._work(part)
         with torch.cuda.stream(self.stream), torch.no_grad():
             for weight, value in zip(weights, before, strict=True):
                 weight.copy_(value)
@@ -114,7 +115,7 @@ class Run:
                 for value in state.values():
                     value.zero_()
             self.sums.zero_()
-        self.work = {name: graph.replay for name, graph in graphs.items()}
+        self.graphs = graphs
 
 
 def train(runs: list[Run], epochs: int) -> None:
