@@ -12,8 +12,9 @@ from conftest import gpu
 from PIL import Image
 
 from experiments.trainable_kernels import measure, plot, sines, tables
-from experiments.trainable_kernels.cells import CELLS, PARTS, Cell, FrontEnd, bin_taps, build_head
+from experiments.trainable_kernels.cells import CELLS, Cell, FrontEnd, bin_taps, build_head
 from experiments.trainable_kernels.records import Records
+from experiments.trainable_kernels.spectra import initial_taps, loudest_above
 from experiments.trainable_kernels.training import Run, curve, search, train
 from sweep import filters
 from sweep.transforms import CQT
@@ -131,6 +132,18 @@ def test_taps_are_read_from_what_they_do():
         wanted = kernels.taps(bin, kernels.first_lags[bin] + np.arange(kernels.lengths[bin]))
         real, imag = bin_taps(front_end, bin)
         np.testing.assert_allclose(real + 1j * imag, wanted, atol=1e-6 * np.abs(wanted).max())
+
+
+def test_harmonics_of_a_kernel_are_found():
+    frequency, taps = initial_taps("CQT", 12)
+    assert frequency == pytest.approx(400.0)
+    assert loudest_above(taps, frequency)[0] == pytest.approx(-31.5, abs=2)  # the first side lobe of a Hann window
+    third = taps[0] + 0.1 * taps[0, taps.shape[1] // 2] * np.cos(
+        2 * np.pi * 1200 / 44_100 * (np.arange(taps.shape[1]) - taps.shape[1] // 2)
+    ) * np.hanning(taps.shape[1])
+    level, multiple = loudest_above(np.stack([third, third]), frequency)
+    assert (level, multiple) == (pytest.approx(-20, abs=0.2), pytest.approx(3, abs=0.01))
+    assert initial_taps("Mel", 24)[0] == pytest.approx(24 * 44_100 / 512)  # whatever the bank is made for
 
 
 def test_the_search_ends_with_the_rate_that_validates_best():

@@ -23,6 +23,7 @@ from experiments.trainable_kernels.cells import (
     published_rate,
 )
 from experiments.trainable_kernels.records import Records
+from experiments.trainable_kernels.spectra import SHOWN
 from experiments.trainable_kernels.training import Run, curve, search, train
 from sweep import machine
 
@@ -30,7 +31,6 @@ HERE = Path(__file__).parent
 SEEDS = (0, 1, 2)  # of the fair runs; the first is the search's too
 RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 KERNEL_RATES = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)  # where the kernels have a rate of their own
-SHOWN = {"STFT": (2, 6), "Mel": (6, 24), "CQT": (12, 36)}  # bins whose taps are kept
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Size:
 
 SIZES = {
     "full": Size("full", every=1, batch=512, epochs=60, rungs=((4, 3), (8, 1))),
-    "reduced": Size("reduced", every=50, batch=32, epochs=4, rungs=((1, 3), (1, 1))),
+    "reduced": Size("reduced", every=64, batch=32, epochs=4, rungs=((1, 3), (1, 1))),
 }
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from experiments.trainable_kernels.cells import FRONT_ENDS, HEADS, PARTS, PUBLISHED, Cell, FrontEnd, bin_taps
-from experiments.trainable_kernels.measure import SHOWN
+from experiments.trainable_kernels.cells import FRONT_ENDS, HEADS, PARTS, PUBLISHED, Cell, FrontEnd
 from experiments.trainable_kernels.records import Records
 from experiments.trainable_kernels.sines import SAMPLE_RATE
+from experiments.trainable_kernels.spectra import SHOWN, initial_taps, spectrum
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -26,7 +26,7 @@ LINES = (
 )
 INITIAL, TRAINED = {"color": "0.65", "linewidth": 1.6}, {"color": "k", "linewidth": 0.6}
 FLOOR = -60  # dB below the initial kernel's loudest
-PERIODS, POINTS = 8, 1 << 14  # of a kernel that are drawn; of its spectrum
+PERIODS = 8  # of a kernel that are drawn
 
 
 def draw_curves(curves: pd.DataFrame, protocol: str, path: Path) -> None:
@@ -66,21 +66,17 @@ def draw_kernels(taps: dict[str, np.ndarray], protocol: str, head: str, path: Pa
     figure, panels = plt.subplots(len(shown), 2, figsize=(WIDTH, 0.85 * len(shown) + 0.3), layout="constrained")
     figure.get_layout_engine().set(h_pad=0.01, hspace=0.01)
     for (left, right), (front_end, bin) in zip(panels, shown, strict=True):
-        initial = FrontEnd(Cell(front_end, head, True))
-        frequency = float(initial.transform.engine.kernels.frequencies[bin])
-        if front_end == "Mel":
-            frequency *= SAMPLE_RATE / 22_050  # the bank's rate; the kernels are the same taps at either
-        found = [bin_taps(initial, bin), taps.get(f"{protocol}/{front_end}/{head}/{bin}")]
-        if found[1] is None:
+        frequency, initial = initial_taps(front_end, bin)
+        trained = taps.get(f"{protocol}/{front_end}/{head}/{bin}")
+        if trained is None:
             continue
-        loudest = np.abs(np.fft.rfft(found[0][0], POINTS)).max()
-        for (real, _), style in zip(found, (INITIAL, TRAINED), strict=True):
-            lags = np.arange(len(real)) - len(real) // 2
+        loudest = spectrum(initial)[1].max()
+        for it, style in ((initial, INITIAL), (trained, TRAINED)):
+            lags = np.arange(it.shape[1]) - it.shape[1] // 2
             near = np.abs(lags) <= PERIODS / 2 * SAMPLE_RATE / frequency
-            left.plot(1e3 * lags[near] / SAMPLE_RATE, real[near], **style)
-            spectrum = np.abs(np.fft.rfft(real, POINTS)) / loudest
-            grid = np.arange(len(spectrum)) * SAMPLE_RATE / POINTS / 1e3
-            right.plot(grid, 20 * np.log10(np.maximum(spectrum, 10 ** (FLOOR / 20 - 1))), **style)
+            left.plot(1e3 * lags[near] / SAMPLE_RATE, it[0, near], **style)
+            grid, heard = spectrum(it)
+            right.plot(grid / 1e3, 20 * np.log10(np.maximum(heard / loudest, 10 ** (FLOOR / 20 - 1))), **style)
         right.set(ylim=(FLOOR, None), xlim=(0, SAMPLE_RATE / 2e3))
         left.set_title(f"{front_end}, {frequency:,.0f} Hz", fontsize=6.5, pad=2)
         for axes in (left, right):

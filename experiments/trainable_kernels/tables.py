@@ -6,6 +6,7 @@ from pathlib import Path
 
 from experiments.trainable_kernels.cells import FRONT_ENDS, HEADS, PARTS, PUBLISHED
 from experiments.trainable_kernels.records import Records
+from experiments.trainable_kernels.spectra import SHOWN, initial_taps, loudest_above
 
 WITHIN = 3.0  # times the published test MSE that an STFT cell may be off
 
@@ -32,6 +33,8 @@ def report(records: Records) -> str:
         rows = [row for row in records.rates if row["protocol"] == protocol]
         if rows:
             lines += ["", *rates(rows)]
+    if records.taps:
+        lines += ["", *kernels(records.taps)]
     return "\n".join(lines)
 
 
@@ -118,6 +121,27 @@ def rates(rows: list[dict]) -> list[str]:
         if chosen[0] or chosen[-1]:
             edges.append(name)
     return [*lines, "", f"- At an end of the grid: {', '.join(edges) or 'none'}."]
+
+
+def kernels(taps: dict) -> list[str]:
+    """What the kernels that were kept hear above their own main lobe, before training and after."""
+    columns = [(protocol, head) for protocol in PARTS for head in HEADS]
+    columns = [it for it in columns if any(name.startswith(f"{it[0]}/") and f"/{it[1]}/" in name for name in taps)]
+    lines = [
+        "**Kernels**: what each hears loudest above its own main lobe, in dB against its own frequency, and at which "
+        "multiple of that.",
+        "",
+        f"| | initial | {' | '.join(' '.join(it) for it in columns)} |",
+        f"| --- |{' ---: |' * (1 + len(columns))}",
+    ]
+    for front_end, bin in ((name, bin) for name in FRONT_ENDS for bin in SHOWN[name]):
+        frequency, initial = initial_taps(front_end, bin)
+        trained = [taps.get(f"{protocol}/{front_end}/{head}/{bin}") for protocol, head in columns]
+        heard = [
+            "" if it is None else "{:.0f} ({:.1f})".format(*loudest_above(it, frequency)) for it in (initial, *trained)
+        ]
+        lines.append(f"| {front_end}, {frequency:,.0f} Hz | {' | '.join(heard)} |")
+    return lines
 
 
 def _pairs(rows: list[dict]) -> dict[tuple[str, str], tuple[list[dict], list[dict]]]:
