@@ -22,7 +22,7 @@ WIDTH, DPI = 3.5, 300  # inches, dots per inch
 LINES = (
     ("fixed", None, 0, "0.6", "-"),
     ("trainable", None, 1, "k", "-"),
-    ("own rate", "separate", 1, "k", (0, (1, 1))),
+    ("trainable, own rate", "separate", 1, "k", (0, (1, 1))),
 )
 INITIAL, TRAINED = {"color": "0.65", "linewidth": 1.6}, {"color": "k", "linewidth": 0.6}
 FLOOR = -60  # dB below the initial kernel's loudest
@@ -41,7 +41,7 @@ def draw_curves(curves: pd.DataFrame, protocol: str, path: Path) -> None:
                 continue
             middle = np.exp(np.log(runs).mean(axis=1))
             axes.plot(runs.index, middle, color=shade, linestyle=dashes, linewidth=1, label=name)
-            axes.fill_between(runs.index, runs.min(axis=1), runs.max(axis=1), color=shade, alpha=0.25, linewidth=0)
+            axes.fill_between(runs.index, runs.min(axis=1), runs.max(axis=1), color=shade, alpha=0.15, linewidth=0)
             if protocol == "published":
                 paper = PUBLISHED[front_end, head][2 if trainable else 3]
                 marker = {"color": shade, "markersize": 4, "clip_on": False}
