@@ -49,11 +49,11 @@ class Adam(torch.optim.Adam):
 
     @torch.no_grad()
     def step(self, closure=None):
-        (group,) = self.param_groups
-        plain = not (group["weight_decay"] or group["amsgrad"] or group["maximize"])
-        if triton is None or not plain or not all(map(_serves, group["params"])):
+        plain = not any(group[key] for group in self.param_groups for key in ("weight_decay", "amsgrad", "maximize"))
+        trained = [(weights, group) for group in self.param_groups for weights in group["params"]]
+        if triton is None or not plain or not all(_serves(weights) for weights, _ in trained):
             return super().step(closure)
-        for weights in group["params"]:
+        for weights, group in trained:
             if weights.grad is None:
                 continue
             state = self.state[weights]

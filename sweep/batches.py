@@ -10,7 +10,7 @@ from sweep import data
 class Chunks:
     """Where the training windows lie, so many steps at a time: an iterable without a length.
 
-    Chunks end at multiples of their length, whatever step they begin at.
+    Chunks end at multiples of their length, whatever step they begin at, and where the front-end begins to be trained.
 
     Args:
         recordings: to train on.
@@ -27,6 +27,8 @@ class Chunks:
         step = self.first
         while step < protocol["steps"]:
             end = min((step // self.length + 1) * self.length, protocol["steps"])
+            if step < protocol["fixed_steps"]:
+                end = min(end, protocol["fixed_steps"])
             options = {"batch_size": protocol["batch_size"], "length": protocol["window"], "seed": seed}
             yield data.draw_windows(self.recordings, range(step, end), **options)
             step = end

@@ -17,6 +17,9 @@ EVIDENCE = "evidence.npz"
 EXCERPT = 200  # scored windows, 8 s of five minutes at the paper's 7,500 a recording
 ROWS = 256  # of a picture at most: bins beyond that share rows
 REFERENCE, ESTIMATE = 1, 2  # the bits of a roll's cell
+SHOWN_BINS = (0.1, 0.35, 0.6, 0.85)  # whose kernels are kept, as shares of all
+SHOWN_TAPS = 1024  # of a kernel, around its middle lag
+SPECTRUM = np.geomspace(20, 20_000, 301)  # Hz, the edges of a kept spectrum's cells
 
 
 def count_notes(reference: np.ndarray, estimate: np.ndarray) -> dict[str, np.ndarray]:
@@ -90,6 +93,71 @@ def weights_per_pitch(weight: np.ndarray, n_frames: int, projection: np.ndarray 
     strongest = np.where(high > -low, high, low)
     scale = max(float(np.abs(strongest).max()), 1e-12)
     return {"weights": np.round(127 * strongest / scale).astype(np.int8), "weights_scale": np.array([scale])}
+
+
+def learned_kernels(frontend, initial) -> dict[str, np.ndarray]:
+    """How far training has moved a front-end's kernels and mel bank, and some of them before and after.
+
+    Args:
+        frontend: a trained front-end of `sweep.transforms`.
+        initial: the same as it began.
+
+    Returns:
+        Where kernels were trained: kernels_moved (bins,), each kernel's change over what it was, in norms; of
+        SHOWN_BINS kernel_bins (n,), kernel_lags (n,), the first lag of kernel_taps (2, n, SHOWN_TAPS) complex64, as
+        they began and as they are, 0 where there are none, and kernel_spectra (2, n, 300) in dB, their greatest
+        magnitudes between the frequencies of SPECTRUM over the initial kernel's. Where the bank was: bank_moved
+        (bands,), bank_bins (n,) and bank_rows (2, n, bins).
+    """
+    found = {}
+    if any(name.startswith("engine.") for name, _ in frontend.named_parameters()):
+        count = len(frontend.engine.kernels)
+        pairs = [[one.engine.kernel(bin) for one in (initial, frontend)] for bin in range(count)]
+        found["kernels_moved"] = np.array([_moved(one[1], other[1]) for one, other in pairs])
+        bins = shown_bins(len(pairs))
+        cut = [[_central(*kernel) for kernel in pairs[bin]] for bin in bins]
+        rate = initial.engine.kernels.sample_rate
+        spectra = [[_spectrum(taps, rate) for _, taps in pairs[bin]] for bin in bins]
+        decibels = [20 * np.log10(np.maximum(pair, 1e-6 * pair[0].max()) / pair[0].max()) for pair in np.array(spectra)]
+        found["kernel_bins"], found["kernel_lags"] = bins, np.array([pair[0][0] for pair in cut])
+        found["kernel_taps"] = np.array([[taps for _, taps in pair] for pair in cut], np.complex64).swapaxes(0, 1)
+        found["kernel_spectra"] = np.array(decibels, np.float32).swapaxes(0, 1)
+    if getattr(frontend, "bank", None) is not None:
+        before, after = (one.used_bank().detach().double().cpu().numpy() for one in (initial, frontend))
+        found["bank_moved"] = np.array([_moved(*rows) for rows in zip(before, after, strict=True)])
+        full = np.flatnonzero(before.any(axis=1))
+        found["bank_bins"] = full[shown_bins(len(full))]
+        found["bank_rows"] = np.stack([before, after])[:, found["bank_bins"]].astype(np.float32)
+    return found
+
+
+def shown_bins(count: int) -> np.ndarray:
+    """Which of so many bins a picture of kernels shows."""
+    return np.unique([int(share * count) for share in SHOWN_BINS])
+
+
+def _moved(before: np.ndarray, after: np.ndarray) -> float:
+    """The change of a kernel or a band over its norm; NaN for one that began as nothing, as empty filters do."""
+    norm = float(np.linalg.norm(before))
+    return float(np.linalg.norm(after - before)) / norm if norm else float("nan")
+
+
+def _central(first: int, taps: np.ndarray) -> tuple[int, np.ndarray]:
+    """The taps around the middle one and the first one's lag, filled up with zeros to SHOWN_TAPS."""
+    skipped = max(len(taps) - SHOWN_TAPS, 0) // 2
+    kept = taps[skipped : skipped + SHOWN_TAPS]
+    return first + skipped, np.pad(kept, (0, SHOWN_TAPS - len(kept)))
+
+
+def _spectrum(taps: np.ndarray, sample_rate: float) -> np.ndarray:
+    """The greatest magnitude of a kernel's transform in each cell of SPECTRUM.
+
+    A kernel exp(-i w n) answers to a sound exp(i w n): its transform is taken at the sound's frequency.
+    """
+    points = 1 << max(16, (len(taps) - 1).bit_length())
+    magnitudes = np.abs(np.fft.fft(taps.conj(), points))[: points // 2]
+    edges = np.minimum(np.round(SPECTRUM / sample_rate * points).astype(int), points // 2 - 1)
+    return np.maximum.reduceat(magnitudes, edges)[:-1]
 
 
 def row_starts(bins: int) -> np.ndarray:

@@ -6,12 +6,15 @@ Built from the file's numbers and validated at once, without torch; `transform` 
 import dataclasses
 import difflib
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from sweep import filters
 from sweep.checks import check_choice, check_positive, check_whole
+
+if TYPE_CHECKING:
+    from sweep.transforms.transform import Transform
 
 __all__ = ["FAMILIES", "ConstantQ", "Fourier", "Mel", "Representation", "from_settings"]
 
@@ -67,12 +70,21 @@ class Representation:
         """Frames of a clip of so many samples."""
         return 1 + samples // self.hop_length
 
-    def transform(self, **options):
-        """The front-end, a `sweep.transforms` module; `options` are its trainable, engine and accuracy."""
+    def transform(self, samples: int | None = None, **options: Any) -> "Transform":
+        """The front-end, a `sweep.transforms` module.
+
+        Args:
+            samples: of the clips, where they are known and it is trainable.
+            options: its trainable, engine and accuracy.
+        """
         from sweep import transforms
 
         numbers = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.init}
         del numbers["name"], numbers["family"]
+        if options.get("trainable") and self.family == "cqt":
+            numbers["max_samples"] = samples
+        if options.get("trainable") and self.family == "mel":
+            numbers["nonnegative"] = True  # a logarithm follows
         return getattr(transforms, self.TRANSFORM)(**numbers, **options)
 
 

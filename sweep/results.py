@@ -21,6 +21,7 @@ PLAN = "sweep.json"
 # Choices that change the result and show nowhere else in the folder's name: default, and how another value is spelled.
 VARIANTS = {
     "frontend.trainable": (False, "trainable={}"),  # True is spelled "trainable"
+    "frontend.learning_rate": (None, "frontend_rate={}"),
     "frontend.accuracy": (None, "accuracy={}"),  # None: what the precision implies
     "control.name": ("none", "{}"),
     "precision": ("tf32", "precision={}"),

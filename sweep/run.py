@@ -22,12 +22,14 @@ from sweep.data.recording import SAMPLE_RATE
 from sweep.locks import Lock
 from sweep.loggers import build_loggers, closing
 from sweep.models import Linear, build_model
-from sweep.representations import from_settings
+from sweep.representations import Representation, from_settings
 from sweep.settings import check_settings
 from sweep.steps import chunk_length
 from sweep.transcriber import Transcriber
+from sweep.transforms.transform import Transform
 
 _log = logging.getLogger(__name__)
+PARTS = ("kernels", "bank")  # of a front-end, that may be trained
 _POOLED = 5000  # windows to score from which on processes are worth starting: 1.5 s each
 
 
@@ -72,12 +74,13 @@ def run(settings: dict, console: Console, title: str, lock: Lock) -> dict:
     kept, first = find_state(folder, settings)
     _log.info("%s on %s from step %d of %d", representation.name, device, first, protocol["steps"])
     n_frames = representation.n_frames(protocol["window"])
-    frontend = representation.transform(**settings["frontend"])
+    frontend = build_frontend(representation, settings)
     bias = prior_logits(train) if protocol["output_bias"] else None
     torch.manual_seed(settings["seed"])
     width = settings["control"].get("width")
     model = build_model(settings["model"]["name"], width or representation.n_bins, n_frames, bias)
-    transcriber = Transcriber(frontend, model, protocol, n_frames, settings["precision"], width).to(device)
+    options = {"width": width, "frontend_rate": settings["frontend"]["learning_rate"]}
+    transcriber = Transcriber(frontend, model, protocol, n_frames, settings["precision"], **options).to(device)
     if protocol["standardise"] and not first:
         options = {"batch_size": protocol["batch_size"], "length": protocol["window"], "seed": settings["seed"]}
         batches = (data.training_windows(train, step=step, **options) for step in range(protocol["standardise"]))
@@ -142,6 +145,10 @@ def run(settings: dict, console: Console, title: str, lock: Lock) -> dict:
         "gpu_utilisation": sum(busy) / len(busy) if busy else None,
         **machine.describe(device),
     }
+    learned = what_was_learned(transcriber.frontend, representation, settings)
+    changes = {part: learned.get(f"{part}_moved") for part in PARTS}
+    result["moved"] = {part: float(np.nanmedian(change)) for part, change in changes.items() if change is not None}
+    shown |= learned
     shown |= learned_weights(transcriber) | {"frequencies": representation.frequencies.astype(np.float32)}
     lock.confirm()
     evidence.write_evidence(folder, shown)
@@ -229,6 +236,19 @@ def score_recordings(
             shown = evidence.excerpt(*parts)
     counted = {name: np.stack([count[name] for count in counts]) for name in counts[0]}
     return scores, {"recordings": np.array(test.ids)} | counted | shown
+
+
+def build_frontend(representation: Representation, settings: dict) -> Transform:
+    """The front-end as it is before the first step."""
+    options = {key: settings["frontend"][key] for key in ("trainable", "accuracy")}
+    return representation.transform(settings["protocol"]["window"], **options)
+
+
+def what_was_learned(frontend: Transform, representation: Representation, settings: dict) -> dict:
+    """How a front-end has changed, for `sweep.evidence`; nothing of a fixed one."""
+    if not settings["frontend"]["trainable"]:
+        return {}
+    return evidence.learned_kernels(frontend, build_frontend(representation, settings))
 
 
 def learned_weights(transcriber: Transcriber) -> dict:

@@ -27,6 +27,7 @@ SOURCES = ("demo", "musicnet", "folder")
 PROTOCOL_KEYS = {
     *("name", "window", "steps", "batch_size", "learning_rate", "learning_rate_scaling", "schedule", "standardise"),
     *("output_bias", "loss_scale", "validation", "validation_windows", "checkpoint_every", "scored_windows"),
+    "fixed_steps",
 }
 
 
@@ -53,6 +54,8 @@ def settings_of(config: DictConfig, hydra: DictConfig) -> dict:
     settings["data"]["name"] = Path(root).resolve().name
     if settings["frontend"]["accuracy"] == "auto":
         settings["frontend"]["accuracy"] = implied_accuracy(settings["precision"])
+    if not settings["frontend"]["trainable"]:
+        settings["frontend"]["learning_rate"] = None  # of nothing
     overrides = (override.lstrip("+~").partition("=") for override in hydra.overrides.task)
     inside = ("representation.", "protocol.", "model.", "data.", "control.")
     settings["changed"] = {
@@ -96,9 +99,11 @@ def check_settings(settings: dict) -> None:
     check_choice("data.placement", settings["data"]["placement"], PLACEMENTS)
     if settings["workers"] != "auto":
         check_whole("workers", settings["workers"], least=0)
-    check_keys("frontend", settings["frontend"], {"trainable", "accuracy"})
+    check_keys("frontend", settings["frontend"], {"trainable", "accuracy", "learning_rate"})
     check_choice("frontend.accuracy", settings["frontend"]["accuracy"], ACCURACIES)
     check_choice("frontend.trainable", settings["frontend"]["trainable"], (False, True, "bank", "kernels"))
+    if settings["frontend"]["learning_rate"] is not None:
+        check_positive("frontend.learning_rate", settings["frontend"]["learning_rate"])
     check_choice("control.name", settings["control"]["name"], CONTROLS)
     if settings["control"]["name"] == "capacity":
         check_whole("control.width", settings["control"].get("width"))
@@ -149,7 +154,7 @@ def check_protocol(protocol: dict) -> None:
             check_whole(key, protocol[key])
         for key in ("learning_rate", "loss_scale"):
             check_positive(key, protocol[key])
-        for key in ("standardise", "validation_windows"):
+        for key in ("standardise", "validation_windows", "fixed_steps"):
             check_whole(key, protocol[key], least=0)
         check_choice("learning_rate_scaling", protocol["learning_rate_scaling"], ("features", "none"))
         check_choice("schedule", protocol["schedule"], ("linear", "constant"))

@@ -53,17 +53,19 @@ class Steps:
 
     def __init__(self, transcriber, optimizer: torch.optim.Optimizer, recordings: data.Recordings, capture: bool):
         self.transcriber, self.optimizer, self.recordings = transcriber, optimizer, recordings
+        self.frozen = transcriber.frozen_frontend
         self.batch_size, self.length = transcriber.protocol["batch_size"], transcriber.protocol["window"]
         self.device = recordings.device
         on_cuda = self.device.type == "cuda"
         self.group = group_length(transcriber, self.device)
         self.capture, self.graph = capture and on_cuda, None
         if on_cuda:
-            optimizer.param_groups[0]["capturable"] = True
+            for group in optimizer.param_groups:
+                group["capturable"] = True
         shape = (self.group, self.batch_size)
         self.recording = torch.zeros(shape, dtype=torch.int64, device=self.device)
         self.start = torch.zeros(shape, dtype=torch.int64, device=self.device)
-        self.rates = torch.zeros(self.group, device=self.device)
+        self.rates = torch.zeros(self.group, 2, device=self.device)
         self.losses = torch.zeros(self.group, device=self.device)
         self.logits = torch.zeros(*shape, N_NOTES, device=self.device)
         if recordings.on_host:
@@ -73,7 +75,7 @@ class Steps:
     def __call__(self, windows: data.Windows) -> Losses:
         """Take one step for each row of `windows`."""
         n = len(windows)
-        rates = torch.tensor([self.transcriber.rate(step) for step in range(windows.first, windows.first + n)])
+        rates = torch.tensor([self.transcriber.rates(step) for step in range(windows.first, windows.first + n)])
         on_device = [part.to(self.device, non_blocking=True) for part in (windows.recording, windows.start, rates)]
         losses = torch.empty(n, device=self.device)
         if self.capture and self.graph is None:
@@ -106,14 +108,15 @@ class Steps:
             audio = self.recordings.audio(recording, start, self.length)
         target = self.recordings.targets(recording, start + self.length // 2)
         with module.arithmetic():
-            with torch.set_grad_enabled(not module.frozen_frontend):
+            with torch.set_grad_enabled(not self.frozen):
                 features = module.features(audio)  # of one step, unless the front-end is frozen
             pairs = zip(features.split(self.batch_size), target.split(self.batch_size), strict=True)
             for i, (inputs, wanted) in enumerate(pairs):
                 logits = module.logits(inputs)
                 self.logits[i].copy_(logits.detach())
                 logits.backward(module.loss_gradient(self.logits[i], wanted))
-                optimizer.param_groups[0]["lr"] = self.rates[i] if self.rates.is_cuda else self.rates[i].item()
+                for group, rate in zip(optimizer.param_groups, self.rates[i], strict=False):
+                    group["lr"] = rate if rate.is_cuda else rate.item()
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
         self.losses[:size].copy_(module.loss(self.logits[:size], target.view_as(self.logits[:size])))

@@ -31,6 +31,7 @@ class Transcriber(L.LightningModule):
         n_frames: of one window.
         precision: of the model's arithmetic, one of `sweep.settings.PRECISIONS`.
         width: features of a frame that the model sees, by a fixed projection of its bins; None: the bins themselves.
+        frontend_rate: the learning rate of a trainable front-end; None: the model's.
 
     Attributes:
         step: optimiser steps taken.
@@ -44,20 +45,26 @@ class Transcriber(L.LightningModule):
         n_frames: int,
         precision: str = "float32",
         width: int | None = None,
+        frontend_rate: float | None = None,
     ):
         super().__init__()
         self.automatic_optimization = False
         self.frontend, self.model, self.protocol, self.n_frames = frontend, model, protocol, n_frames
-        self.precision = precision
+        self.precision, self.frontend_rate = precision, frontend_rate
         self.n_features = (width or frontend.n_bins) * n_frames
         self.register_buffer("projection", projection(frontend.n_bins, width) if width else None)
-        self.frozen_frontend = not any(parameter.requires_grad for parameter in frontend.parameters())
         if protocol["standardise"]:
             self.register_buffer("mean", torch.zeros(frontend.n_bins, 1))
             self.register_buffer("deviation", torch.ones(frontend.n_bins, 1))
         self.step = 0
         self._steps: Steps | None = None
         self._validated: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    @property
+    def frozen_frontend(self) -> bool:
+        """Whether the next steps leave the front-end as it is."""
+        fixed = self.step < self.protocol["fixed_steps"]
+        return fixed or not any(parameter.requires_grad for parameter in self.frontend.parameters())
 
     def log_spectrogram(self, audio: torch.Tensor) -> torch.Tensor:
         """(batch, samples) -> (batch, bins, frames), of windows scaled to unit norm."""
@@ -147,7 +154,8 @@ class Transcriber(L.LightningModule):
         return batch  # `Steps` does, in its own time
 
     def training_step(self, batch: data.Windows, _) -> dict[str, Losses]:
-        if self._steps is None:
+        if self._steps is None or self._steps.frozen != self.frozen_frontend:
+            self._steps = None  # the graph of the steps before and its memory
             optimizer = self.optimizers(use_pl_optimizer=False)
             self._steps = Steps(self, optimizer, self.recordings, self.settings["capture"])
         losses = self._steps(batch)
@@ -169,17 +177,20 @@ class Transcriber(L.LightningModule):
         for logger in self.loggers:
             logger.log_metrics(metrics, step=self.step - 1)
 
-    def rate(self, step: int) -> float:
-        """The learning rate of a step."""
+    def rates(self, step: int) -> list[float]:
+        """The learning rates of a step, one for each of the optimiser's groups: the model, a trainable front-end."""
         rate = self.protocol["learning_rate"]
         if self.protocol["learning_rate_scaling"] == "features":
             rate /= math.sqrt(self.n_features)
+        rates = [rate, rate if self.frontend_rate is None else self.frontend_rate]
         if self.protocol["schedule"] == "linear":
-            rate *= max(0.0, 1 - step / self.protocol["steps"])
-        return rate
+            rates = [rate * max(0.0, 1 - step / self.protocol["steps"]) for rate in rates]
+        return rates
 
     def configure_optimizers(self) -> Adam:
-        return Adam(self.parameters(), lr=self.rate(0), fused=True)
+        parts = (list(self.model.parameters()), list(self.frontend.parameters()))
+        groups = [{"params": part, "lr": rate} for part, rate in zip(parts, self.rates(0), strict=True) if part]
+        return Adam(groups, fused=True)
 
 
 def projection(n_bins: int, width: int) -> torch.Tensor:

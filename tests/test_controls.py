@@ -11,6 +11,7 @@ from sweep.scoring import FREQUENCIES, THRESHOLDS, best_threshold
 from sweep.transcriber import Transcriber, projection
 
 PROTOCOL = {"standardise": 0, "learning_rate": 0.06, "learning_rate_scaling": "features", "schedule": "constant"}
+PROTOCOL |= {"fixed_steps": 0}
 
 
 def test_all_rows_have_as_many_weights_and_one_rate():
@@ -21,7 +22,7 @@ def test_all_rows_have_as_many_weights_and_one_rate():
         module = Transcriber(frontend, Linear(256, 33), PROTOCOL, 33, width=256)
         logits = module(torch.randn(2, 16384))
         assert logits.shape == (2, 128)
-        rates.add(module.rate(0))
+        rates.add(module.rates(0)[0])
         counts.add(sum(p.numel() for p in module.parameters()))
         assert module.projection.shape == (256, representation.n_bins)
     assert rates == {0.06 / (256 * 33) ** 0.5} and counts == {256 * 33 * 128}

@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from conftest import DEVICES, SAMPLE_RATE, each
+from conftest import DEVICES, ROWS, SAMPLE_RATE, each
 from definition import constant_q_lengths, relative_l2
 
 from sweep.transforms import CQT, STFT, MelSpectrogram
@@ -111,6 +111,60 @@ def test_what_was_trained_is_saved(front_end, settings, music):
     file.seek(0)
     fresh.load_state_dict(torch.load(file, weights_only=True))
     assert torch.equal(fresh(music[0]), after)
+
+
+@each([ROWS[name] for name in ("linear-512", "log-2048", "mel-512-128", "mel-2048-256", "cqt-12", "cqt-48")])
+def test_a_row_starts_as_the_frozen_direct_engine_and_is_frozen_as_it_is(representation, music):
+    """As the sweep makes it: with the taps that a window can meet, and a bank that stays above 0."""
+    trained = representation.transform(16384, trainable=True)
+    assert error(trained(music[:2]), representation.transform(engine="direct")(music[:2])) < 1e-5
+    with torch.no_grad():
+        for parameter in trained.parameters():
+            parameter.add_(0.1 * parameter.abs().max() * torch.randn_like(parameter))
+    frozen = trained.frozen()
+    assert not frozen.state_dict() and not any(True for _ in frozen.parameters())
+    assert error(frozen(music[:2]), trained(music[:2]).detach()) < 1e-5
+    assert error(frozen(music[:2]), representation.transform()(music[:2])) > 0.01
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs CUDA")
+@each(list(ROWS.values()))
+def test_every_row_starts_as_the_frozen_direct_engine(representation, music):
+    x = music[:2].cuda()
+    with torch.no_grad():
+        expected = representation.transform(engine="direct")(x)
+        trained = representation.transform(16384, trainable=True).cuda()
+        assert error(trained(x), expected) < 1e-5
+        frozen = trained.frozen("fast")
+        assert error(frozen(x), expected) < 1e-3
+
+
+def test_taps_that_no_sample_meets_are_not_stored(music):
+    whole, short = (CQT(n_bins=24, trainable=True, max_samples=samples) for samples in (None, 3000))
+    stored = [sum(parameter.numel() for parameter in front_end.parameters()) for front_end in (whole, short)]
+    assert stored[1] == 2 * 24 * 6000 < stored[0] / 2
+    assert error(short(music[0, :3000]), whole(music[0, :3000])) < 1e-6
+    with pytest.raises(ValueError, match="a clip of 3001 samples .* max_samples is 3000; choose a larger max_samples"):
+        short(music[0, :3001])
+
+
+def test_a_bank_that_stays_above_0_learns_below_it():
+    mel = MelSpectrogram(n_fft=256, n_mels=20, trainable="bank", nonnegative=True)
+    with torch.no_grad():
+        mel.bank.fill_(-1.0)
+    y = mel(torch.randn(2, 4096))
+    assert not y.any()
+    y.sum().backward()
+    assert (mel.bank.grad > 0).all()
+
+
+def test_nothing_to_freeze_is_named():
+    with pytest.raises(ValueError, match="CQT.frozen: it has no parameters; use it as it is"):
+        CQT(n_bins=12).frozen()
+    stft = STFT(n_fft=256, output="complex", trainable=True).frozen()
+    with pytest.raises(ValueError, match="trained kernels have no inverse"):
+        stft.inverse(stft(torch.randn(4096)))
 
 
 def test_parts_of_a_mel_spectrogram_are_trained_alone():

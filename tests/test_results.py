@@ -28,7 +28,7 @@ SETTINGS = {
     "protocol": {"name": "quick", "steps": 100},
     "model": {"name": "linear"},
     "representation": {"name": "cqt-48", "n_bins": 336},
-    "frontend": {"trainable": False, "accuracy": "fast", "learning_rate": 1e-4},
+    "frontend": {"trainable": False, "accuracy": "fast", "learning_rate": None},
     "control": {"name": "none"},
     "precision": "tf32",
     "threshold": 0.4,

@@ -22,6 +22,7 @@ PROTOCOL = {
     "learning_rate": 1e-4,
     "learning_rate_scaling": "none",
     "schedule": "linear",
+    "fixed_steps": 0,
     "standardise": 0,
     "loss_scale": 64,
     "checkpoint_every": 100,

@@ -51,6 +51,13 @@ def settings(root, tmp_path):
     return settings
 
 
+@pytest.fixture
+def linear_256() -> dict:
+    with initialize_config_dir(str(CONF), version_base=None):
+        numbers = compose("config", overrides=["representation=linear-256"]).representation
+    return OmegaConf.to_container(numbers) | {"name": "linear-256"}
+
+
 def quiet() -> Console:
     return Console(quiet=True)
 
@@ -113,7 +120,7 @@ def test_the_output_bias_starts_at_the_logit_of_each_notes_share(root):
 def test_the_learning_rate_is_scaled_by_the_features_and_falls_to_0(settings):
     module = Transcriber(STFT(n_fft=512), Linear(257, 33), settings["protocol"] | {"steps": 4}, 33)
     start = 0.06 / np.sqrt(257 * 33)
-    np.testing.assert_allclose([module.rate(step) for step in range(5)], start * np.array([1, 0.75, 0.5, 0.25, 0]))
+    np.testing.assert_allclose([module.rates(step)[0] for step in range(5)], start * np.array([1, 0.75, 0.5, 0.25, 0]))
 
 
 def test_one_seed_gives_identical_scores_and_another_other_ones(settings, tmp_path):
@@ -125,11 +132,15 @@ def test_one_seed_gives_identical_scores_and_another_other_ones(settings, tmp_pa
     assert first["scores"] != other["scores"]
 
 
-@pytest.mark.parametrize("stopped_at", [20, 40])
+@pytest.mark.parametrize("stopped_at, trained_from", [(20, None), (40, None), (20, 34), (40, 34)])
 @pytest.mark.parametrize("device", DEVICES)
-def test_an_interrupted_run_goes_on_and_ends_with_the_same_weights(device, settings, tmp_path, monkeypatch, stopped_at):
+def test_an_interrupted_run_goes_on_and_ends_with_the_same_weights(
+    device, settings, tmp_path, monkeypatch, stopped_at, trained_from
+):
     settings["device"] = device
     settings["protocol"] |= {"steps": 55, "checkpoint_every": 20}  # on CUDA: groups of 10, the last one short
+    if trained_from:
+        settings["frontend"]["trainable"], settings["protocol"]["fixed_steps"] = "bank", trained_from
     whole = run({**settings, "runs": str(tmp_path / "whole")}, quiet(), "")
     expected = weights({**settings, "runs": str(tmp_path / "whole")})
 
@@ -350,17 +361,36 @@ def test_validation_is_logged(settings):
     assert len(rows) >= 3
 
 
-def test_trainable_front_ends_learn(settings):
-    settings["frontend"]["trainable"] = True
-    with initialize_config_dir(str(CONF), version_base=None):
-        linear = compose("config", overrides=["representation=linear-256"]).representation
-    settings["representation"] = OmegaConf.to_container(linear) | {"name": "linear-256"}
+@pytest.mark.parametrize("fixed", [0, 3])
+def test_a_front_end_is_trained_as_in_a_plain_loop(fixed, settings, linear_256):
+    """At a rate of its own, and from a step of its own on, with an Adam that knows nothing of the steps before."""
+    settings["frontend"] |= {"trainable": True, "learning_rate": 1e-3}
+    settings["protocol"] |= {"standardise": 0, "output_bias": False, "fixed_steps": fixed, "learning_rate": 1e-4}
+    settings["protocol"] |= {"learning_rate_scaling": "none"}
+    settings["data"]["validation"] = 0
+    settings["representation"] = linear_256
     result = run(settings, quiet(), "")
-    assert result["variant"] == "trainable" and "+trainable" in str(folder(settings))
-    assert result["parameters"]["frontend"] > 0
-    taps = weights(settings)["frontend.engine.taps.0"]
+    assert result["variant"] == "trainable+frontend_rate=0.001" and result["parameters"]["frontend"] == 2 * 129 * 256
+
+    train = data.Recordings(data.read_split(Path(settings["data"]["root"]), "train"))
+    weight = torch.zeros(128, 129 * 33, requires_grad=True)
+    stft = STFT(n_fft=256, scale="linear", pad_mode="constant", trainable=True)
+    adams = torch.optim.Adam([weight], lr=1e-4), torch.optim.Adam(stft.parameters(), lr=1e-3)
+    for step in range(6):
+        audio, target = data.training_windows(train, batch_size=8, length=16384, seed=0, step=step)
+        audio = audio / (audio.square().sum(1, keepdim=True).sqrt() + 1e-7)
+        logits = torch.log(stft(audio) + 1e-5).reshape(8, -1) @ weight.T
+        (64 * torch.nn.functional.binary_cross_entropy_with_logits(logits, target)).backward()
+        for adam, start, rate in zip(adams, (0, fixed), (1e-4, 1e-3), strict=True):
+            adam.param_groups[0]["lr"] = rate * (1 - step / 6)
+            if step >= start:
+                adam.step()
+            adam.zero_grad()
+    trained = weights(settings)
+    assert (trained["model.output.weight"] - weight.detach()).norm() < 1e-3 * weight.detach().norm()
     fresh = STFT(n_fft=256, scale="linear", pad_mode="constant", trainable=True).engine.taps[0].detach()
-    assert taps.shape == fresh.shape and not torch.equal(taps, fresh)
+    moved, expected = trained["frontend.engine.taps.0"] - fresh, stft.engine.taps[0].detach() - fresh
+    assert (moved - expected).norm() < 0.01 * expected.norm()
 
 
 def test_bad_numbers_are_named(settings):

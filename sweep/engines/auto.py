@@ -36,7 +36,14 @@ _DIRECT_UP_TO = {"cpu": (1024, 1024, 512), "cuda": (2048, 4096, 512)}
 
 
 def build(
-    kernels: Kernels, hop_length: int, pad_mode: str, *, engine: str, accuracy: str, trainable: bool
+    kernels: Kernels,
+    hop_length: int,
+    pad_mode: str,
+    *,
+    engine: str,
+    accuracy: str,
+    trainable: bool,
+    max_samples: int | None = None,
 ) -> nn.Module:
     """The engine that a front-end's arguments ask for.
 
@@ -47,6 +54,7 @@ def build(
         engine: one of `ENGINES`; a trainable bank is direct.
         accuracy: one of `ACCURACIES`.
         trainable: the taps are parameters.
+        max_samples: of the clips that a trainable bank meets; None: any.
     """
     check_choice("engine", engine, ENGINES)
     check_choice("accuracy", accuracy, ACCURACIES)
@@ -54,7 +62,7 @@ def build(
     if trainable:
         if engine in ("spectral", "banded"):
             raise ValueError(f'engine "{engine}" has no taps to train; choose engine="direct" or "auto"')
-        return Direct(kernels, hop_length, pad_mode, trainable=True)
+        return Direct(kernels, hop_length, pad_mode, trainable=True, max_samples=max_samples)
     if engine == "banded":
         if not are_equal(kernels):
             raise ValueError('engine "banded" needs kernels of one length, as an STFT has; choose engine="auto"')
@@ -76,6 +84,7 @@ def build_published(
     engine: str,
     accuracy: str,
     trainable: bool,
+    max_samples: int | None = None,
 ) -> nn.Module:
     """The evaluation of a constant-Q bank that a published algorithm prescribes.
 
@@ -88,6 +97,7 @@ def build_published(
         engine: "auto", or "direct" for "1992v2", which is nothing else.
         accuracy: one of `ACCURACIES`: what the frequency-domain kernels leave out, and TF32.
         trainable: the taps are parameters; only those of "1992v2" can be.
+        max_samples: of the clips that a trainable bank meets; None: any.
     """
     check_choice("engine", engine, ENGINES)
     check_choice("accuracy", accuracy, ACCURACIES)
@@ -100,7 +110,9 @@ def build_published(
         )
     tolerance, tf32 = ACCURACIES[accuracy]
     if algorithm == "1992v2":
-        return Direct(kernels, hop_length, pad_mode, trainable=trainable, tf32=tf32)
+        return Direct(
+            kernels, hop_length, pad_mode, trainable, tf32=tf32, max_samples=max_samples if trainable else None
+        )
     # What falls below the share has no bound of its own, so half of the tolerance: 2e-6 to 4e-6, 5.5e-5 and 3e-4 on
     # music (cqt-12 to cqt-96).
     framed = partial(Framed, tolerance=tolerance / 2, tf32=tf32)

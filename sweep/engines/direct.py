@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from sweep.engines import framing, fused
+from sweep.engines.sampled import Sampled
 from sweep.engines.tables import Tables
 from sweep.filters import Kernels
 
@@ -28,15 +29,28 @@ class Direct(nn.Module):
         pad_mode: "constant" or "reflect".
         trainable: the taps are parameters, one (2, bins, length) per group: real parts, then imaginary parts.
         tf32: let CUDA's matrix products round their factors to TF32.
+        max_samples: of the clips; taps at lags that meet no sample of such a clip are not stored. None: any.
     """
 
-    def __init__(self, kernels: Kernels, hop_length: int, pad_mode: str, trainable: bool = False, tf32: bool = False):
+    def __init__(
+        self,
+        kernels: Kernels | Sampled,
+        hop_length: int,
+        pad_mode: str,
+        trainable: bool = False,
+        tf32: bool = False,
+        max_samples: int | None = None,
+    ):
         super().__init__()
         self.kernels, self.hop_length, self.pad_mode, self.tf32 = kernels, hop_length, pad_mode, tf32
-        self.groups = _groups_by_length(kernels.lengths)
+        self.max_samples = max_samples if pad_mode == "constant" else None  # a mirror image is met by every lag
+        reach = self.max_samples or int(kernels.lengths.max())
+        self.groups = _groups_by_length(np.minimum(kernels.lengths, 2 * reach))
         # First lag and one past the last of each group, as plain numbers: torch.compile traces NumPy's.
         firsts, lasts = kernels.first_lags, kernels.last_lags
-        self.spans = [(int(firsts[bins].min()), int(lasts[bins].max()) + 1) for bins in self.groups]
+        self.spans = [
+            (max(int(firsts[bins].min()), -reach), min(int(lasts[bins].max()) + 1, reach)) for bins in self.groups
+        ]
         self._tables = Tables()
         self.taps = None
         if trainable:
@@ -55,6 +69,11 @@ class Direct(nn.Module):
             count: frames; None is 1 + samples // hop_length.
         """
         samples = x.shape[-1]
+        if self.max_samples is not None and samples > self.max_samples:
+            raise ValueError(
+                f"a clip of {samples} samples meets taps that are not there, for max_samples is {self.max_samples}; "
+                "choose a larger max_samples, or shorter clips"
+            )
         spans = self.spans
         if self.pad_mode == "constant":
             if x.is_cuda and self.taps is None:
@@ -76,6 +95,22 @@ class Direct(nn.Module):
                 parts.append([part[..., :n_bins] for part in _product(frames, first, table)])
         real, imag = (torch.cat(part, dim=-1) if len(part) > 1 else part[0] for part in zip(*parts, strict=True))
         return real.transpose(1, 2), imag.transpose(1, 2)
+
+    def kernel(self, bin: int) -> tuple[int, np.ndarray]:
+        """A bin's first lag and its complex128 taps, as they are now."""
+        group = next(i for i, bins in enumerate(self.groups) if bin < bins.stop)
+        (first, stop), place = self.spans[group], bin - self.groups[group].start
+        if self.taps is None:
+            return first, self.kernels.taps(bin, np.arange(first, stop))
+        real, imag = self.taps[group].detach()[:, place].double().cpu().numpy()
+        return first, real + 1j * imag
+
+    def frozen(self, tf32: bool) -> "Direct":
+        """The same bank as it is now, without parameters."""
+        firsts, taps = zip(*(self.kernel(bin) for bin in range(len(self.kernels))), strict=True)
+        return Direct(
+            Sampled(np.array(firsts), taps), self.hop_length, self.pad_mode, tf32=tf32, max_samples=self.max_samples
+        )
 
     def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int) -> bool:
         """Write finished values into (batch, all bins, frames), these bins from `first` on, by a fused kernel.
@@ -148,7 +183,7 @@ def _groups_by_length(lengths: np.ndarray) -> list[slice]:
     return groups
 
 
-def _stacked_taps(kernels: Kernels, lags: np.ndarray) -> np.ndarray:
+def _stacked_taps(kernels: Kernels | Sampled, lags: np.ndarray) -> np.ndarray:
     """(2, bins, lags) float64: the real and the imaginary parts of the taps."""
     taps = np.stack([kernels.taps(k, lags) for k in range(len(kernels))])
     return np.stack([taps.real, taps.imag])

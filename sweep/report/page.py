@@ -14,11 +14,13 @@ from sweep.report.columns import label_of
 from sweep.report.details import read_details, rows_of
 from sweep.report.excerpts import excerpt
 from sweep.report.heat_maps import accuracy_by_count, accuracy_by_recording
+from sweep.report.kernels import kernels
 from sweep.report.pictures import COLOURS, OTHER, STYLE, Picture, files, svg
 from sweep.report.plots import accuracy_by_bins, accuracy_by_cost, loss_curves
 from sweep.report.printing import justify
 from sweep.report.rankings import Rankings
 from sweep.report.report import Report, write
+from sweep.report.trained import Trained
 
 # The page holds all that it shows; a browser is told to fetch nothing else.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
@@ -51,8 +53,10 @@ def draw(report: Report) -> tuple[list[Picture], list[Picture], list[str]]:
             accuracy_by_count(done, details, "polyphony"),
             accuracy_by_count(done, details, "pitches"),
         ]
-        named = zip(rows_of(done), done.name, strict=True)
-        rows = [excerpt(name, [run for run in details if run.row == row]) for row, name in named]
+        rows = []
+        for row, name in zip(rows_of(done), done.name, strict=True):
+            runs = [run for run in details if run.row == row]
+            rows += [picture for picture in (excerpt(name, runs), kernels(name, runs)) if picture]
     return overview, rows, problems
 
 
@@ -66,9 +70,10 @@ def page(
         overview, rows, problems: `draw`'s.
         rankings: of the data's protocols, where there are several.
     """
-    shown = {row.title for row in rows if row.figure}
+    shown, trained = {row.title for row in rows if row.figure}, report.trained()
     parts = {
         "table": ("Comparison", _table(report, shown) + _list(report.remarks)),
+        "trained": ("Fixed and trained front-ends", trained and _trained(trained)),
         "pictures": ("Pictures", _figures(overview)),
         "rankings": ("Rankings side by side", rankings and _rankings(rankings)),
         "rows": ("What each run saw and said", shown and _ABOUT_ROWS + _figures(rows, "pictures rows")),
@@ -133,6 +138,16 @@ def _table(report: Report, shown: set[str]) -> str:
         texts[0] = f'<a href="#{_anchor(name)}">{texts[0]}</a>' if name in shown else texts[0]
         rows.append((lines.family[number], lines.status[number], texts, [key[number] for key in keys]))
     return _html_table(heads, rows)
+
+
+def _trained(trained: Trained) -> str:
+    cells = trained.cells()
+    heads = [(heading, "descending") for heading in cells]
+    rows = [
+        (name.partition("-")[0], "done", [_cell(text) for text in row], [text.strip("*+ ") for text in row])
+        for name, row in zip(trained.table.representation, cells.itertuples(index=False), strict=True)
+    ]
+    return _html_table(heads, rows) + _list(trained.remarks())
 
 
 def _rankings(rankings: Rankings) -> str:

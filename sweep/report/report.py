@@ -18,6 +18,7 @@ from sweep.report.rankings import Rankings, rank
 from sweep.report.remarks import certainty_remarks, remarks_on, values
 from sweep.report.summary import summarise
 from sweep.report.table import IDENTITY, build_table, is_run
+from sweep.report.trained import Trained, pair_up
 from sweep.report.units import ROW, Sample, read_sample
 from sweep.report.verdict import verdict
 from sweep.results import PLAN
@@ -50,6 +51,10 @@ class Report:
     def cells(self) -> pd.DataFrame:
         """The printed table as text."""
         return cells_of(self.lines, self.columns)
+
+    def trained(self) -> Trained | None:
+        """Trained front-ends beside fixed ones, where there are such pairs."""
+        return pair_up(self.lines, self.sample)
 
     def files(self) -> dict[str, str]:
         """The table in each of its written forms, by the file's name."""
@@ -108,6 +113,12 @@ def print_reports(
     for report in reports:
         print_cells(console, report.title, report.cells(), report.remarks, SPARE, report.verdict)
         write(console, report.folder, report.files())
+        trained = report.trained()
+        if trained:
+            title, cells, remarks = f"{report.folder.name}: {trained.title}", trained.cells(), trained.remarks()
+            print_cells(console, title, cells, remarks, trained.spare)
+            files = {"trained.csv": trained.table.to_csv(index=False), "trained.md": markdown(title, cells, remarks)}
+            write(console, report.folder, files)
     rankings = {}
     for data in dict.fromkeys(report.folder.parent for report in reports):
         below = {

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from sweep.report import certainty
+from sweep.report.table import MOVED
 from sweep.report.units import ROW, Sample
 from sweep.scoring import SCORES
 
@@ -25,7 +26,7 @@ def summarise(table: pd.DataFrame, sample: Sample) -> pd.DataFrame:
         the highest accuracy and its simultaneous 95 % interval; best_of_table and best_of_family, True where the row
         cannot be told from the best, NA where nothing can be compared.
     """
-    averaged = [*SCORES, "threshold", "seconds", "windows_per_second", "peak_memory_bytes"]
+    averaged = [*SCORES, "threshold", "seconds", "windows_per_second", "peak_memory_bytes", *MOVED]
     shared = ["family", "bins", "context", "window", "empty_filters", "recordings", "source", "norm", "changed"]
     shared += ["parameters_frontend", "parameters_model"]
     table = table.assign(seconds=table.filter(like="seconds_").sum(axis=1, min_count=1))

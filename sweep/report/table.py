@@ -16,7 +16,8 @@ COUNTS = ("bins", "context", "empty_filters", "recordings", "parameters_frontend
 COUNTS += ("peak_memory_bytes", "window")
 SECONDS = ("seconds_setup", "seconds_training", "seconds_scoring")
 WORDS = ("norm", "source", "arithmetic", "frontend_accuracy", "changed", "device", "git_revision")
-NUMBERS = (*SCORES, "threshold", *SECONDS, "windows_per_second", "gpu_utilisation")
+MOVED = ("moved_kernels", "moved_bank")
+NUMBERS = (*SCORES, "threshold", *SECONDS, "windows_per_second", "gpu_utilisation", *MOVED)
 
 
 def build_table(folder: Path) -> pd.DataFrame:
@@ -76,6 +77,7 @@ def _figures(result: dict) -> dict:
         **result["scores"],
         **{f"parameters_{name}": count for name, count in result.get("parameters", {}).items()},
         **{f"seconds_{name}": seconds for name, seconds in result.get("seconds", {}).items()},
+        **{f"moved_{name}": change for name, change in result.get("moved", {}).items()},
         "recordings": len(result.get("recordings", {})),
         "threshold": result.get("threshold", config.get("threshold")),
         "arithmetic": config.get("precision"),

@@ -43,6 +43,8 @@ class CQT(Transform):
         pad_mode: "constant" (zeros) or "reflect".
         output: "magnitude", "power" or "complex".
         trainable: the time-domain kernels are parameters.
+        max_samples: of the clips, with trainable=True: taps that no sample of such a clip can meet are not stored, so
+            that kernels longer than the clip take less memory. None: clips of any length.
         engine: "auto", "direct" or "spectral".
         accuracy: relative L2 error allowed on music: "exact" 1e-5, "high" 1e-4, "fast" 1e-3; direct is always exact.
         algorithm: "exact", "1992", "1992v2", "2010" or "2010v2"; all but "exact" come with engine="auto", and of them
@@ -50,7 +52,7 @@ class CQT(Transform):
 
     Raises:
         ValueError: a number out of its range; a clip too short for reflect padding; an algorithm that cannot be
-            trained, or not by the engine asked for.
+            trained, or not by the engine asked for; a clip longer than max_samples.
 
     >>> CQT(n_bins=36, output="complex")(torch.randn(16384)).shape
     torch.Size([36, 33])
@@ -72,18 +74,21 @@ class CQT(Transform):
         engine: str = "auto",
         accuracy: str = "high",
         algorithm: str = "exact",
+        max_samples: int | None = None,
     ):
         frequencies = filters.constant_q_frequencies(n_bins, bins_per_octave, f_min, sample_rate)
         check_whole("hop_length", hop_length)
         check_choice("pad_mode", pad_mode, filters.PAD_MODES)
         check_choice("output", output, OUTPUTS)
         check_choice("trainable", trainable, (False, True))
+        if max_samples is not None:
+            check_whole("max_samples", max_samples)
         check_choice("algorithm", str(algorithm), filters.CONSTANT_Q_ALGORITHMS)  # 1992 may come as a number
         kernels = filters.constant_q_kernels(window, frequencies, bins_per_octave, sample_rate, norm)
         super().__init__(hop_length=hop_length, frequencies=frequencies, context=int(kernels.lengths.max()))
         self.output = output
         self.algorithm = str(algorithm)
-        options: dict = {"engine": engine, "accuracy": accuracy, "trainable": trainable}
+        options: dict = {"engine": engine, "accuracy": accuracy, "trainable": trainable, "max_samples": max_samples}
         if self.algorithm == "exact":
             self.engine = build(kernels, hop_length, pad_mode, **options)
         else:

@@ -1,5 +1,7 @@
 """The Mel spectrogram."""
 
+from typing import Self
+
 import numpy as np
 import torch
 from torch import nn
@@ -34,6 +36,7 @@ class MelSpectrogram(Transform):
         power: exponent of the magnitude, above 0.
         pad_mode: "reflect" or "constant" (zeros).
         trainable: "kernels", the windowed Fourier kernels are parameters; "bank", the mel bank is; True, both.
+        nonnegative: where the bank is trainable, weights below 0 count as 0; they still learn.
         engine: "auto", torch's FFT; or "direct", kernels on the FFT's grid.
         accuracy: "exact" and "high" are as exact as the FFT; "fast" (relative L2 error up to 1e-3) lets it work at a
             lower rate where no band reaches far up.
@@ -62,6 +65,7 @@ class MelSpectrogram(Transform):
         trainable: bool | str = False,
         engine: str = "auto",
         accuracy: str = "high",
+        nonnegative: bool = False,
     ):
         bank = filters.mel_bank(sample_rate, n_fft, n_mels, f_min, f_max, mel_scale, norm)
         check_whole("hop_length", hop_length)
@@ -70,10 +74,11 @@ class MelSpectrogram(Transform):
         check_positive("power", power)
         check_choice("accuracy", accuracy, ACCURACIES)
         check_choice("trainable", trainable, (False, True, "bank", "kernels"))
+        check_choice("nonnegative", nonnegative, (False, True))
         corners = filters.mel_frequencies(n_mels, f_min, f_max or sample_rate / 2, mel_scale)
         super().__init__(hop_length=hop_length, frequencies=corners[1:-1], context=n_fft)
         self.window, self.n_fft, self.power, self.pad_mode = window, n_fft, power, pad_mode
-        self.hop = hop_length
+        self.hop, self.nonnegative = hop_length, nonnegative
         self.empty_filters = int((bank.sum(1) == 0).sum())
         # The bins below the lowest band and above the highest count for nothing, unless the bank may learn to use them.
         used = np.flatnonzero(bank.any(0))
@@ -115,5 +120,21 @@ class MelSpectrogram(Transform):
             key = ("bank", x.device, x.dtype)
             bank = self._tables.get(key, lambda: torch.from_numpy(self._bank).to(x.device, x.dtype))
         else:
-            bank = self.bank.to(x.dtype)
+            bank = self.used_bank().to(x.dtype)
         return Finish(offset=offset).log((values @ bank.T).transpose(1, 2))
+
+    def used_bank(self) -> torch.Tensor:
+        """(n_mels, n_fft // 2 + 1) the trainable bank as it counts."""
+        if not self.nonnegative:
+            return self.bank
+        return self.bank + (self.bank.clamp(min=0) - self.bank).detach()  # the gradient passes weights below 0 too
+
+    def frozen(self, accuracy: str = "high") -> Self:
+        frozen = super().frozen(accuracy)
+        if self.bank is not None:
+            frozen._bank, frozen.bank = self.used_bank().detach().double().cpu().numpy(), None
+            window = filters.window(self.window, self.n_fft)
+            numbers = (self.hop_length, self.pad_mode, frozen._bank.shape[1], self.power)
+            frozen._fused, frozen._tables = FusedFFT(window, *numbers, frozen._bank), Tables()
+            frozen.hop = self.hop_length  # a trained band may reach far up
+        return frozen

@@ -6,9 +6,11 @@ import torch
 from sweep import filters
 from sweep.checks import check_choice, check_whole
 from sweep.engines import ACCURACIES, build
+from sweep.engines.direct import Direct
 from sweep.engines.fft import FusedFFT
 from sweep.engines.finish import Finish, finished
 from sweep.engines.framing import framed_spectrum, n_frames, overlap_add, overlapped
+from sweep.engines.sampled import Sampled
 from sweep.engines.tables import Tables
 from sweep.transforms.transform import OUTPUTS, Transform
 
@@ -123,7 +125,8 @@ class STFT(Transform):
             raise ValueError(
                 f'scale {self.scale!r} with n_bins {self.n_bins} has no inverse; choose scale="fft" and all {grid} bins'
             )
-        if self.engine is not None and any(True for _ in self.engine.parameters()):
+        trained = isinstance(self.engine, Direct) and isinstance(self.engine.kernels, Sampled)
+        if trained or any(True for _ in self.parameters()):
             raise ValueError("trainable True: trained kernels have no inverse; choose trainable=False")
         if not spectrum.is_complex():
             raise ValueError(f'spectrum of type {spectrum.dtype}: needs the complex values of output="complex"')

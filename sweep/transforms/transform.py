@@ -1,8 +1,15 @@
 """What all front-ends share: leading dimensions, and precision."""
 
+import copy
+from typing import Self
+
 import numpy as np
 import torch
 from torch import nn
+
+from sweep.checks import check_choice
+from sweep.engines import ACCURACIES
+from sweep.engines.direct import Direct
 
 OUTPUTS = ("magnitude", "power", "complex")
 
@@ -33,6 +40,23 @@ class Transform(nn.Module):
     def log(self, waveform: torch.Tensor, offset: float) -> torch.Tensor:
         """log(spectrogram + offset), in one pass where a fused kernel serves."""
         return self._run(waveform, offset)
+
+    def frozen(self, accuracy: str = "high") -> Self:
+        """A copy of a trainable front-end, as it is now, that has no parameters and is evaluated the fast way.
+
+        Args:
+            accuracy: "fast" lets CUDA's products round their factors to TF32.
+
+        Raises:
+            ValueError: nothing of it is trainable.
+        """
+        check_choice("accuracy", accuracy, ACCURACIES)
+        if not any(True for _ in self.parameters()):
+            raise ValueError(f"{type(self).__name__}.frozen: it has no parameters; use it as it is")
+        frozen = copy.deepcopy(self)
+        if isinstance(self.engine, Direct) and self.engine.taps is not None:
+            frozen.engine = self.engine.frozen(ACCURACIES[accuracy][1])
+        return frozen
 
     def _run(self, waveform: torch.Tensor, offset: float | None) -> torch.Tensor:
         if waveform.ndim < 1 or waveform.shape[-1] < 1:

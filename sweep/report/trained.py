@@ -1,0 +1,100 @@
+"""Sets rows with a trained front-end beside the same rows with a fixed one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from sweep.report import certainty
+from sweep.report.units import ROW, Sample
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What `pair_up` finds.
+
+    Attributes:
+        table: a row a pair: model, representation, variant (of the trained one), fixed, trained and difference, in
+            accuracy, low and high, its 95 % interval, moved_kernels, moved_bank, and slower, times a step takes.
+    """
+
+    table: pd.DataFrame
+
+    @property
+    def title(self) -> str:
+        return f"fixed and trained front-ends: {len(self.table)} pairs"
+
+    @property
+    def spare(self) -> list[str]:
+        return ["slower", "kernels moved", "bank moved"]
+
+    def cells(self) -> pd.DataFrame:
+        """The printed columns as text, a difference that is not 0 by its interval between **."""
+        table = self.table
+        cells = pd.DataFrame({"representation": table.representation + "+" + table.variant})
+        if table.model.nunique() > 1:
+            cells.insert(0, "model", table.model)
+        for name in ("fixed", "trained"):
+            cells[name] = table[name].map("{:.3f}".format)
+        sure = (table.low > 0) | (table.high < 0)
+        differences = table.difference.map("{:+.3f}".format)
+        cells["difference"] = [f"**{text}**" if mark else text for text, mark in zip(differences, sure, strict=True)]
+        cells["95 %"] = [
+            f"{low:+.3f} to {high:+.3f}" if np.isfinite(low) else ""
+            for low, high in zip(table.low, table.high, strict=True)
+        ]
+        for heading, name in (("kernels moved", "moved_kernels"), ("bank moved", "moved_bank")):
+            if table[name].notna().any():
+                cells[heading] = ["" if pd.isna(value) else f"{value:.1%}" for value in table[name]]
+        cells["slower"] = ["" if pd.isna(value) else f"{value:.1f} times" for value in table.slower]
+        return cells
+
+    def remarks(self) -> list[str]:
+        """What the columns mean."""
+        return [
+            "difference: accuracy of the trained less that of the fixed front-end; 95 %: its t-interval over the units "
+            "and seeds of the table above, paired; set off where it leaves 0 out.",
+            "moved: the median kernel's (band's) change over what it was, in norms. slower: windows per second of the "
+            "fixed over those of the trained.",
+        ]
+
+
+def pair_up(lines: pd.DataFrame, sample: Sample) -> Trained | None:
+    """Pairs each line whose front-end was trained with the one that differs in nothing else.
+
+    Args:
+        lines: `summarise`'s.
+        sample: that they were made from.
+
+    Returns:
+        None where there is no such pair.
+    """
+    done = lines[lines.status == "done"].set_index(ROW)
+    rows = []
+    for key in done.index:
+        fixed = (key[0], key[1], fixed_variant(key[2]))
+        if fixed == key or fixed not in done.index:
+            continue
+        one, other = done.loc[[fixed]].iloc[0], done.loc[[key]].iloc[0]
+        places = [sample.rows.index(row) for row in (fixed, key)]
+        differences = sample.scores[places[1]] - sample.scores[places[0]]
+        (interval,) = certainty.intervals(differences[None], groups=sample.groups)
+        figures = {"fixed": one.accuracy, "trained": other.accuracy, "difference": other.accuracy - one.accuracy}
+        figures |= {
+            "low": interval[0],
+            "high": interval[1],
+            "slower": one.windows_per_second / other.windows_per_second,
+        }
+        figures |= {name: other[name] for name in ("moved_kernels", "moved_bank")}
+        rows.append(dict(zip(ROW, key, strict=True)) | figures)
+    return Trained(pd.DataFrame(rows)) if rows else None
+
+
+def fixed_variant(variant: str) -> str:
+    """The variant of the same row with a fixed front-end.
+
+    >>> fixed_variant("trainable=bank+frontend_rate=1e-05+capacity")
+    'capacity'
+    """
+    of_trained = ("trainable", "frontend_rate")
+    return "+".join(part for part in variant.split("+") if part.partition("=")[0] not in of_trained)
