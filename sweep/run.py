@@ -22,7 +22,7 @@ from sweep.data.recording import SAMPLE_RATE
 from sweep.locks import Lock
 from sweep.loggers import build_loggers, closing
 from sweep.models import Linear, build_model
-from sweep.representations import from_settings
+from sweep.representations import Representation, from_settings
 from sweep.settings import check_settings
 from sweep.steps import chunk_length
 from sweep.transcriber import Transcriber
@@ -71,13 +71,9 @@ def run(settings: dict, console: Console, title: str, lock: Lock) -> dict:
     checkpoint, trained_model = folder / results.CHECKPOINT, folder / results.MODEL
     kept, first = find_state(folder, settings)
     _log.info("%s on %s from step %d of %d", representation.name, device, first, protocol["steps"])
-    n_frames = representation.n_frames(protocol["window"])
-    frontend = representation.transform(**settings["frontend"])
-    bias = prior_logits(train) if protocol["output_bias"] else None
     torch.manual_seed(settings["seed"])
-    width = settings["control"].get("width")
-    model = build_model(settings["model"]["name"], width or representation.n_bins, n_frames, bias)
-    transcriber = Transcriber(frontend, model, protocol, n_frames, settings["precision"], width).to(device)
+    bias = prior_logits(train) if protocol["output_bias"] else None
+    transcriber = build_transcriber(settings, representation, bias).to(device)
     if protocol["standardise"] and not first:
         options = {"batch_size": protocol["batch_size"], "length": protocol["window"], "seed": settings["seed"]}
         batches = (data.training_windows(train, step=step, **options) for step in range(protocol["standardise"]))
@@ -148,6 +144,21 @@ def run(settings: dict, console: Console, title: str, lock: Lock) -> dict:
     results.write_result(folder, result)
     checkpoint.unlink(missing_ok=True)
     return result
+
+
+def build_transcriber(settings: dict, representation: Representation, bias: torch.Tensor | None) -> Transcriber:
+    """The untrained model of a run.
+
+    Args:
+        settings: of the run.
+        representation: that it sees.
+        bias: (128,) where the output bias starts; None for no bias.
+    """
+    protocol, width = settings["protocol"], settings["control"].get("width")
+    n_frames = representation.n_frames(protocol["window"])
+    frontend = representation.transform(**settings["frontend"])
+    model = build_model(settings["model"]["name"], width or representation.n_bins, n_frames, bias)
+    return Transcriber(frontend, model, protocol, n_frames, settings["precision"], width)
 
 
 def prior_logits(train: data.Recordings) -> torch.Tensor:
