@@ -188,7 +188,7 @@ def test_what_cannot_be_transcribed_is_said_and_the_rest_is(sweep, root, tmp_pat
     ("arguments", "said"),
     [
         (["nowhere", "x.wav"], "nowhere: no such folder"),
-        (["best", "ou=x", "x.wav"], "ou=x: no such file and no such key; the keys are out, device"),
+        (["best", "ou=x", "x.wav"], "ou=x: no such file and no such key; there is out, device"),
         (["best", "device=tpu", "x.wav"], "device 'tpu': choose one of auto, cpu, cuda"),
         (["best", "threshold=2", "x.wav"], "threshold 2.0: needs a number"),
         (["best", "hop=0", "x.wav"], "hop 0: needs a whole number"),

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import re
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from sweep.files import NOTES
 from sweep.settings import DEVICES, check_share
 from sweep.transcribe.notes import GAP, SHORTEST, outputs
 from sweep.transcribe.trained import find_run, load_transcriber
+from sweep.words import split_keys
 
 HOP_LENGTH = 512  # samples, librosa's default
 LONGEST = 300  # seconds of a picture: its pixels are then 0.2 s wide
@@ -50,10 +50,9 @@ def main() -> int:
     )
     parser.add_argument("audio", metavar="AUDIO", nargs="+", help="a file that libsndfile reads, or KEY=VALUE")
     given = parser.parse_args()
-    keyed = [word for word in given.audio if re.match(r"[a-z]+=", word) and not Path(word).exists()]
-    audio = [Path(word) for word in dict.fromkeys(given.audio) if word not in keyed]
     try:
-        options = _options(dict(word.split("=", 1) for word in keyed))
+        words, keys = split_keys(given.audio, KEYS)
+        audio, options = [Path(word) for word in words], _options(keys)
         if not audio:
             raise ValueError("no audio file is named")
         return _transcribe(given.run, audio, options)
@@ -68,9 +67,6 @@ def _options(given: dict[str, str]) -> dict:
     Raises:
         ValueError: names the key, the value and the remedy.
     """
-    for key, value in given.items():
-        if key not in KEYS:
-            raise ValueError(f"{key}={value}: no such file and no such key; the keys are {', '.join(KEYS)}")
     out, device = given.get("out"), given.get("device", "auto")
     check_choice("device", device, DEVICES)
     threshold = None
