@@ -11,6 +11,7 @@ import pandas as pd
 import pretty_midi
 import pytest
 import soundfile
+import torch
 from conftest import SHARED
 from small_sweep import run_alone, run_small_sweep, small_settings
 from test_app import call
@@ -84,6 +85,26 @@ def test_the_notes_are_those_that_the_run_was_scored_for(kind, root, tmp_path):
     actual = [roll[:, 21:109].sum() for roll in (wanted, estimate, wanted & estimate)]
     assert actual == np.sum(result["recordings"][audio.stem]["blocks"], axis=0).tolist()
     assert actual[1] > 0  # it hears something
+
+
+def test_nothing_sounds_in_silence(root, tmp_path):
+    """Between two sounds, in digital silence and in noise at -80 dB, where the model by itself hears something."""
+    settings = small_settings(root, tmp_path / "runs", "linear-256", protocol={"standardise": 1})
+    run_alone(settings)
+    transcriber, representation, _ = load_transcriber(run_folder(settings), "cpu")
+    sound, rate = soundfile.read(sorted((root / "test_data").iterdir())[0])
+    noise = np.random.default_rng(0).normal(0, 1e-4, 2 * rate)
+    soundfile.write(tmp_path / "x.wav", np.r_[sound, np.zeros(2 * rate), noise, sound], rate, subtype="FLOAT")
+    paths = {kind: tmp_path / f"x.{kind}" for kind in ("csv", "mid", "png")}
+    transcribe(tmp_path / "x.wav", Ear(transcriber, representation, "", 0.2, 512, 0.0, 0.0), paths, (0, 1))
+    notes = pd.read_csv(paths["csv"])
+    half = 8192 / rate
+    inside = (notes.offset_seconds > 5 + half + 0.01) & (notes.onset_seconds < 9 - half - 0.01)
+    assert not inside.any()
+    assert (notes.onset_seconds < 5).any() and (notes.onset_seconds > 9).any()
+    with torch.inference_mode():
+        quiet = transcriber.predict(torch.from_numpy(noise[:16384]).float()[None]).sigmoid()
+    assert quiet.max() > 0.2
 
 
 def test_the_best_run_of_a_sweep(sweep, monkeypatch):

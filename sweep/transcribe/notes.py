@@ -3,7 +3,7 @@
 The model says of each frame which notes sound in it, and knows nothing of onsets. So a note is a stretch of frames:
 
 1. It sounds in a frame where its probability is above the threshold, the one that the run was scored with. Only the
-   piano's 88 pitches count, as in the scores; and none in digital silence, see `sweep.transcribe.transcribe`.
+   piano's 88 pitches count, as in the scores; and none in silence, see `sweep.transcribe.transcribe`.
 2. A frame stands for the time from half a hop before its centre to half a hop after it.
 3. Gaps of a pitch up to GAP seconds are closed.
 4. What is then shorter than SHORTEST seconds is dropped.

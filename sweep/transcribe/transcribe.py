@@ -17,9 +17,9 @@ from sweep.transcribe import notes, picture
 from sweep.transcribe.listening import Sound, opened
 from sweep.transcriber import Transcriber
 
-# Root mean square below which a window is digital silence, one step of 16 bits (-90 dB): scaled to unit norm, as the
-# model sees it, it would be nothing but noise or rounding.
-SILENCE = 1 / 32768
+# Root mean square below which a window is silence, -75 dB of full scale. Scaled to unit norm, as the model sees it, it
+# would be noise of a kind that it has not heard: the quietest windows of nine MusicNet recordings have -71 dB.
+SILENCE = 10 ** (-75 / 20)
 _BATCH = 32  # windows at a time on a CPU: the widest CNN takes 1 GB for them
 
 
