@@ -73,10 +73,15 @@ def test_a_running_run_is_as_fast_as_it_has_been(sweep):
     finish(run_of(sweep, "linear-512"), training=30, scoring=10)
     run = run_of(sweep, "linear-1024")
     start = [(300, "jobs: attempt 1 by process 1, here"), (200, "run: linear-1024 on cpu from step 0 of 400")]
-    old = [(999, "run: linear-1024 on cpu from step 0 of 400"), (998, "checkpoints: checkpoint.ckpt written at step 7")]
+    old = [
+        (1000, "jobs: attempt 1 by process 9, here"),
+        (999, "run: linear-1024 on cpu from step 0 of 400"),
+        (998, "checkpoints: checkpoint.ckpt written at step 7"),
+    ]
     with locks.claim(run / "lock"):
         write_log(run, *old, *start)
         status = read_status(sweep, NOW)
+        assert status.progress["linear/linear-1024/seed-0"].began == NOW - 300
         assert status.left["linear/linear-1024/seed-0"] == 0  # 60 s expected, 300 are over
         write_log(run, *old, *start, (110, "checkpoints: step 40"), (10, "checkpoints: step 95"))
         assert read_status(sweep, NOW).progress["linear/linear-1024/seed-0"].rate == pytest.approx(95 / 190)
