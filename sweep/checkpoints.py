@@ -4,6 +4,7 @@ import logging
 import pickle
 import signal
 import threading
+import time
 import zipfile
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from sweep.locks import Lock
 
 # The last one comes from SLURM before a job's time is up, by way of submitit, which then queues it again.
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR2") if hasattr(signal, name))
+_SAY = 20.0  # seconds between two words on how far training is, for sweep.status
 _log = logging.getLogger(__name__)
 
 
@@ -39,6 +41,7 @@ class Checkpoint(L.Callback):
     def __init__(self, path: Path, every: int, curve: Curve, lock: Lock):
         self.path, self.every, self.curve, self.lock = path, every, curve, lock
         self.stopped, self._handlers = None, {}
+        self._said = time.monotonic()
 
     def on_train_start(self, trainer, module):
         if threading.current_thread() is threading.main_thread():
@@ -49,6 +52,9 @@ class Checkpoint(L.Callback):
         self.stopped = number
 
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        if time.monotonic() - self._said > _SAY:
+            self._said = time.monotonic()
+            _log.info("step %d", module.step)
         if module.step == module.protocol["steps"]:  # the model is kept instead
             return
         if self.stopped or module.step // self.every > (module.step - len(batch)) // self.every:

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from sweep import files, locks, results
 from sweep.failures import explain
+from sweep.pace import clock, cost, fit
 from sweep.settings import fingerprint
 
 DONE, FAILED = 1, 2  # what has become of a run in this sweep; 0: nothing yet
@@ -52,6 +53,7 @@ class Walk:
         attempts, states: of each run, shared by the processes of a sweep: how often it was begun, and DONE or FAILED.
         place: that this process computes on, in words, to stand in its lines.
         spent: hears of the seconds that a run took.
+        processes: on this sweep, this one among them.
         patience: seconds to wait for runs that processes of other sweeps have.
     """
 
@@ -62,7 +64,11 @@ class Walk:
     states: MutableSequence[int]
     place: str = ""
     spent: Callable[[float], None] = lambda seconds: None
+    processes: int = 1
     patience: float = float("inf")
+
+    def __post_init__(self):
+        self._costs, self._seconds = [], []  # of the runs that this process did
 
     def go(self) -> None:
         """Take every run that is free, until none is left; what another process has may become free again."""
@@ -133,7 +139,19 @@ class Walk:
             self.states[index] = DONE
         seconds = time.perf_counter() - began
         self.spent(seconds)
-        self._tell(run, result, f"{seconds:.1f} s")
+        if not result["resumed_from"]:
+            self._costs.append(cost(run.settings))
+            self._seconds.append(result["seconds"]["training"] + result["seconds"]["scoring"])
+        self._tell(run, result, f"{seconds:.1f} s{self._left()}")
+
+    def _left(self) -> str:
+        """How long the runs that nobody is through with still take all processes, by the pace of this one."""
+        open_runs = [run for run, state in zip(self.runs, self.states, strict=False) if not state]
+        if not open_runs or not self._seconds:
+            return ""
+        expected = fit(self._costs, self._seconds)
+        seconds = sum(expected(cost(run.settings)) for run in open_runs) / self.processes
+        return f", about {clock(seconds)} left"
 
     def _is_done(self, index: int, locked: bool = False) -> bool:
         """Whether the run has a result of this configuration; then that is said, and so it is in this sweep."""

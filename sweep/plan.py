@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from sweep import results
 from sweep.jobs import Run
+from sweep.pace import cost
 from sweep.settings import check_settings, settings_of
 
 
@@ -54,7 +55,8 @@ def plan(asked: Asked) -> list[Run]:
             raise ValueError(f"two runs of this sweep would share {folder}: {'; '.join(clash)}; give them two calls")
     runs = [Run(title, settings) for title, settings in zip(_titles(list(planned)), planned.values(), strict=True)]
     for table in tables(runs):
-        results.write_plan(table, [str(run.folder.relative_to(table)) for run in runs if table in run.folder.parents])
+        costs = {str(r.folder.relative_to(table)): cost(r.settings) for r in runs if table in r.folder.parents}
+        results.write_plan(table, list(costs), costs)
     return runs
 
 

@@ -17,6 +17,7 @@ LOG = "log.txt"  # what happened, attempt after attempt
 LOCK = "lock"  # there while a process runs the run
 DAMAGED = ".damaged"  # at the end of the name of what was set aside
 PLAN = "sweep.json"
+_REPLAN = "delete it; the next sweep writes it anew"
 
 # Choices that change the result and show nowhere else in the folder's name: default, and how another value is spelled.
 VARIANTS = {
@@ -169,16 +170,23 @@ def read_plan(folder: Path) -> list[str]:
     Raises:
         ValueError: sweep.json is there and damaged.
     """
-    plan = _read(folder / PLAN, {"runs": list}, "delete it; the next sweep writes it anew")
+    plan = _read(folder / PLAN, {"runs": list}, _REPLAN)
     return plan["runs"] if plan else []
 
 
-def write_plan(folder: Path, runs: list[str]) -> list[str]:
+def read_costs(folder: Path) -> dict[str, float]:
+    """What the planned runs take, compared with each other, as `sweep.pace.cost` has it; older plans know none."""
+    plan = _read(folder / PLAN, {"runs": list}, _REPLAN)
+    return plan.get("costs", {}) if plan else {}
+
+
+def write_plan(folder: Path, runs: list[str], costs: dict[str, float] | None = None) -> list[str]:
     """Adds runs to the plan of a <runs>/<data>/<protocol> folder, so that a table knows what is missing.
 
     Args:
         folder: where sweep.json lies or will lie.
         runs: folders of the runs relative to it, such as "linear/mel-512-128/seed-0".
+        costs: of these runs, for `read_costs`.
 
     Returns:
         The whole plan: what was planned before in its order, then what is new.
@@ -188,7 +196,7 @@ def write_plan(folder: Path, runs: list[str]) -> list[str]:
         return plan
     with locks.wait(folder / f".{PLAN}.lock"):  # another sweep may be adding its runs
         plan = list(dict.fromkeys([*read_plan(folder), *runs]))
-        write_whole(folder / PLAN, _dump({"runs": plan}))
+        write_whole(folder / PLAN, _dump({"runs": plan, "costs": read_costs(folder) | (costs or {})}))
     return plan
 
 

@@ -73,14 +73,9 @@ def run(settings: dict, console: Console, title: str, lock: Lock) -> dict:
     checkpoint, trained_model = folder / results.CHECKPOINT, folder / results.MODEL
     kept, first = find_state(folder, settings)
     _log.info("%s on %s from step %d of %d", representation.name, device, first, protocol["steps"])
-    n_frames = representation.n_frames(protocol["window"])
-    frontend = build_frontend(representation, settings)
-    bias = prior_logits(train) if protocol["output_bias"] else None
     torch.manual_seed(settings["seed"])
-    width = settings["control"].get("width")
-    model = build_model(settings["model"]["name"], width or representation.n_bins, n_frames, bias)
-    options = {"width": width, "frontend_rate": settings["frontend"]["learning_rate"]}
-    transcriber = Transcriber(frontend, model, protocol, n_frames, settings["precision"], **options).to(device)
+    bias = prior_logits(train) if protocol["output_bias"] else None
+    transcriber = build_transcriber(settings, representation, bias).to(device)
     if protocol["standardise"] and not first:
         options = {"batch_size": protocol["batch_size"], "length": protocol["window"], "seed": settings["seed"]}
         batches = (data.training_windows(train, step=step, **options) for step in range(protocol["standardise"]))
@@ -155,6 +150,22 @@ def run(settings: dict, console: Console, title: str, lock: Lock) -> dict:
     results.write_result(folder, result)
     checkpoint.unlink(missing_ok=True)
     return result
+
+
+def build_transcriber(settings: dict, representation: Representation, bias: torch.Tensor | None) -> Transcriber:
+    """The untrained model of a run.
+
+    Args:
+        settings: of the run.
+        representation: that it sees.
+        bias: (128,) where the output bias starts; None for no bias.
+    """
+    protocol, width = settings["protocol"], settings["control"].get("width")
+    n_frames = representation.n_frames(protocol["window"])
+    frontend = build_frontend(representation, settings)
+    model = build_model(settings["model"]["name"], width or representation.n_bins, n_frames, bias)
+    rate = settings["frontend"]["learning_rate"]
+    return Transcriber(frontend, model, protocol, n_frames, settings["precision"], width, rate)
 
 
 def prior_logits(train: data.Recordings) -> torch.Tensor:

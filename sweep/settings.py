@@ -6,6 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from sweep.checks import check_choice, check_positive, check_whole
+from sweep.files import NOTES
 from sweep.results import NOT_IDENTITY, implied_accuracy
 
 ACCURACIES = ("exact", "high", "fast")
@@ -72,7 +73,7 @@ def fingerprint(root: Path, source: str = "musicnet") -> str:
         pairs = [(split, pair) for split in SPLITS for pair in find(root, split)[0]]
         found = [(split, path) for split, pair in pairs for path in (pair.audio, pair.labels)]
     else:
-        found = [(path,) for path in root.glob("t*_*/*") if path.is_file()]
+        found = [(path,) for path in root.glob("t*_*/*") if path.is_file() and not path.stem.endswith(NOTES)]
     files = sorted((*split, str(path.relative_to(root)), path.stat().st_size) for *split, path in found)
     return hashlib.sha256(repr(files).encode()).hexdigest()[:16]
 

@@ -71,12 +71,12 @@ def launch(runs: list[Run], cluster: dict, console: Console) -> bool:
         array = jobs[0].partition("_")[0]
         console.print(f"{len(jobs)} jobs submitted: {array}; scancel {array} ends them", soft_wrap=True)
         if cluster["detach"]:
-            console.print(f"python -m sweep.report {runs[0].settings['runs']} shows the state", soft_wrap=True)
+            console.print(f"python -m sweep.status {runs[0].settings['runs']} shows the state", soft_wrap=True)
             return True
         try:
             open_runs = follow(dict(zip(jobs, open_runs, strict=True)), began, console)
         except KeyboardInterrupt:
-            console.print(f"the jobs go on; python -m sweep.report {runs[0].settings['runs']} shows their state")
+            console.print(f"the jobs go on; python -m sweep.status {runs[0].settings['runs']} shows their state")
             raise
     return all((run.folder / results.RESULT).exists() for run in runs)
 

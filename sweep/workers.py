@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from sweep.jobs import DONE, Run, Walk
+from sweep.pace import cost
 
 _MOST_RUNS = 100_000  # in one sweep: the processes start before it is known how many there are
 _STARTS = 3  # of a process on one GPU or core: where it dies each time, the place is no good
@@ -129,7 +130,7 @@ class Workers:
         ours, theirs = _CONTEXT.Pipe()
         threads = min(len(place.cores), int(os.environ.get("OMP_NUM_THREADS") or len(place.cores)))
         setting = {"CUDA_VISIBLE_DEVICES": place.gpu or "", "OMP_NUM_THREADS": str(threads)}
-        arguments = (theirs, place, self.attempts, self.states)
+        arguments = (theirs, place, self.attempts, self.states, len(self.starts))
         process = _CONTEXT.Process(target=_work, args=arguments, name=place.name)
         with _environment(setting):
             process.start()
@@ -163,15 +164,7 @@ class Workers:
             console.print(escape(said), style=style, soft_wrap=True)
 
 
-def cost(settings: dict) -> float:
-    """What a run takes, compared with others: steps times bins. A constant-Q row takes as long as one of 500 more."""
-    numbers = settings["representation"]
-    bins = numbers.get("n_mels") or numbers.get("n_bins") or numbers.get("n_fft", 0) // 2 + 1
-    bins += 500 * (numbers.get("family") == "cqt")
-    return settings["protocol"]["steps"] * bins
-
-
-def _work(pipe: Connection, place: Place, attempts, states) -> None:
+def _work(pipe: Connection, place: Place, attempts, states, processes: int) -> None:
     """A process: loads everything, waits for the runs, goes through them."""
     from sweep.scoring import follow_parent
 
@@ -189,7 +182,8 @@ def _work(pipe: Connection, place: Place, attempts, states) -> None:
 
         # What it does before the runs is said once, by the first of the processes.
         console = Console(file=cast(IO, _Lines(say)), width=1000) if place.name.endswith(" 0") else Console(quiet=True)
-        Walk(runs, say, console, attempts, states, place.name, spent=lambda seconds: pipe.send((seconds, ""))).go()
+        how: dict = {"spent": lambda seconds: pipe.send((seconds, "")), "processes": processes}
+        Walk(runs, say, console, attempts, states, place.name, **how).go()
     except KeyboardInterrupt:
         os._exit(130)
     except (EOFError, OSError):  # the parent has ended

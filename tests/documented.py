@@ -37,7 +37,8 @@ class Block:
 
     def commands(self, start: str = "") -> list[list[str]]:
         """The words of each line of a shell block that starts so, comments left out."""
-        lines = (line for line in self.text.splitlines() if line.startswith(start))
+        whole = self.text.replace("\\\n", " ")  # a backslash goes on in the next line
+        lines = (line for line in whole.splitlines() if line.startswith(start))
         return [words for line in lines if (words := shlex.split(line, comments=True))]
 
 

@@ -8,6 +8,7 @@ import os
 import runpy
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 LIBRARIES = (
@@ -60,7 +61,24 @@ def main() -> None:
     request = serve()
     if request is None:
         return
-    arguments, folder = request
+    status = 1
+    try:
+        execute(*request)
+        status = 0
+    except SystemExit as ended:
+        status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+        if isinstance(ended.code, str):
+            print(ended.code, file=sys.stderr)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(status)  # at a usual end, libraries wait for threads that a fork does not have
+
+
+def execute(arguments: list[str], folder: str) -> None:
+    """What `python ARGUMENT ...` does."""
     os.chdir(folder)
     sys.path[0] = folder
     if arguments[0] == "-m":

@@ -29,7 +29,7 @@ def test_jobs_are_submitted_watched_and_reported(tmp_path, tiny):
     pytest.importorskip("submitit")
     detached = call("representation=linear-256", *tiny, "cluster.detach=true", cwd=tmp_path)
     assert detached.returncode == 0 and "1 jobs submitted" in detached.stdout, detached.stdout + detached.stderr
-    assert "python -m sweep.report runs shows the state" in detached.stdout and "Acc" not in detached.stdout
+    assert "python -m sweep.status runs shows the state" in detached.stdout and "Acc" not in detached.stdout
     (script,) = tmp_path.glob("runs/slurm/*/*submission.sh")
     assert "#SBATCH --requeue" in script.read_text() and "#SBATCH --time=5" in script.read_text()
     path = tmp_path / "runs/tiny/quick/linear/linear-256/seed-0/result.json"

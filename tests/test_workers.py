@@ -16,8 +16,9 @@ from test_app import REPOSITORY, SHORT, call
 from sweep import results
 from sweep.data.demo import make_demo
 from sweep.jobs import DONE, FAILED, Run, Walk
+from sweep.pace import cost
 from sweep.settings import settings_of
-from sweep.workers import Place, cost, places, visible_gpus
+from sweep.workers import Place, places, visible_gpus
 
 ROWS = "representation=linear-256,log-256,mel-512-128"
 

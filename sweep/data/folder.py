@@ -11,6 +11,7 @@ import soundfile
 
 from sweep.data.labels import MIDI
 from sweep.data.recording import Pair
+from sweep.files import NOTES
 
 SPLITS = ("train", "test")
 TABLE = "split.csv"
@@ -137,14 +138,19 @@ def _rows(table: Path, problems: list[str]) -> list[tuple[int, str, str]]:
 
 
 def _files_by_id(folder: Path) -> dict[str, _Files]:
-    """All files below a folder by path without ending, relative to it; those with a hidden part are none of ours."""
+    """All files below a folder by path without ending, relative to it.
+
+    Those with a hidden part are none of ours, nor are transcriptions.
+    """
     endings, found = audio_endings(), {}
     for path in sorted(_below(folder, {folder.resolve()})):
         name = path.relative_to(folder)
         if any(part.startswith(".") for part in name.parts) or not path.is_file():
             continue
-        files = found.setdefault(name.with_suffix("").as_posix(), _Files())
         ending = path.suffix.lower()
+        if path.stem.endswith(NOTES) and ending not in endings:
+            continue
+        files = found.setdefault(name.with_suffix("").as_posix(), _Files())
         (files.audio if ending in endings else files.labels if ending in LABELS else files.other).append(path)
     return found
 

@@ -31,6 +31,12 @@ def check_reflection(samples: int, by: int) -> None:
         )
 
 
+def check_onnx() -> None:
+    """Raise a ValueError if what is computed by slices of a spectrum is on its way to ONNX, which knows none."""
+    if torch.onnx.is_in_onnx_export():
+        raise ValueError('ONNX cuts no complex spectra as this engine does; choose engine="direct", or torch.export')
+
+
 def frames(padded: torch.Tensor, start: int, length: int, hop_length: int, count: int) -> torch.Tensor:
     """View (batch, samples) as (batch, count, length): frame t covers start + t hop_length .. + length - 1."""
     stop = start + (count - 1) * hop_length + length
@@ -62,6 +68,7 @@ def resample(x: torch.Tensor, hop_length: int, hop: int) -> torch.Tensor:
     """
     if hop == hop_length:
         return x
+    check_onnx()
     circle = _smooth(math.ceil(x.shape[-1] / hop_length))
     points = circle * hop
     spectrum = torch.fft.rfft(x, circle * hop_length)[:, : points // 2]  # the point at half the rate itself is left out

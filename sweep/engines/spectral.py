@@ -59,6 +59,7 @@ class Spectral(nn.Module):
         self.order = None if in_order else np.argsort(self._longest_first)
 
     def forward(self, x: torch.Tensor, phase: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
+        framing.check_onnx()
         plans, x = self._plans(x)
         with matmul_precision("high" if self.tf32 else "highest", x.is_cuda):
             both = torch.cat([plan(x, phase) for plan in plans]) if len(plans) > 1 else plans[0](x, phase)

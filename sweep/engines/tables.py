@@ -16,11 +16,16 @@ class Tables:
     def __init__(self):
         self._entries: dict[Hashable, object] = {}
 
-    @torch.compiler.disable
+    @torch.compiler.disable(
+        reason="a front-end's tables are made outside of the graph: leave out fullgraph=True, export with strict=False"
+    )
     def get(self, key: Hashable, make: Callable):
         if key not in self._entries:
-            # A table made inside inference mode could never be saved for a backward pass later.
-            with torch.inference_mode(False), torch.no_grad():
+            from torch._subclasses.fake_tensor import unset_fake_temporarily
+
+            # A table made inside inference mode could never be saved for a backward pass later; one made while
+            # torch.export traces would hold no numbers.
+            with torch.inference_mode(False), torch.no_grad(), unset_fake_temporarily():
                 self._entries[key] = make()
             if len(self._entries) > _KEPT:
                 del self._entries[next(iter(self._entries))]

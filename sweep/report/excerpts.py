@@ -13,7 +13,7 @@ from sweep.scoring import FREQUENCIES, PITCHES
 _OCTAVES = (55, 110, 220, 440, 880, 1760, 3520)  # Hz, the As
 # Neither, only in the reference (missed), only in the estimate (false), both (right).
 _ROLL = ListedColormap(["white", "#56B4E9", "#D55E00", "#222222"])
-_LOUDNESS = matplotlib.colormaps["magma"].resampled(64)
+LOUDNESS = matplotlib.colormaps["magma"].resampled(64)
 _SIGNED = matplotlib.colormaps["RdBu_r"].resampled(64)
 
 
@@ -73,11 +73,11 @@ def _draw_spectrogram(axes: Axes, run: Details, title: str) -> None:
         spectrogram,
         aspect="auto",
         origin="lower",
-        cmap=_LOUDNESS,
+        cmap=LOUDNESS,
         interpolation="none",
         extent=_extent(run, len(spectrogram)),
     )
-    _frequency_ticks(axes, run)
+    frequency_ticks(axes, run.evidence["frequencies"])
     axes.set_title(f"{title}, {spectrogram.shape[1]} windows' centres", loc="left", pad=2)
 
 
@@ -94,11 +94,10 @@ def _draw_weights(axes: Axes, run: Details, first: bool) -> None:
     axes.imshow(
         weights, aspect="auto", origin="lower", cmap=_SIGNED, vmin=-96, vmax=96, interpolation="none", extent=extent
     )
-    rows = np.interp(
-        np.log(FREQUENCIES), np.log(np.maximum(_row_frequencies(run), 1e-3)), np.arange(len(weights)), np.nan, np.nan
-    )
+    frequencies = np.maximum(_row_frequencies(run.evidence["frequencies"]), 1e-3)
+    rows = np.interp(np.log(FREQUENCIES), np.log(frequencies), np.arange(len(weights)), np.nan, np.nan)
     axes.plot(PITCHES, rows, color="black", linewidth=0.5, linestyle=":")
-    _frequency_ticks(axes, run)
+    frequency_ticks(axes, run.evidence["frequencies"])
     if not first:
         axes.tick_params(labelleft=False)
     axes.set_xticks([36, 60, 84], ["C2", "C4", "C6"])
@@ -112,16 +111,16 @@ def _extent(run: Details, rows: int) -> tuple[float, float, float, float]:
     return times[0] - half, times[-1] + half, -0.5, rows - 0.5
 
 
-def _frequency_ticks(axes: Axes, run: Details) -> None:
-    frequencies = _row_frequencies(run)
+def frequency_ticks(axes: Axes, frequencies: np.ndarray) -> None:
+    """Name the octaves beside a spectrogram whose bins, in rows as `row_starts` says, have these frequencies in Hz."""
+    frequencies = _row_frequencies(frequencies)
     shown = [hertz for hertz in _OCTAVES if frequencies[0] <= hertz <= frequencies[-1]]
     places = np.interp(shown, frequencies, np.arange(len(frequencies)))
     apart = [i for i in range(len(shown)) if i == len(shown) - 1 or places[i + 1] - places[i] > len(frequencies) / 20]
     axes.set_yticks(places[apart], [f"{shown[i]} Hz" for i in apart])
 
 
-def _row_frequencies(run: Details) -> np.ndarray:
+def _row_frequencies(frequencies: np.ndarray) -> np.ndarray:
     """The middle frequency of each row of the pictures."""
-    frequencies = run.evidence["frequencies"].astype(float)
     starts = row_starts(len(frequencies))
-    return np.add.reduceat(frequencies, starts) / np.diff(starts, append=len(frequencies))
+    return np.add.reduceat(frequencies.astype(float), starts) / np.diff(starts, append=len(frequencies))

@@ -64,9 +64,14 @@ def files(picture: Picture) -> dict[str, bytes]:
     if picture.figure is None:
         return {}
     return {
-        f"{picture.name}.png": _saved(picture.figure, "png", dpi=DPI),
+        f"{picture.name}.png": png(picture.figure),
         f"{picture.name}.pdf": _saved(picture.figure, "pdf", metadata={"CreationDate": None}, dpi=DPI),
     }
+
+
+def png(figure: Figure) -> bytes:
+    """A figure as the content of a PNG file."""
+    return _saved(figure, "png", dpi=DPI)
 
 
 def svg(picture: Picture) -> str:

@@ -109,7 +109,7 @@ def print_reports(
         ValueError: a sweep.json is damaged, or there is no such column.
     """
     console = console or Console(width=None if sys.stdout.isatty() else 100)
-    reports = [read_report(folder, columns) for folder in _protocol_folders(directory)]
+    reports = [read_report(folder, columns) for folder in protocol_folders(directory)]
     for report in reports:
         print_cells(console, report.title, report.cells(), report.remarks, SPARE, report.verdict)
         write(console, report.folder, report.files())
@@ -124,7 +124,7 @@ def print_reports(
         below = {
             report.folder.name: (report.lines, report.sample) for report in reports if report.folder.parent == data
         }
-        found = rank(below) if len(below) == len(_protocol_folders(data)) else None
+        found = rank(below) if len(below) == len(protocol_folders(data)) else None
         if found:
             rankings[data] = found
             title, cells, remarks = f"{data.name}: {found.title}", found.cells(), found.remarks()
@@ -143,7 +143,7 @@ def write(console: Console, folder: Path, files: Mapping[str, str | bytes]) -> N
         console.print(Text(f"{' and '.join(files)} were not written: {error}", "red"))
 
 
-def _protocol_folders(directory: Path) -> list[Path]:
+def protocol_folders(directory: Path) -> list[Path]:
     """The <data>/<protocol> folders in and below a directory, and the one it lies in if it is part of one."""
     folders = set()
     for name, below, files in os.walk(os.path.abspath(directory)):

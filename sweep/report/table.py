@@ -52,21 +52,31 @@ def _row(folder: Path, run: str) -> dict:
     if not parts:
         raise ValueError(f"{folder / PLAN}: {run} is not <model>/<representation>/seed-<n>; delete the file")
     row: dict = {"run": run, "data": folder.parent.name, "protocol": folder.name, **parts.groupdict(default="")}
-    row |= {"note": "", "seed": int(row["seed"]), "family": row["representation"].partition("-")[0]}
+    row |= {"seed": int(row["seed"]), "family": row["representation"].partition("-")[0]}
+    status, note, result = state_of(folder / run)
+    return row | {"status": status, "note": note} | (_figures(result) if result else {})
+
+
+def state_of(run: Path) -> tuple[str, str, dict | None]:
+    """A run's status as `build_table` has it, its note, and its result where it is done.
+
+    Args:
+        run: its folder.
+    """
     try:
-        result = read_result(folder / run)
+        result = read_result(run)
     except ValueError as error:
-        return row | {"status": "damaged", "note": str(error)}
+        return "damaged", str(error), None
     if result:
-        return row | {"status": "done"} | _figures(result)
-    runs_at = locks.holder(folder / run / LOCK)
+        return "done", "", result
+    runs_at = locks.holder(run / LOCK)
     if runs_at:
-        return row | {"status": "running", "note": runs_at}
-    if (folder / run / TRACEBACK).exists():
-        lines = (folder / run / TRACEBACK).read_text(errors="replace").strip().splitlines()
-        return row | {"status": "failed", "note": lines[-1] if lines else ""}
-    begun = any((folder / run / name).exists() for name in (CHECKPOINT, MODEL))
-    return row | {"status": "unfinished" if begun else "missing"}
+        return "running", runs_at, None
+    if (run / TRACEBACK).exists():
+        lines = (run / TRACEBACK).read_text(errors="replace").strip().splitlines()
+        return "failed", lines[-1] if lines else "", None
+    begun = any((run / name).exists() for name in (CHECKPOINT, MODEL))
+    return "unfinished" if begun else "missing", "", None
 
 
 def _figures(result: dict) -> dict:

@@ -88,7 +88,10 @@ class STFT(Transform):
             if self.output != "complex" and self._fused.serves(x):
                 return self._fused(x, offset)
             window = self._tables.get((x.device, x.dtype), lambda: fft_window(self.window, self.n_fft, x))
-            spectrum = framed_spectrum(x, window, self.hop_length, self.pad_mode)[..., : self.n_bins].transpose(1, 2)
+            spectrum = framed_spectrum(x, window, self.hop_length, self.pad_mode)
+            if self.n_bins <= self.n_fft // 2:  # ONNX knows no slice of complex values that leaves nothing out
+                spectrum = spectrum[..., : self.n_bins]
+            spectrum = spectrum.transpose(1, 2)
             if self.output == "complex":
                 return spectrum
             real, imag = spectrum.real, spectrum.imag

@@ -1,0 +1,106 @@
+"""The run that transcribes: found by its folder or as the best of a sweep, its model loaded."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from sweep.report.report import protocol_folders
+from sweep.report.table import build_table, state_of
+from sweep.report.units import ROW
+from sweep.results import MODEL, RESULT, read_result
+
+BEST = "best"
+_ROOT = "runs"  # conf's default
+
+
+def find_run(asked: Path) -> tuple[Path, str]:
+    """The folder of the run that is meant, and why it is that one, in words; empty where it was named.
+
+    Args:
+        asked: a run's folder; or a folder that holds runs of one sweep, or "best" in such a one: then the best of
+            those that are done. A row's accuracy is the mean over its seeds, as the report has it; of the highest row,
+            the seed of the highest accuracy. "best" alone is that of the folder runs.
+
+    Raises:
+        ValueError: there is no such run, it is not done, or the folder holds several sweeps.
+    """
+    if asked.name == BEST and not asked.exists():
+        asked = Path(_ROOT) if asked.parent == Path() else asked.parent
+    if not asked.is_dir():
+        raise ValueError(f"{asked}: no such folder; give a run's folder, such as runs/demo/quick/linear/cqt-48/seed-0")
+    if asked.name.startswith("seed-") or (asked / RESULT).exists():
+        _check_done(asked)
+        return asked, ""
+    folders = protocol_folders(asked)
+    if not folders:
+        raise ValueError(f"{asked}: no runs in or below it; python -m sweep makes some")
+    if len(folders) > 1:
+        names = ", ".join(str(asked / folder.resolve().relative_to(asked.resolve())) for folder in folders)
+        raise ValueError(f"{asked}: holds sweeps whose accuracies do not compare; choose one: {names}")
+    table = build_table(folders[0])
+    table = table[[asked.resolve() in (folders[0] / run).resolve().parents for run in table.run]]
+    done = table[(table.status == "done") & table.accuracy.notna()]
+    if done.empty:
+        raise ValueError(f"{asked}: none of its {len(table)} runs is done; python -m sweep.status {asked} says why")
+    return _best(folders[0], done)
+
+
+def _best(folder: Path, done: pd.DataFrame) -> tuple[Path, str]:
+    rows = done.groupby(ROW).accuracy
+    row = rows.transform("mean").idxmax()
+    same = done[(done[ROW] == done.loc[row, ROW]).all(axis=1)]
+    best = same.loc[same.accuracy.idxmax()]
+    seeds = f", a mean over {len(same)} seeds of which this is the best" if len(same) > 1 else ""
+    mean = same.accuracy.mean()
+    return _relative(folder / best.run), f"accuracy {mean:.3f}{seeds}, the highest of {rows.ngroups} done"
+
+
+def _check_done(run: Path) -> None:
+    """Raise a ValueError unless the run is done."""
+    status, note, _ = state_of(run)
+    if status != "done":
+        note = f", {note}" * bool(note)
+        raise ValueError(f"{run}: the run is {status}{note}: transcribing takes one that is done")
+
+
+def _relative(path: Path) -> Path:
+    """As short as it can be said here."""
+    here = Path.cwd()
+    return path.relative_to(here) if here in path.parents else path
+
+
+def load_transcriber(run: Path, device: str):
+    """The trained model of a done run, ready to predict.
+
+    Args:
+        run: its folder.
+        device: "auto", "cpu" or "cuda".
+
+    Returns:
+        the `Transcriber` on its device, the run's representation, and its result.
+
+    Raises:
+        ValueError: the model is missing, damaged, or of a configuration that this version does not know.
+    """
+    import torch  # seconds, which an unknown run need not wait for
+
+    from sweep.checkpoints import check_state
+    from sweep.machine import choose_device
+    from sweep.models import N_NOTES
+    from sweep.representations import from_settings
+    from sweep.run import build_transcriber
+
+    device, result, path = choose_device(device), read_result(run), run / MODEL
+    if not path.exists():
+        raise ValueError(f"{path}: no such file, so there is nothing to transcribe with; overwrite=true makes it anew")
+    settings = result["config"]
+    check_state(path, settings)
+    try:
+        representation = from_settings(settings["representation"])
+        bias = torch.zeros(N_NOTES) if settings["protocol"]["output_bias"] else None
+        transcriber = build_transcriber(settings, representation, bias)
+        transcriber.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
+    except (KeyError, TypeError, RuntimeError) as error:
+        said = " ".join(str(error).split())
+        raise ValueError(f"{path}: made by another version, this one cannot load it ({said})") from None
+    return transcriber.to(device).eval(), representation, result

@@ -1,0 +1,103 @@
+"""A front-end in other people's programs: what docs/library.md says runs, and what it says of export is so."""
+
+import importlib.util
+import re
+import warnings
+
+import pytest
+import torch
+from conftest import ROOT
+
+from sweep.transforms import CQT, STFT, MelSpectrogram
+
+SAMPLES = 6000
+FRONT_ENDS = {
+    "grid": (STFT, {"n_fft": 512}),
+    "log, banded": (STFT, {"n_fft": 1024, "scale": "log", "n_bins": 40}),
+    "log, direct": (STFT, {"n_fft": 512, "scale": "log", "n_bins": 40, "engine": "direct"}),
+    "mel": (MelSpectrogram, {"n_fft": 512, "n_mels": 32}),
+    "mel, lower rate": (MelSpectrogram, {"n_fft": 512, "n_mels": 32, "f_max": 4000.0, "accuracy": "fast"}),
+    "cqt, mixed": (CQT, {"f_min": 110.0, "n_bins": 60}),
+    "cqt, direct": (CQT, {"f_min": 440.0, "n_bins": 24, "engine": "direct"}),
+    **{f"cqt, {name}": (CQT, {"f_min": 220.0, "n_bins": 24, "algorithm": name}) for name in ("1992", "1992v2")},
+    **{f"cqt, {name}": (CQT, {"f_min": 220.0, "n_bins": 24, "algorithm": name}) for name in ("2010", "2010v2")},
+    "trainable": (CQT, {"f_min": 440.0, "n_bins": 24, "trainable": True}),
+}
+NOT_IN_ONNX = {"log, banded", "mel, lower rate", "cqt, mixed"}
+each = pytest.mark.parametrize("name", FRONT_ENDS)
+
+
+@pytest.fixture(scope="module")
+def waveform() -> torch.Tensor:
+    return torch.randn(2, SAMPLES, generator=torch.Generator().manual_seed(0))
+
+
+def make(name: str) -> torch.nn.Module:
+    front_end, settings = FRONT_ENDS[name]
+    return front_end(**settings).eval()
+
+
+def test_the_page_runs(tmp_path, monkeypatch):
+    """All its Python, one block after the other, as a reader would."""
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(
+        r"^(<!-- not run: .*\n)?```python\n(.*?)^```$", (ROOT / "docs/library.md").read_text(), re.M | re.S
+    )
+    assert len(blocks) == 5 and sum(bool(reason) for reason, _ in blocks) == 1
+    names = {}
+    for reason, text in blocks:
+        if not reason:
+            exec(compile(text, "docs/library.md", "exec"), names)  # noqa: S102
+    assert all(torch.isfinite(parameter).all() for parameter in names["tagger"].parameters())
+    assert not list(tmp_path.iterdir())
+
+
+@each
+def test_exported_afresh_it_is_the_same_and_goes_on_working(name, waveform):
+    """Tracing makes tables too, and they must hold numbers: those of a traced one were once empty shells."""
+    front_end = make(name)
+    exported = torch.export.export(front_end, (waveform,)).module()
+    expected = make(name)(waveform)
+    assert torch.equal(front_end(waveform), expected)
+    with torch.no_grad():
+        torch.testing.assert_close(exported(waveform), expected, rtol=0, atol=1e-6 * float(expected.max()))
+        with pytest.raises((RuntimeError, AssertionError)):  # it is for one length
+            exported(waveform[:, :4000])
+
+
+@each
+def test_a_full_graph_is_refused_with_the_remedy_but_where_there_are_no_tables(name, waveform):
+    torch._dynamo.reset()
+    compiled = torch.compile(make(name), backend="aot_eager", fullgraph=True)
+    if name == "trainable":
+        torch.testing.assert_close(compiled(waveform), make(name)(waveform))
+        return
+    with pytest.raises(torch._dynamo.exc.Unsupported, match="leave out fullgraph=True, export with strict=False"):
+        compiled(waveform)
+
+
+@each
+def test_onnx_computes_the_same_or_the_error_names_the_remedy(name, waveform, tmp_path):
+    pytest.importorskip("onnxscript")
+    front_end = make(name)
+
+    def export():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.onnx.export(front_end, (waveform,), dynamo=True, verbose=False)
+
+    if name in NOT_IN_ONNX:
+        with pytest.raises(torch.onnx.OnnxExporterError, match='choose engine="direct"'):
+            export()
+        return
+    program = export()
+    if importlib.util.find_spec("onnxruntime") is None:
+        return
+    import onnxruntime
+
+    program.save(tmp_path / "front-end.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "front-end.onnx")
+    (actual,) = session.run(None, {session.get_inputs()[0].name: waveform.numpy()})
+    expected = front_end(waveform).detach()
+    # 3e-7 measured.
+    assert (torch.from_numpy(actual) - expected).norm() < 2e-6 * expected.norm()
