@@ -1,10 +1,12 @@
 .DEFAULT_GOAL := help
-.PHONY: help sweep test lint
+.PHONY: help install sweep test lint docs tables
 PYTHON ?= python3
 RUN := .venv/bin/python
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+install: .venv/installed  ## install into .venv what all of this needs
 
 sweep: .venv/installed  ## train all 34 representations on the demo data and print the table
 	$(RUN) -m sweep +grid=all
@@ -12,11 +14,18 @@ sweep: .venv/installed  ## train all 34 representations on the demo data and pri
 test: .venv/installed  ## run the tests
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -q -n auto --dist loadfile
 
-lint: .venv/installed  ## check style
+lint: .venv/installed  ## check style and types
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+
+docs: .venv/installed  ## build the documentation into site/, without a network
+	$(RUN) -m mkdocs build --strict --quiet
+
+tables: .venv/installed  ## the paper's tables with our figures beside its own, from what has been measured
+	$(RUN) -m experiments.paper.tables
 
 .venv/installed: pyproject.toml constraints.txt
 	test -x $(RUN) || $(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet -c constraints.txt -e '.[test]'
+	.venv/bin/pip install --quiet -c constraints.txt -e '.[test,docs]'
 	touch $@

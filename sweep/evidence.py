@@ -168,7 +168,7 @@ def row_starts(bins: int) -> np.ndarray:
 def write_evidence(folder: Path, arrays: dict[str, np.ndarray]) -> None:
     """Writes evidence.npz whole."""
     file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
+    np.savez_compressed(file, allow_pickle=False, **arrays)
     write_whole(folder / EVIDENCE, file.getvalue())
 
 

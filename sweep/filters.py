@@ -16,6 +16,12 @@ import numpy as np
 
 from sweep.checks import check_choice, check_even, check_positive, check_range, check_whole
 
+__all__ = [
+    "CONSTANT_Q_ALGORITHMS", "CONSTANT_Q_NORMS", "MEL_NORMS", "MEL_SCALES", "PAD_MODES", "STFT_SCALES", "WINDOWS",
+    "Kernels", "constant_q_frequencies", "constant_q_kernels", "fft_frequencies", "fourier_kernels", "hz_to_mel",
+    "linear_frequencies", "log_frequencies", "mel_bank", "mel_frequencies", "mel_to_hz", "stft_frequencies", "window",
+]  # fmt: skip
+
 # Cosine-sum windows: the coefficients a_j of sum_j (-1)^j a_j cos(2 pi j n / length) (Harris 1978).
 WINDOWS = {
     "hann": (0.5, 0.5),
@@ -324,7 +330,7 @@ def mel_bank(
     Returns:
         (n_mels, n_fft // 2 + 1) float64. Bands narrower than the grid may hold no bin at all: their row is 0.
     """
-    f_max = check_mel(sample_rate, n_fft, n_mels, f_min, f_max, scale, norm)
+    f_max = _check_mel(sample_rate, n_fft, n_mels, f_min, f_max, scale, norm)
     corners = mel_frequencies(n_mels, f_min, f_max, scale)
     grid = fft_frequencies(sample_rate, n_fft)
     low, peak, high = corners[:-2, None], corners[1:-1, None], corners[2:, None]
@@ -332,7 +338,9 @@ def mel_bank(
     return bank * 2 / (high - low) if norm == "slaney" else bank
 
 
-def check_mel(sample_rate, n_fft, n_mels, f_min, f_max, scale, norm) -> float:
+def _check_mel(
+    sample_rate: float, n_fft: int, n_mels: int, f_min: float, f_max: float | None, scale: str, norm: str | None
+) -> float:
     """Check the numbers of a mel bank without building it; returns f_max with None resolved, in Hz."""
     check_positive("sample_rate", sample_rate)
     check_even("n_fft", n_fft)

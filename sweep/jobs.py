@@ -222,7 +222,8 @@ def logging_to(path: Path) -> Iterator[None]:
     """Has a run's folder keep what is logged and warned of in the block."""
     handler = logging.FileHandler(path, delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    handler.handleError = lambda record: None  # a full disk: what fails for it says so itself
+    # A full disk: what fails for it says so itself.
+    handler.handleError = lambda record: None  # type: ignore[method-assign]
     loggers = [logging.getLogger(name) for name in ("", "sweep", "py.warnings")]
     for logger in loggers:
         logger.addHandler(handler)

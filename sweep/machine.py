@@ -29,7 +29,7 @@ def choose_device(name: str) -> torch.device:
 def count_workers(workers: int | str) -> int:
     """Processes of conf's `workers` that score: "auto" is one per core, at most 8, and none where there is one core."""
     if workers != "auto":
-        return workers
+        return int(workers)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(8, cores) if cores > 1 else 0
 

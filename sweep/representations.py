@@ -6,11 +6,17 @@ Built from the file's numbers and validated at once, without torch; `transform` 
 import dataclasses
 import difflib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from sweep import filters
 from sweep.checks import check_choice, check_positive, check_whole
+
+if TYPE_CHECKING:
+    from sweep.transforms.transform import Transform
+
+__all__ = ["FAMILIES", "ConstantQ", "Fourier", "Mel", "Representation", "from_settings"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +37,7 @@ class Representation:
         empty_filters: bins that hold nothing, so that their input is constant.
     """
 
+    TRANSFORM: ClassVar[str]  # in sweep.transforms
     name: str
     family: str
     sample_rate: float
@@ -38,6 +45,7 @@ class Representation:
     window: str
     f_min: float
     pad_mode: str
+    n_bins: int = dataclasses.field(init=False)
     frequencies: np.ndarray = dataclasses.field(init=False, repr=False, compare=False)
     context: int = dataclasses.field(init=False, repr=False, compare=False)
     empty_filters: int = dataclasses.field(init=False, repr=False, compare=False, default=0)
@@ -62,7 +70,7 @@ class Representation:
         """Frames of a clip of so many samples."""
         return 1 + samples // self.hop_length
 
-    def transform(self, samples: int | None = None, **options):
+    def transform(self, samples: int | None = None, **options: Any) -> "Transform":
         """The front-end, a `sweep.transforms` module.
 
         Args:

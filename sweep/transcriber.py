@@ -132,7 +132,7 @@ class Transcriber(L.LightningModule):
     @torch.no_grad()
     def standardise(self, batches: Iterable[torch.Tensor]) -> None:
         """Take each bin's mean and deviation over all frames of some batches of windows, each (batch, samples)."""
-        count, total, squares = 0, 0.0, 0.0
+        count, total, squares = 0, torch.zeros(()), torch.zeros(())
         for audio in batches:
             z = self.log_spectrogram(audio).double()
             count += z.shape[0] * z.shape[2]

@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import IO, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -81,7 +83,7 @@ class Workers:
     def __init__(self, places: list[Place]):
         self.attempts, self.states = (_CONTEXT.RawArray("B", _MOST_RUNS) for _ in range(2))
         self.starts = {place: 0 for place in places}
-        self.processes: dict[Connection, tuple[Place, multiprocessing.Process]] = {}
+        self.processes: dict[Connection, tuple[Place, BaseProcess]] = {}
         self.busy = {place: 0.0 for place in places}  # seconds
         self.runs: list[Run] = []
         for place in places:
@@ -116,7 +118,7 @@ class Workers:
         with bar(console, len(runs)) as advance:
             while self.processes:
                 for pipe in wait(list(self.processes), timeout=0.5):
-                    self._hear(pipe, console)
+                    self._hear(cast(Connection, pipe), console)
                 advance(sum(map(bool, self.states[: len(runs)])))
         took = time.perf_counter() - began
         shares = ", ".join(f"{place.name} {min(seconds / took, 1):.0%}" for place, seconds in self.busy.items())
@@ -179,9 +181,9 @@ def _work(pipe: Connection, place: Place, attempts, states, processes: int) -> N
             pipe.send((line, style))
 
         # What it does before the runs is said once, by the first of the processes.
-        console = Console(file=_Lines(say), width=1000) if place.name.endswith(" 0") else Console(quiet=True)
-        spent = {"spent": lambda seconds: pipe.send((seconds, "")), "processes": processes}
-        Walk(runs, say, console, attempts, states, place.name, **spent).go()
+        console = Console(file=cast(IO, _Lines(say)), width=1000) if place.name.endswith(" 0") else Console(quiet=True)
+        how: dict = {"spent": lambda seconds: pipe.send((seconds, "")), "processes": processes}
+        Walk(runs, say, console, attempts, states, place.name, **how).go()
     except KeyboardInterrupt:
         os._exit(130)
     except (EOFError, OSError):  # the parent has ended

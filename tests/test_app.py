@@ -257,18 +257,3 @@ def test_on_a_terminal_there_is_a_bar_with_rate_and_remaining_time(tmp_path, tin
     assert process.wait(timeout=60) == 0
     text = shown.decode()
     assert "[1/1] mel-512-128" in text and "steps/s" in text and "/400" in text and "0:00:0" in text
-
-
-def test_the_wheel_works_outside_the_repository(tmp_path, tiny):
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
-    subprocess.run([*build, str(tmp_path / "dist"), str(REPOSITORY)], check=True, capture_output=True, timeout=120)
-    (wheel,) = (tmp_path / "dist").glob("*.whl")
-    site = tmp_path / "site"
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)]
-    subprocess.run(install, check=True, capture_output=True, timeout=120)
-    ended = call("+grid=linear", *tiny, "protocol.steps=1", cwd=tmp_path, PYTHONPATH=str(site))
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "5 of 5 runs done" in ended.stdout
-    where = [sys.executable, "-c", "import sweep; print(sweep.__file__)"]
-    environment = {**os.environ, "PYTHONPATH": str(site)}
-    assert str(site) in subprocess.run(where, cwd=tmp_path, env=environment, capture_output=True, text=True).stdout

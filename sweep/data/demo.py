@@ -119,8 +119,8 @@ def make_demo(root: Path, train: int = TRAIN, test: int = TEST, seconds: float =
 
 def _make(root: Path, settings: dict) -> None:
     """Make the set in a folder of this process, and move it to `root`."""
-    own = {"prefix": f".{root.name}.{locks.identity()}~", "suffix": ".partial", "dir": root.parent}
-    with tempfile.TemporaryDirectory(**own) as scratch:
+    own = f".{root.name}.{locks.identity()}~"
+    with tempfile.TemporaryDirectory(prefix=own, suffix=".partial", dir=root.parent) as scratch:
         made = Path(scratch, "made")
         for split, recording in _recordings(settings):
             rng = np.random.Generator(np.random.PCG64(recording))

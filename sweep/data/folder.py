@@ -125,9 +125,10 @@ def _rows(table: Path, problems: list[str]) -> list[tuple[int, str, str]]:
             if missing := [name for name in ("file", "split") if name not in header]:
                 problems.append(f"{table}:1: no column {', '.join(missing)} in {','.join(header)!r}: add it")
                 return []
-            places = [header.index(name) for name in ("file", "split")]
+            file_at, split_at = (header.index(name) for name in ("file", "split"))
             padding = [""] * len(header)
-            rows = [(reader.line_num, *((row + padding)[i].strip() for i in places)) for row in reader if row]
+            filled = ((reader.line_num, row + padding) for row in reader if row)
+            rows = [(line, row[file_at].strip(), row[split_at].strip()) for line, row in filled]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         problems.append(f"{table}: cannot be read as CSV in UTF-8 ({error}): export it again")
         return []

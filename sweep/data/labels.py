@@ -74,9 +74,8 @@ def check_csv(path: Path, n_samples: int) -> tuple[np.ndarray, list[str]]:
             header = [name.strip() for name in next(rows, [])]
             if missing := [name for name in COLUMNS if name not in header]:
                 problems.append(f"{path}:1: no column {', '.join(missing)} in {','.join(header)!r}: add it")
-                rows = ()
             columns = [header.index(name) for name in COLUMNS if not missing]
-            for row in rows:
+            for row in () if missing else rows:
                 if not row:
                     continue
                 try:

@@ -31,7 +31,7 @@ def read_split(
     root = Path(root)
     pairs = refuse(*find_pairs(root, split, source))
     paths = [pair.audio for pair in pairs]
-    how = {"sample_rate": sample_rate, "resample": source == "folder"}
+    how: dict = {"sample_rate": sample_rate, "resample": source == "folder"}
     decode = partial(decode_all, paths, **how)
     decoded = cached(Path(cache), root, split, paths, how, decode) if cache else list(decode())
     notes = [refuse(*check_labels(pair.labels, audio, sample_rate)) for pair, audio in zip(pairs, decoded, strict=True)]

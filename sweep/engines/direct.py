@@ -183,7 +183,7 @@ def _groups_by_length(lengths: np.ndarray) -> list[slice]:
     return groups
 
 
-def _stacked_taps(kernels: Kernels, lags: np.ndarray) -> np.ndarray:
+def _stacked_taps(kernels: Kernels | Sampled, lags: np.ndarray) -> np.ndarray:
     """(2, bins, lags) float64: the real and the imaginary parts of the taps."""
     taps = np.stack([kernels.taps(k, lags) for k in range(len(kernels))])
     return np.stack([taps.real, taps.imag])

@@ -47,7 +47,7 @@ def accuracy_by_bins(done: pd.DataFrame) -> Picture:
                 axes.vlines(row.bins * aside, row.accuracy_low, row.accuracy_high, color=look["color"], linewidth=1)
     axes.set(xscale="log", xlabel="bins", ylabel="accuracy")
     ticks = [n for n in (64, 128, 256, 512, 1024, 2048, 4096) if done.bins.min() * 0.8 < n < done.bins.max() * 1.25]
-    axes.set_xticks(ticks or [float(done.bins.iloc[0])])
+    axes.set_xticks(ticks or [int(done.bins.iloc[0])])
     axes.xaxis.set_major_formatter("{x:.0f}")
     axes.xaxis.set_minor_locator(NullLocator())
     _family_legend(figure, done)

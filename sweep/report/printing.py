@@ -1,5 +1,7 @@
 """A table of text on a console as wide as it is, and as Markdown."""
 
+from typing import Literal
+
 import pandas as pd
 from rich import box
 from rich.console import Console
@@ -52,7 +54,7 @@ def markdown(title: str, cells: pd.DataFrame, remarks: list[str], lead: str = ""
     )
 
 
-def justify(heading: str) -> str:
+def justify(heading: str) -> Literal["left", "right"]:
     """Which side a column keeps to."""
     return "left" if heading in _LEFT else "right"
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,7 +134,7 @@ def print_reports(
     return reports, rankings
 
 
-def write(console: Console, folder: Path, files: dict[str, str | bytes]) -> None:
+def write(console: Console, folder: Path, files: Mapping[str, str | bytes]) -> None:
     """Writes files into a folder; where that cannot be, says so: somebody else's results can be looked at as well."""
     try:
         for name, content in files.items():

@@ -51,7 +51,7 @@ def _row(folder: Path, run: str) -> dict:
     parts = re.fullmatch(r"(?P<model>[^/]+)/(?P<representation>[^/+]+)(\+(?P<variant>[^/]+))?/seed-(?P<seed>\d+)", run)
     if not parts:
         raise ValueError(f"{folder / PLAN}: {run} is not <model>/<representation>/seed-<n>; delete the file")
-    row = {"run": run, "data": folder.parent.name, "protocol": folder.name, "note": "", **parts.groupdict(default="")}
+    row: dict = {"run": run, "data": folder.parent.name, "protocol": folder.name, **parts.groupdict(default="")}
     row |= {"seed": int(row["seed"]), "family": row["representation"].partition("-")[0]}
     status, note, result = state_of(folder / run)
     return row | {"status": status, "note": note} | (_figures(result) if result else {})

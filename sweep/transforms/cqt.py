@@ -88,7 +88,7 @@ class CQT(Transform):
         super().__init__(hop_length=hop_length, frequencies=frequencies, context=int(kernels.lengths.max()))
         self.output = output
         self.algorithm = str(algorithm)
-        options = {"engine": engine, "accuracy": accuracy, "trainable": trainable, "max_samples": max_samples}
+        options: dict = {"engine": engine, "accuracy": accuracy, "trainable": trainable, "max_samples": max_samples}
         if self.algorithm == "exact":
             self.engine = build(kernels, hop_length, pad_mode, **options)
         else:

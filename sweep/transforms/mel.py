@@ -95,7 +95,7 @@ class MelSpectrogram(Transform):
         if engine != "auto" or trainable in (True, "kernels"):
             grid = filters.fft_frequencies(sample_rate, n_fft)[self.used]
             kernels = filters.fourier_kernels(window, n_fft, grid, sample_rate)
-            options = {"engine": engine, "accuracy": accuracy, "trainable": trainable in (True, "kernels")}
+            options: dict = {"engine": engine, "accuracy": accuracy, "trainable": trainable in (True, "kernels")}
             self.engine = build(kernels, hop_length, pad_mode, **options)
 
     def spectrogram(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:

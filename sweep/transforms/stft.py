@@ -75,7 +75,7 @@ class STFT(Transform):
         self.window, self.scale = window, scale
         kernels = filters.fourier_kernels(window, n_fft, frequencies, sample_rate)
         by_fft = scale == "fft" and engine == "auto" and not trainable
-        options = {"engine": engine, "accuracy": accuracy, "trainable": trainable}
+        options: dict = {"engine": engine, "accuracy": accuracy, "trainable": trainable}
         self.engine = None if by_fft else build(kernels, hop_length, pad_mode, **options)
         self._fused = FusedFFT(
             filters.window(window, n_fft), hop_length, pad_mode, self.n_bins, 2 if output == "power" else 1

@@ -1,0 +1,129 @@
+"""Pieces of pages that are made from the repository when the site is built: sections, files, tables of results."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+from markdown.extensions.toc import slugify
+
+from experiments.correctness import tables as correctness
+from experiments.paper.tables import report
+from experiments.speed import tables as speed
+
+ROOT = Path(__file__).resolve().parents[2]
+EXPERIMENTS = ROOT / "experiments"
+SPEED = {"cpu": EXPERIMENTS / "speed" / "results-cpu.csv", "cuda": EXPERIMENTS / "speed" / "results-cuda.csv"}
+
+
+def make(name: str, *arguments: str) -> tuple[str | None, str]:
+    """A piece.
+
+    Args:
+        name: of a function below.
+        arguments: its own.
+
+    Returns:
+        The file whose links it has, if it is a part of one, and its Markdown.
+
+    Raises:
+        ValueError: there is no such piece.
+    """
+    makers = {it.__name__: it for it in (section, files, cost, error, protocols, tables)}
+    if name not in makers:
+        raise ValueError(f"made: {name}: choose one of {', '.join(makers)}")
+    return (arguments[0] if name == "section" else None), makers[name](*arguments)
+
+
+def section(file: str, anchor: str) -> str:
+    """What stands under a heading of a file, without the heading."""
+    lines, level, inside = [], 0, False
+    fenced = False
+    for line in (ROOT / file).read_text().splitlines():
+        fenced ^= line.startswith("```")
+        heading = None if fenced else re.match(r"(#+) (.+)", line)
+        if heading and inside and len(heading[1]) <= level:
+            break
+        if inside:
+            lines.append(line)
+        elif heading and slugify(heading[2], "-") == anchor:
+            level, inside = len(heading[1]), True
+    if not inside:
+        raise ValueError(f"{file} has no heading #{anchor}")
+    return "\n".join(lines).strip()
+
+
+def files(pattern: str) -> str:
+    """Files of the repository as they are, each under its name."""
+    paths = sorted(ROOT.glob(pattern))
+    if not paths:
+        raise ValueError(f"no file {pattern}")
+    form = '```{} title="{}"\n{}```'
+    return "\n\n".join(form.format(p.suffix[1:], p.relative_to(ROOT).as_posix(), p.read_text()) for p in paths)
+
+
+def cost(*families: str) -> str:
+    """What the rows of some families cost beside nnAudio and librosa: the sweep's batches, and on a GPU the paper's."""
+    parts = []
+    for device, path in SPEED.items():
+        table = speed.read(path)
+        table = table[table.family.isin(families)]
+        for workload in ("sweep", "paper")[: 1 + (device == "cuda")]:
+            of_it = table[table.workload == workload]
+            parts += _cost(of_it) if len(of_it) else [f"On a GPU the {workload}'s rows are not measured yet."]
+    return "\n\n".join(parts)
+
+
+def _cost(table: pd.DataFrame) -> list[str]:
+    """The table of a workload on a machine, and why what has no time has none."""
+    timed = table[table.forward_ms.notna()]
+    ways = [way for way in ("ours fast", "ours high", "ours exact", "nnAudio", "librosa") if way in set(timed.label)]
+    heads = ["", "bins", *ways, "ours fast, with gradient", "peak, MB"]
+    lines = [f"| {' | '.join(heads)} |", f"| --- |{' ---: |' * (len(heads) - 1)}"]
+    for row, case in timed.groupby("row", sort=False):
+        of = {label: front_end.iloc[0] for label, front_end in case.groupby("label")}
+        times = " | ".join(_number(of[way].forward_ms) if way in of else "" for way in ways)
+        fast = of["ours fast"]
+        lines.append(f"| {row} | {fast.bins:,} | {times} | {_number(fast.both_ms)} | {fast.peak_mb:,.0f} |")
+    first = table.iloc[0]
+    where = f"**{first.machine}**, threads: {first.threads}, {first.versions}, November 2026"
+    missing = table[table.label.isin(["nnAudio", "librosa"]) & table.reason.notna()]
+    reasons = missing.groupby(["label", "reason"]).row.agg(", ".join)
+    why = "\n".join(f"- {label}: {reason} ({rows})" for (label, reason), rows in reasons.items())
+    return [f"{where}; ms for {first['size']}:", "\n".join(lines), *filter(None, [why])]
+
+
+def error(*transforms: str) -> str:
+    """Relative L2 errors against the float64 definition, the largest over the four signals."""
+    rows = [row for row in correctness.read(EXPERIMENTS / "correctness" / "results.csv") if row["signal"]]
+    labels = list(dict.fromkeys(correctness.label(row) for row in rows if row["transform"] in transforms))
+    heads = ["", *(f"`{transform}`" for transform in transforms)]
+    lines = [f"| {' | '.join(heads)} |", f"| --- |{' ---: |' * len(transforms)}"]
+    for label in labels:
+        cells = []
+        for transform in transforms:
+            errors = [float(r["error"]) for r in rows if (correctness.label(r), r["transform"]) == (label, transform)]
+            cells.append(f"{max(errors):.1e}" if errors else "")
+        lines.append(f"| {label} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def protocols() -> str:
+    """Accuracy of all rows under both protocols, means and standard deviations of seeds, and each row's place."""
+    table = pd.read_csv(EXPERIMENTS / "protocols" / "results.csv")
+    places = table[["accuracy_paper", "accuracy_converged"]].rank(ascending=False, method="min").astype(int)
+    lines = ["| | bins | paper | place | converged | place |", "| --- | ---: | ---: | ---: | ---: | ---: |"]
+    for row, place in zip(table.itertuples(), places.itertuples(index=False), strict=True):
+        paper = f"{row.accuracy_paper:.3f} ± {row.accuracy_sd_paper:.3f} | {place[0]}"
+        converged = f"{row.accuracy_converged:.3f} ± {row.accuracy_sd_converged:.3f} | {place[1]}"
+        lines.append(f"| {row.representation} | {row.bins:,} | {paper} | {converged} |")
+    return "\n".join(lines)
+
+
+def tables() -> str:
+    """The paper's tables, without the sweeps of this checkout."""
+    return report(None)
+
+
+def _number(value: float) -> str:
+    """Three digits."""
+    return "" if pd.isna(value) else f"{float(f'{value:.3g}'):,g}"
