@@ -4,6 +4,7 @@ from pathlib import Path
 
 from experiments.paper.published import UNKNOWN, Published, digits, read, table
 
+ALL = 34  # representations
 CLIPS = 1770  # of 80,000 samples, from MAPS
 CARDS = ("GTX 1070 Ti", "RTX 2080 Ti", "V100")
 DEVICES = {"cuda": "GPU", "cpu": "CPU"}
@@ -100,10 +101,9 @@ def extraction(published: Published, experiments: Path) -> list[str]:
             if row["hours_of_musicnet"]:
                 timed.setdefault(row["library"], {})[row["representation"]] = float(row["hours_of_musicnet"])
         shared = set.intersection(*map(set, timed.values()))
-        total = len({row["representation"] for row in found})
         for library, hours in timed.items():
             theirs = published("extraction", library, column) if library != "ours" else ""
-            full = digits(sum(hours.values())) if len(hours) == total else f"has {len(hours)} of {total}"
+            full = digits(sum(hours.values())) if len(hours) == ALL else f"has {len(hours)} of {ALL}"
             rows.append([f"{library}, {where}", theirs, full, digits(sum(hours[name] for name in shared))])
         notes.append(
             f"- {where}: {found[0]['machine']}; November 2026; {found[0]['audio_seconds']} s of audio, scaled."

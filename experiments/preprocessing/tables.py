@@ -106,7 +106,7 @@ def extraction(rows: list[dict]) -> list[str]:
     names = list(dict.fromkeys(row["representation"] for row in rows))
     for name in names:
         ours = of[name, "ours"]
-        writing = f"{100 * float(ours['writing']) / float(ours['seconds']):.0f} %"
+        writing = f"{100 * float(ours['writing']) / float(ours['seconds']):.0f} %" if ours["seconds"] else ""
         cells = [
             of[name, library]["hours_of_musicnet"] + "*" * bool(of[name, library]["note"]) for library in LIBRARIES
         ]
