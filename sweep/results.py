@@ -79,8 +79,8 @@ def variant(settings: dict) -> str:
 
     Joined by "+"; empty where there are none.
 
-    >>> variant({"frontend": {"trainable": True, "accuracy": "fast"}, "control": {"name": "capacity"},
-    ...          "precision": "tf32", "threshold": 0.5})
+    >>> variant({"frontend": {"trainable": True, "accuracy": "fast", "learning_rate": None},
+    ...          "control": {"name": "capacity"}, "precision": "tf32", "threshold": 0.5})
     'trainable+capacity+threshold=0.5'
     """
     flat = _flatten(settings)

@@ -1,6 +1,7 @@
 """The published constant-Q algorithms: close to the definition and to nnAudio's, at any hop, modules like the rest."""
 
 import copy
+import dataclasses
 import functools
 import pickle
 
@@ -271,8 +272,9 @@ def test_trainable():
 
 @pytest.mark.parametrize("algorithm", [1992, *PUBLISHED])
 def test_a_row_of_the_sweep(algorithm):
-    fields = {key: getattr(ROWS["cqt-12"], key) for key in ROWS["cqt-12"].__dataclass_fields__}
-    fields = {key: fields[key] for key, field in ROWS["cqt-12"].__dataclass_fields__.items() if field.init}
+    fields = {
+        field.name: getattr(ROWS["cqt-12"], field.name) for field in dataclasses.fields(ROWS["cqt-12"]) if field.init
+    }
     row = from_settings({**fields, "algorithm": algorithm})
     assert row.algorithm == str(algorithm) and row.transform(accuracy="fast").algorithm == str(algorithm)
     with pytest.raises(ValueError, match="cqt-12.yaml: algorithm 'fast': choose one of exact, 1992, 1992v2, 2010"):
