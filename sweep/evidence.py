@@ -104,17 +104,22 @@ def learned_kernels(frontend, initial) -> dict[str, np.ndarray]:
 
     Returns:
         Where kernels were trained: kernels_moved (bins,), each kernel's change over what it was, in norms; of
-        SHOWN_BINS kernel_bins (n,), kernel_lags (n,), the first lag of kernel_taps (2, n, SHOWN_TAPS) complex64, as
-        they began and as they are, 0 where there are none, and kernel_spectra (2, n, 300) in dB, their greatest
-        magnitudes between the frequencies of SPECTRUM over the initial kernel's. Where the bank was: bank_moved
-        (bands,), bank_bins (n,) and bank_rows (2, n, bins).
+        SHOWN_BINS kernel_bins (n,), kernel_frequencies (n,) in Hz, kernel_lags (n,), the first lag of kernel_taps
+        (2, n, SHOWN_TAPS) complex64, as they began and as they are, 0 where there are none, and kernel_spectra
+        (2, n, 300) in dB, their greatest magnitudes between the frequencies of SPECTRUM over the initial kernel's.
+        Where the bank was: bank_moved (bands,), bank_bins (n,) and bank_rows (2, n, bins).
     """
     found = {}
     if any(name.startswith("engine.") for name, _ in frontend.named_parameters()):
         count = len(frontend.engine.kernels)
-        pairs = [[one.engine.kernel(bin) for one in (initial, frontend)] for bin in range(count)]
-        found["kernels_moved"] = np.array([_moved(one[1], other[1]) for one, other in pairs])
-        bins = shown_bins(len(pairs))
+        bins, moved, pairs = shown_bins(count), [], {}
+        for bin in range(count):  # one by one: all of a large bank are gigabytes
+            pair = [one.engine.kernel(bin) for one in (initial, frontend)]
+            moved.append(_moved(pair[0][1], pair[1][1]))
+            if bin in bins:
+                pairs[bin] = pair
+        found["kernels_moved"] = np.array(moved)
+        found["kernel_frequencies"] = initial.engine.kernels.frequencies[bins]
         cut = [[_central(*kernel) for kernel in pairs[bin]] for bin in bins]
         rate = initial.engine.kernels.sample_rate
         spectra = [[_spectrum(taps, rate) for _, taps in pairs[bin]] for bin in bins]

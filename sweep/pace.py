@@ -17,11 +17,17 @@ _LINE = re.compile(
 
 
 def cost(settings: dict) -> float:
-    """What a run takes, compared with others: steps times bins. A constant-Q row takes as long as one of 500 more."""
+    """What a run takes, compared with others: steps times bins. A constant-Q row takes as long as one of 500 more.
+
+    With a trained front-end 2.4 to 7 times as long, of a constant-Q row 13 (H100, experiments/trainable_kernels).
+    """
     numbers = settings["representation"]
     bins = numbers.get("n_mels") or numbers.get("n_bins") or numbers.get("n_fft", 0) // 2 + 1
     bins += 500 * (numbers.get("family") == "cqt")
-    return settings["protocol"]["steps"] * bins
+    steps, fixed = settings["protocol"]["steps"], settings["protocol"].get("fixed_steps", 0)
+    if settings.get("frontend", {}).get("trainable"):
+        steps = fixed + (steps - fixed) * (13 if numbers.get("family") == "cqt" else 4)
+    return steps * bins
 
 
 def fit(costs: list[float | None], seconds: list[float]):

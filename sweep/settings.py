@@ -102,7 +102,7 @@ def check_settings(settings: dict) -> None:
         check_whole("workers", settings["workers"], least=0)
     check_keys("frontend", settings["frontend"], {"trainable", "accuracy", "learning_rate"})
     check_choice("frontend.accuracy", settings["frontend"]["accuracy"], ACCURACIES)
-    check_choice("frontend.trainable", settings["frontend"]["trainable"], (False, True, "bank", "kernels"))
+    check_trainable(settings["frontend"]["trainable"], settings["representation"])
     if settings["frontend"]["learning_rate"] is not None:
         check_positive("frontend.learning_rate", settings["frontend"]["learning_rate"])
     check_choice("control.name", settings["control"]["name"], CONTROLS)
@@ -116,6 +116,23 @@ def check_settings(settings: dict) -> None:
         raise ValueError("threshold tuned: needs held-out recordings to choose it on, such as data.validation=0.1")
     if settings["data"]["validation"]:
         check_whole("protocol.validation_windows", settings["protocol"]["validation_windows"])
+
+
+def check_trainable(trainable: bool | str, representation: dict) -> None:
+    """Check `frontend.trainable` for a representation.
+
+    Raises:
+        ValueError: names the row, the value and the remedy.
+    """
+    check_choice("frontend.trainable", trainable, (False, True, "bank", "kernels"))
+    name, family, algorithm = (representation.get(key) for key in ("name", "family", "algorithm"))
+    if trainable in ("bank", "kernels") and family != "mel":
+        raise ValueError(f"frontend.trainable {trainable}: {name} has no mel bank beside its kernels; choose true")
+    if trainable and str(algorithm) in ("1992", "2010", "2010v2"):
+        raise ValueError(
+            f"frontend.trainable {trainable}: {name} with algorithm {algorithm} has no time-domain kernel for each "
+            "bin; choose representation.algorithm=exact or 1992v2"
+        )
 
 
 def check_cluster(cluster: dict, device: str) -> None:
@@ -157,6 +174,8 @@ def check_protocol(protocol: dict) -> None:
             check_positive(key, protocol[key])
         for key in ("standardise", "validation_windows", "fixed_steps"):
             check_whole(key, protocol[key], least=0)
+        if protocol["fixed_steps"] >= protocol["steps"]:
+            raise ValueError(f"fixed_steps {protocol['fixed_steps']}: needs to be fewer than steps {protocol['steps']}")
         check_choice("learning_rate_scaling", protocol["learning_rate_scaling"], ("features", "none"))
         check_choice("schedule", protocol["schedule"], ("linear", "constant"))
         check_choice("output_bias", protocol["output_bias"], (False, True))

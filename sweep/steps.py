@@ -162,7 +162,8 @@ class Steps:
 
 def group_length(transcriber, device: torch.device) -> int:
     """Steps whose windows go through the front-end together."""
-    if not transcriber.frozen_frontend or device.type != "cuda":
+    trainable = any(True for _ in transcriber.frontend.parameters())  # its engine copies frames while fixed, too
+    if trainable or device.type != "cuda":
         return 1
     protocol = transcriber.protocol
     features = 4 * protocol["batch_size"] * transcriber.frontend.n_bins * transcriber.n_frames  # bytes of a step

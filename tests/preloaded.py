@@ -38,6 +38,7 @@ class Preloaded:
     def close(self) -> None:
         self._process.stdin.close()
         self._process.wait()
+        self._process.stdout.close()
 
 
 def serve() -> tuple[list[str], str] | None:

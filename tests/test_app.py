@@ -174,6 +174,12 @@ def test_a_failed_run_leaves_a_row_and_the_others_go_on(tmp_path, tiny):
         (["frontend.trainable=maybe"], "frontend.trainable 'maybe': choose one of"),
         (["frontend.trainable=true", "frontend.learning_rate=0"], "frontend.learning_rate 0: needs a number above 0"),
         (["+frontend.window=1"], "frontend.window is unknown"),
+        (["frontend.trainable=bank", "representation=cqt-12"], "frontend.trainable bank: cqt-12 has no mel bank"),
+        (
+            ["frontend.trainable=true", "representation=cqt-12", "representation.algorithm=2010"],
+            "frontend.trainable True: cqt-12 with algorithm 2010 has no time-domain kernel for each bin; choose",
+        ),
+        (["protocol.fixed_steps=10"], "conf/protocol/quick.yaml: fixed_steps 10: needs to be fewer than steps 10"),
         (["+protocol.stepz=5"], "conf/protocol/quick.yaml: protocol.stepz is unknown"),
         (["~threshold"], "threshold"),
         (["data.root=null"], "data.root None: needs a folder"),

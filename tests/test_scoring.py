@@ -201,7 +201,7 @@ def test_a_killed_process_costs_no_score_and_none_outlives_its_parent(tmp_path):
     )
     children = [int(pid) for pid in parent.stdout.readline().split()]
     parent.kill()
-    parent.wait()
+    parent.communicate()
     deadline = time.monotonic() + 20
     while any(Path(f"/proc/{pid}").exists() for pid in children):
         assert time.monotonic() < deadline

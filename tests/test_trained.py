@@ -11,7 +11,8 @@ from test_app import SHORT, call
 
 from sweep.data.demo import make_demo
 from sweep.evidence import SPECTRUM, learned_kernels, read_evidence
-from sweep.report.trained import fixed_variant
+from sweep.report.trained import fixed_variant, pair_up
+from sweep.report.units import Sample
 
 ROWS_RUN = "representation=linear-256,mel-512-128"
 
@@ -78,6 +79,20 @@ def test_a_kernels_spectrum_peaks_at_its_frequency_and_shows_what_was_added():
     assert before.argmax() == peak and before.max() == 0 and before[bump] < -60
     np.testing.assert_allclose(after[bump], 20 * np.log10(0.1 * 1024 / 512), atol=0.1)  # Hann's window sums to 512
     assert np.flatnonzero(kept["kernels_moved"] > 1e-6).tolist() == [307]
+
+
+def test_a_pair_is_compared_over_the_seeds_that_both_have():
+    rows = [("linear", "cqt-12", ""), ("linear", "cqt-12", "trainable")]
+    scores = np.stack([np.full((2, 8), 0.4), np.full((2, 8), 0.5)])
+    scores[0, 1], scores[1, 1] = 0.6, np.nan  # seed 1 of the trained row is missing
+    scores[1, 0] += np.linspace(-0.02, 0.02, 8)
+    sample = Sample(rows, scores, [f"r/{i}" for i in range(8)], ["r"], True)
+    lines = pd.DataFrame(rows, columns=["model", "representation", "variant"])
+    lines = lines.assign(status="done", accuracy=[0.5, 0.5], windows_per_second=[8.0, 2.0])
+    lines = lines.assign(moved_kernels=[np.nan, 0.1], moved_bank=np.nan)
+    (pair,) = pair_up(lines, sample).table.itertuples()
+    assert pair.difference == pytest.approx(0.1) and pair.slower == 4
+    assert pair.low < 0.1 < pair.high and pair.high - pair.low < 0.1
 
 
 def test_variants_find_their_fixed_side():

@@ -111,7 +111,12 @@ def build_published(
     tolerance, tf32 = ACCURACIES[accuracy]
     if algorithm == "1992v2":
         return Direct(
-            kernels, hop_length, pad_mode, trainable, tf32=tf32, max_samples=max_samples if trainable else None
+            kernels,
+            hop_length,
+            pad_mode,
+            trainable,
+            tf32=tf32 and not trainable,
+            max_samples=max_samples if trainable else None,
         )
     # What falls below the share has no bound of its own, so half of the tolerance: 2e-6 to 4e-6, 5.5e-5 and 3e-4 on
     # music (cqt-12 to cqt-96).

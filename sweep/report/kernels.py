@@ -52,7 +52,7 @@ def _draw_kernel(pair: list, found: dict, row: int) -> None:
     used = np.flatnonzero(found["kernel_taps"][:, row].any(axis=0))
     if len(used):
         pair[0].set_xlim(lags[used[0]], lags[used[-1]] + 1)
-    pair[0].set_title(f"bin {found['kernel_bins'][row]}, by lag in samples", loc="left", pad=2)
+    pair[0].set_title(f"{found['kernel_frequencies'][row]:,.0f} Hz, by lag in samples", loc="left", pad=2)
     pair[1].set_title("by frequency in Hz, dB", loc="left", pad=2)
     pair[1].set_xscale("log")
     pair[1].set_ylim(-100, max(5, float(found["kernel_spectra"][:, row].max()) + 5))

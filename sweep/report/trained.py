@@ -52,8 +52,9 @@ class Trained:
     def remarks(self) -> list[str]:
         """What the columns mean."""
         return [
-            "difference: accuracy of the trained less that of the fixed front-end; 95 %: its t-interval over the units "
-            "and seeds of the table above, paired; set off where it leaves 0 out.",
+            "difference: accuracy of the trained less that of the fixed front-end, over the seeds that both have. 95 %:"
+            " its t-interval over the units and seeds of the table above, paired; set off where it leaves 0 out. Each "
+            "pair stands alone: of many, one in twenty is set off by chance. With one seed it is about these models.",
             "moved: the median kernel's (band's) change over what it was, in norms. slower: windows per second of the "
             "fixed over those of the trained.",
         ]
@@ -79,7 +80,9 @@ def pair_up(lines: pd.DataFrame, sample: Sample) -> Trained | None:
         places = [sample.rows.index(row) for row in (fixed, key)]
         differences = sample.scores[places[1]] - sample.scores[places[0]]
         (interval,) = certainty.intervals(differences[None], groups=sample.groups)
-        figures = {"fixed": one.accuracy, "trained": other.accuracy, "difference": other.accuracy - one.accuracy}
+        (paired,) = certainty.means(differences[None])  # over the seeds that both have
+        difference = paired if np.isfinite(paired) else other.accuracy - one.accuracy
+        figures = {"fixed": one.accuracy, "trained": other.accuracy, "difference": difference}
         figures |= {
             "low": interval[0],
             "high": interval[1],

@@ -10,6 +10,7 @@ from sweep import filters
 from sweep.checks import check_choice, check_positive, check_whole
 from sweep.engines import ACCURACIES, build
 from sweep.engines.banded import half_width
+from sweep.engines.direct import matmul_precision
 from sweep.engines.fft import FusedFFT
 from sweep.engines.finish import Finish, magnitude, power
 from sweep.engines.framing import frames, lower_hop, n_frames, pad, resample
@@ -121,7 +122,9 @@ class MelSpectrogram(Transform):
             bank = self._tables.get(key, lambda: torch.from_numpy(self._bank).to(x.device, x.dtype))
         else:
             bank = self.used_bank().to(x.dtype)
-        return Finish(offset=offset).log((values @ bank.T).transpose(1, 2))
+        with matmul_precision("highest", x.is_cuda and self.bank is not None):
+            bands = values @ bank.T
+        return Finish(offset=offset).log(bands.transpose(1, 2))
 
     def used_bank(self) -> torch.Tensor:
         """(n_mels, n_fft // 2 + 1) the trainable bank as it counts."""
