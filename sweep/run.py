@@ -29,7 +29,6 @@ from sweep.transcriber import Transcriber
 from sweep.transforms.transform import Transform
 
 _log = logging.getLogger(__name__)
-PARTS = ("kernels", "bank")  # of a front-end, that may be trained
 _POOLED = 5000  # windows to score from which on processes are worth starting: 1.5 s each
 
 
@@ -141,8 +140,8 @@ def run(settings: dict, console: Console, title: str, lock: Lock) -> dict:
         **machine.describe(device),
     }
     learned = what_was_learned(transcriber.frontend, representation, settings)
-    changes = {part: learned.get(f"{part}_moved") for part in PARTS}
-    result["moved"] = {part: float(np.nanmedian(change)) for part, change in changes.items() if change is not None}
+    moved = {name.removesuffix("_moved"): change for name, change in learned.items() if name.endswith("_moved")}
+    result["moved"] = {part: float(np.nanmedian(change)) for part, change in moved.items()}
     shown |= learned
     shown |= learned_weights(transcriber) | {"frequencies": representation.frequencies.astype(np.float32)}
     lock.confirm()

@@ -265,6 +265,8 @@ def test_trainable():
     assert relative_l2(front_end(x), CQT(**SMALL, algorithm="1992v2")(x).numpy()) < 1e-6
     front_end(x).sum().backward()
     assert all(p.grad.abs().max() > 0 for p in front_end.parameters())
+    rounds = [CQT(**SMALL, algorithm="1992v2", trainable=t, accuracy="fast").engine.tf32 for t in (False, True)]
+    assert rounds == [True, False]  # trained in float32
 
 
 # In the sweep, and what cannot be

@@ -154,6 +154,8 @@ def test_groups_are_bounded_by_memory_and_checkpoints(representation):
     assert group_length(module, cuda) == chunk_length(module, cuda) == group
     trained = Transcriber(ROWS["linear-256"].transform(trainable=True), torch.nn.Linear(1, 1), PROTOCOL, 33)
     assert group_length(trained, cuda) == 1
+    trained.protocol = PROTOCOL | {"fixed_steps": 100}  # its engine copies frames while it is fixed, too
+    assert trained.frozen_frontend and group_length(trained, cuda) == 1
 
 
 def test_the_gradient_of_the_loss_is_autograds():

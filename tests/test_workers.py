@@ -125,6 +125,14 @@ def test_places_share_the_cores(monkeypatch):
         places({"name": "gpus", "processes": "auto"})
 
 
+def test_trained_front_ends_cost_more_once_they_are_trained():
+    numbers, protocol = {"family": "cqt", "n_bins": 84}, {"steps": 100, "fixed_steps": 0}
+    plain, trained = ({"representation": numbers, "frontend": {"trainable": t}} for t in (False, True))
+    late = trained | {"protocol": protocol | {"fixed_steps": 50}}
+    costs = [cost(one) for one in (plain | {"protocol": protocol}, late, trained | {"protocol": protocol})]
+    assert costs[0] < costs[1] < costs[2] == 13 * costs[0]
+
+
 def test_the_longest_run_comes_first():
     """In the order of the times that experiments/protocols/results.csv has for the paper's protocol."""
     rows = [

@@ -97,11 +97,9 @@ class Direct(nn.Module):
         return real.transpose(1, 2), imag.transpose(1, 2)
 
     def kernel(self, bin: int) -> tuple[int, np.ndarray]:
-        """A bin's first lag and its complex128 taps, as they are now."""
+        """A trainable bin's first lag and its complex128 taps, as they are now."""
         group = next(i for i, bins in enumerate(self.groups) if bin < bins.stop)
-        (first, stop), place = self.spans[group], bin - self.groups[group].start
-        if self.taps is None:
-            return first, self.kernels.taps(bin, np.arange(first, stop))
+        (first, _), place = self.spans[group], bin - self.groups[group].start
         real, imag = self.taps[group].detach()[:, place].double().cpu().numpy()
         return first, real + 1j * imag
 
