@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")
 EMULATOR = Path(__file__).with_name("emulator") / "main.cpp"
 
 
-def compile_for_the_host(folder: Path, n_fft: int, groups: int) -> ctypes.CDLL:
+def compile_for_the_host(folder: Path, constants: dict[str, int]) -> ctypes.CDLL:
     source = Path(fft.__file__).with_name("fft.cu").read_text()
     # What only a GPU has: dynamic shared memory, barriers among some threads of a block, fast functions.
     for pattern, replacement in (
@@ -29,10 +29,11 @@ def compile_for_the_host(folder: Path, n_fft: int, groups: int) -> ctypes.CDLL:
         source, count = re.subn(pattern, replacement, source)
         assert count, pattern
     (folder / "kernel.inc").write_text(source)
-    constants = [f"-DN={n_fft}", f"-DGROUPS={groups}", "-DBLOCKS=1", "-DGRADIENT=1"]
-    command = ["g++", "-std=c++20", "-O0", "-w", "-shared", "-fPIC", "-pthread", f"-I{folder}", *constants]
-    subprocess.run([*command, "-o", folder / "kernels.so", EMULATOR], check=True)
-    return ctypes.CDLL(str(folder / "kernels.so"))
+    library = folder / f"{'-'.join(map(str, constants.values()))}.so"
+    defined = [f"-D{name}={value}" for name, value in {**constants, "GRADIENT": 1}.items()]
+    command = ["g++", "-std=c++20", "-O0", "-w", "-shared", "-fPIC", "-pthread", f"-I{folder}", *defined]
+    subprocess.run([*command, "-o", library, EMULATOR], check=True)
+    return ctypes.CDLL(str(library))
 
 
 def on_the_host(function):
@@ -48,10 +49,13 @@ def on_the_host(function):
 @pytest.fixture
 def emulated(tmp_path, monkeypatch):
     def emulate(n_fft: int, groups: int) -> None:
-        library = compile_for_the_host(tmp_path, n_fft, groups)
-        monkeypatch.setitem(fft._GROUPS, n_fft, (groups, 1))
-        monkeypatch.setitem(fft._SPECTROGRAM, n_fft, on_the_host(library.run_spectrogram))
-        monkeypatch.setitem(fft._GRADIENT, n_fft, on_the_host(library.run_gradient))
+        def kernel(name: str, n_fft: int, *, banded: bool, power: int, log: bool):
+            size = {"N": n_fft, "GROUPS": groups, "BLOCKS": 1}
+            wanted = {"BANDED": int(banded), "POWER": power, "LOG": int(log)}
+            return on_the_host(compile_for_the_host(tmp_path, {**size, **wanted})["run_" + name])
+
+        monkeypatch.setitem(fft._LAUNCHES, n_fft, (groups, 1, 1))
+        monkeypatch.setattr(fft, "_kernel", kernel)
 
     return emulate
 

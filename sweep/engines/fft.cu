@@ -1,13 +1,17 @@
 // Windowed frames of clips -> what is wanted of their spectra, one pass over memory.
 //
 // A frame of N real samples is M = N / 2 complex ones, even and odd samples by turns, whose FFT gives the frame's (see
-// `split`). That FFT has T = M / 16 threads with 16 points each. In a step of radix R (Stockham's, sorted by itself) a
-// thread takes R points M / R apart, turns and transforms them, and puts them back NS apart, NS the product of the
-// radices before. Between steps the points change threads through shared memory; after the last, point k = tid + T n is
-// where it was before the first, in register n of thread tid.
+// `spectrogram`). That FFT has T = M / 16 threads with 16 points each. In a step of radix R (Stockham's, sorted by
+// itself) a thread takes R points M / R apart, turns and transforms them, and puts them back NS apart, NS the product
+// of the radices before. Between steps the points change threads through shared memory; after the last, point
+// k = tid + T n is where it was before the first, in register n of thread tid.
 //
-// N, GROUPS (of threads in a block, each at one frame at a time) and BLOCKS (at least, on a multiprocessor) are defined by
-// who compiles this, GRADIENT for the way back.
+// Who compiles this defines N; GROUPS of threads in a block, each at one frame at a time; BLOCKS on a multiprocessor,
+// at least; POWER, 1 for magnitudes, 2 for their squares; BANDED, 1 for weighted sums of them, unrolled to UNROLL fours;
+// LOG, 1 for the logarithm, bins or bands before frames in memory, else frames first; GRADIENT, 1 for the way back too.
+//
+// What sets the time is instructions and shared memory, not memory: so each case has code of its own, and addresses are
+// a thread's base with constants within the instructions.
 
 constexpr int M = N / 2, T = M / 16, THREADS = T * GROUPS;
 constexpr int PADDED = M + M / 16;  // float2 of a group's points: 16 neighbours, then one unused
@@ -15,10 +19,9 @@ constexpr int PADDED = M + M / 16;  // float2 of a group's points: 16 neighbours
 struct Job {
     int samples, hop, reflect;   // of a clip; between frames; mirrored at the ends, else zeros
     int frames, total;           // of a clip; of all clips
-    int bins, bands;             // wanted, the lowest; 0 for the bins themselves
-    int power, logarithm;        // 2: squared magnitudes
+    int bins, bands;             // wanted, the lowest
     float offset;                // before the logarithm
-    int each, tiled;             // frames of a block; the result is (clip, value, frame), else (clip, frame, value)
+    int each;                    // frames of a block
 };
 
 __device__ __forceinline__ float2 operator+(float2 a, float2 b) { return make_float2(a.x + b.x, a.y + b.y); }
@@ -27,7 +30,10 @@ __device__ __forceinline__ float2 operator*(float2 a, float2 b) {
     return make_float2(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
 }
 __device__ __forceinline__ float2 turned(float2 a) { return make_float2(a.y, -a.x); }  // times -i
-__device__ __forceinline__ int slot(int i) { return i + (i >> 4); }
+
+// Where a point lies. slot(a + b) is slot(a) + slot(b) where b is a multiple of 16, or a + b % 16 below the next one;
+// written so, a constant b costs no instruction.
+__device__ __forceinline__ constexpr int slot(int i) { return i + (i >> 4); }
 
 __device__ __forceinline__ void dft2(float2& a, float2& b) {
     float2 t = a;
@@ -50,7 +56,7 @@ __device__ __forceinline__ constexpr int place(int radix, int r) {
 
 template <int R>
 __device__ __forceinline__ void dft(float2* v) {
-    const float c = 0.92387953251128674f, s = 0.38268343236508977f, h = 0.70710678118654752f;
+    constexpr float c = 0.92387953251128674f, s = 0.38268343236508977f, h = 0.70710678118654752f;
     if constexpr (R == 2) dft2(v[0], v[1]);
     if constexpr (R == 4) dft4(v[0], v[1], v[2], v[3]);
     if constexpr (R == 8) {
@@ -112,15 +118,15 @@ __device__ __forceinline__ void step(float2* v, float2* points, const float2* __
 #pragma unroll
             for (int r = 0; r < R; r++) v[q + r * EACH] = u[place(R, r)];
         } else {
-            const int first = (j / NS) * NS * R + low;
+            float2* const first = points + slot((j / NS) * NS * R + low);
 #pragma unroll
-            for (int r = 0; r < R; r++) points[slot(first + r * NS)] = u[place(R, r)];
+            for (int r = 0; r < R; r++) first[slot(r * NS)] = u[place(R, r)];
         }
     }
     if constexpr (NS * R < M) {
         meet(group);
 #pragma unroll
-        for (int n = 0; n < 16; n++) v[n] = points[slot(tid + T * n)];
+        for (int n = 0; n < 16; n++) v[n] = points[slot(tid) + slot(T * n)];
         meet(group);
     }
 }
@@ -144,18 +150,16 @@ __device__ __forceinline__ void give(float* __restrict__ clip, int at, float val
 
 __device__ __forceinline__ float root(float x) {
     float y;
-    asm("sqrt.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
+    asm("sqrt.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
     return y;
 }
 
-__device__ __forceinline__ float wanted(float2 a, const Job& job) {
+__device__ __forceinline__ float wanted(float2 a) {
     const float square = a.x * a.x + a.y * a.y;
-    return job.power == 2 ? square : root(square);
+    return POWER == 2 ? square : root(square);
 }
 
-__device__ __forceinline__ float ended(float value, const Job& job) {
-    return job.logarithm ? __logf(value + job.offset) : value;
-}
+__device__ __forceinline__ float ended(float value, const Job& job) { return LOG ? __logf(value + job.offset) : value; }
 
 // The whole transform: point tid + T n, in register n, before and after.
 __device__ __forceinline__ void transform(float2* v, float2* points, const float2* __restrict__ roots, int tid, int group) {
@@ -167,11 +171,16 @@ __device__ __forceinline__ void transform(float2* v, float2* points, const float
 // The upper half of the points, each where the thread finds it that holds its mirror image.
 __device__ __forceinline__ void show_upper(float2* v, float2* points, int tid, int group) {
 #pragma unroll
-    for (int n = 8; n < 16; n++) points[slot(tid + T * (n - 8))] = v[n];
+    for (int n = 8; n < 16; n++) points[slot(tid) + slot(T * (n - 8))] = v[n];
     meet(group);
 }
 
-// The samples of a frame, each thread's 16 pairs, times the window.
+// Of the point k = tid + T n below the middle, the one at M - k, where `show_upper` put it.
+__device__ __forceinline__ float2& upper(float2* points, int tid, int n) {
+    return points[T < 16 ? slot(M / 2 - tid - T * n) : slot(M / 2 - tid) - slot(T * n)];
+}
+
+// The samples of a frame, each thread's pairs, times the window.
 __device__ __forceinline__ void read(
     float2* v, const float* __restrict__ clip, const float* __restrict__ window, int start, const Job& job, int tid) {
     if (start >= 0 && start + N <= job.samples) {
@@ -198,6 +207,30 @@ __device__ __forceinline__ void read(
     }
 }
 
+// The values at k = tid + T n and at M - k, and that in the middle, `stride` apart, those below `count`.
+__device__ __forceinline__ void put(
+    float* to, int stride, int count, const float* low, const float* high, float middle, int tid) {
+#pragma unroll
+    for (int n = 0; n < 8; n++) {
+        const int k = tid + T * n;
+        if (k < count) to[k * stride] = low[n];
+        if (M - k < count) to[(M - k) * stride] = high[n];
+    }
+    if (tid == 0 && M / 2 < count) to[M / 2 * stride] = middle;
+}
+
+// The weighted sum `row` of some neighbouring values, taken in fours.
+__device__ __forceinline__ float band(
+    const float* values, const int* __restrict__ bands, const float4* __restrict__ weights, int row, int rows) {
+    const float* some = values + bands[row];
+    const float4* w = weights + row;
+    float sum = 0;
+#pragma unroll UNROLL
+    for (int i = bands[rows + row]; i > 0; i--, w += rows, some += 4)
+        sum += w->x * some[0] + w->y * some[1] + w->z * some[2] + w->w * some[3];
+    return sum;
+}
+
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) spectrogram(
     const float* __restrict__ audio,     // (clips, samples)
     const float* __restrict__ window,    // (N,), halved
@@ -207,13 +240,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) spectrogram(
     float* __restrict__ out, const Job job) {
     extern __shared__ float2 shared[];
     const int tid = threadIdx.x % T, group = threadIdx.x / T, first = blockIdx.x * job.each;
-    const int values = job.bands ? job.bands : job.bins, row = job.each | 1;  // odd against bank conflicts
+    const int values = BANDED ? job.bands : job.bins, row = job.each | 1;  // odd against bank conflicts
     float2* points = shared + group * PADDED;
     float* spectrum = (float*)points;  // of a frame, once its points are no longer needed
     float* tile = (float*)(shared + GROUPS * PADDED);
 #pragma unroll 1
-    for (int f = group; f < job.each && first + f < job.total; f += GROUPS) {
-        const int frame = first + f, clip = frame / job.frames;
+    for (int f = group; f - group < job.each; f += GROUPS) {  // as often in every thread: past the end, the last again
+        const int frame = min(first + f, job.total - 1), clip = frame / job.frames;
         float2 v[16];
         const int start = (frame - clip * job.frames) * job.hop - M;
         read(v, audio + (long long)clip * job.samples, window, start, job, tid);
@@ -225,71 +258,57 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) spectrogram(
 #pragma unroll
         for (int n = 0; n < 8; n++) {
             const int k = tid + T * n;
-            const float2 z = v[n], mirror = k ? points[slot(M / 2 - k)] : z;
+            const float2 z = v[n], other = upper(points, tid, n), mirror = k ? other : z;
             const float2 even = make_float2(z.x + mirror.x, z.y - mirror.y);
             const float2 odd = make_float2(z.y + mirror.y, mirror.x - z.x) * roots[k];
-            low[n] = wanted(even + odd, job);
-            high[n] = wanted(even - odd, job);
+            low[n] = wanted(even + odd);
+            high[n] = wanted(even - odd);
         }
-        const float middle = wanted(v[8] + v[8], job);
-        meet(group);
-
-        float* whole = job.bands ? spectrum : job.tiled ? tile + f : out + (long long)frame * values;
-        const int stride = !job.bands && job.tiled ? row : 1, count = job.bands ? M + 1 : job.bins;
-        Job kept = job;
-        kept.logarithm = job.logarithm && !job.bands;
-#pragma unroll
-        for (int n = 0; n < 8; n++) {
-            const int k = tid + T * n;
-            if (k < count) whole[k * stride] = ended(low[n], kept);
-            if (M - k < count) whole[(M - k) * stride] = ended(high[n], kept);
-        }
-        if (tid == 0 && M / 2 < count) whole[M / 2 * stride] = ended(middle, kept);
-        if (!job.bands) continue;
-        if (tid < 3) spectrum[M + 1 + tid] = 0;  // where the last four may end
-        meet(group);
-        for (int b = tid; b < job.bands; b += T) {
-            const int from = bands[b], number = bands[job.bands + b];
-            float sum = 0;
-            for (int i = 0; i < number; i++) {
-                const float4 w = weights[i * job.bands + b];
-                const float* some = spectrum + from + 4 * i;
-                sum += w.x * some[0] + w.y * some[1] + w.z * some[2] + w.w * some[3];
+        const float middle = wanted(v[8] + v[8]);
+        float* const whole = out + (long long)frame * values;
+        if constexpr (BANDED) {
+            meet(group);
+            put(spectrum, 1, M + 1, low, high, middle, tid);
+            if (tid < 3) spectrum[M + 1 + tid] = 0;  // where the last four may end
+            meet(group);
+            for (int b = tid; b < job.bands; b += T) {
+                const float value = ended(band(spectrum, bands, weights, b, job.bands), job);
+                (LOG ? tile[b * row + f] : whole[b]) = value;
             }
-            (job.tiled ? tile[b * row + f] : out[(long long)frame * values + b]) = ended(sum, job);
+            meet(group);
+        } else if constexpr (LOG) {
+#pragma unroll
+            for (int n = 0; n < 8; n++) low[n] = ended(low[n], job), high[n] = ended(high[n], job);
+            put(tile + f, row, job.bins, low, high, ended(middle, job), tid);
+            meet(group);
+        } else {
+            put(whole, 1, job.bins, low, high, middle, tid);
+            meet(group);
         }
-        meet(group);
     }
-    if (!job.tiled) return;
-    __syncthreads();
-    for (int i = threadIdx.x; i < values * job.each; i += THREADS) {
-        const int value = i / job.each, f = i % job.each, frame = first + f, clip = frame / job.frames;
-        if (frame < job.total)
-            out[((long long)clip * values + value) * job.frames + frame - clip * job.frames] = tile[value * row + f];
+    if constexpr (LOG) {
+        __syncthreads();
+        const int f = threadIdx.x % job.each, frame = first + f, clip = frame / job.frames, aside = THREADS / job.each;
+        const int value = threadIdx.x / job.each;
+        if (frame >= job.total || value >= aside) return;
+        float* to = out + ((long long)clip * values + value) * job.frames + frame - clip * job.frames;
+        for (int i = value; i < values; i += aside, to += (long long)aside * job.frames) *to = tile[i * row + f];
     }
 }
 
-#ifdef GRADIENT
+#if GRADIENT
 // The gradient by one value of a frame's spectrum: of the bin itself, or what its bands pass on to it.
 __device__ __forceinline__ float slope(
     const float* __restrict__ by_values, long long stride, const float* by_bands, const int* __restrict__ bands,
     const float4* __restrict__ weights, int k, const Job& job) {
-    if (!job.bands) return k < job.bins ? by_values[k * stride] : 0.0f;
-    const int from = bands[k], number = bands[M + 1 + k];
-    float sum = 0;
-#pragma unroll 1
-    for (int i = 0; i < number; i++) {
-        const float4 w = weights[i * (M + 1) + k];
-        const float* some = by_bands + from + 4 * i;
-        sum += w.x * some[0] + w.y * some[1] + w.z * some[2] + w.w * some[3];
-    }
-    return sum;
+    if constexpr (BANDED) return band(by_bands, bands, weights, k, M + 1);
+    return k < job.bins ? by_values[k * stride] : 0.0f;
 }
 
 // What turns X[k] into the gradient by it, given that by its power or magnitude.
-__device__ __forceinline__ float pulled(float2 x, float by, const Job& job) {
+__device__ __forceinline__ float pulled(float2 x, float by) {
     const float square = x.x * x.x + x.y * x.y;
-    return job.power == 2 ? 2 * by : square > 0 ? by * rsqrtf(square) : 0.0f;
+    return POWER == 2 ? 2 * by : square > 0 ? by * rsqrtf(square) : 0.0f;
 }
 
 // Adds to the gradient by the audio what each frame passes back. A real frame's gradient is the sum over k = 0 .. M of
@@ -312,34 +331,34 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) gradient(
         const float* by = by_values + clip * clip_stride + t * frame_stride;
         float2 v[16];
         read(v, audio + (long long)clip * job.samples, window, t * job.hop - M, job, tid);
-        if (job.bands)
+        if constexpr (BANDED)
             for (int b = tid; b < job.bands + 4; b += T) by_bands[b] = b < job.bands ? by[b * value_stride] : 0.0f;
         transform(v, points, roots, tid, group);
         show_upper(v, points, tid, group);
 #pragma unroll
         for (int n = 0; n < 8; n++) {
             const int k = tid + T * n;
-            const float2 z = v[n], mirror = k ? points[slot(M / 2 - k)] : z, w = roots[k];
+            const float2 z = v[n], other = upper(points, tid, n), mirror = k ? other : z, w = roots[k];
             const float2 even = make_float2(z.x + mirror.x, z.y - mirror.y);
             const float2 odd = make_float2(z.y + mirror.y, mirror.x - z.x) * w;
             const float2 x = even + odd, y = even - odd;  // X[k] and conj X[M - k]
             const float half = k ? 0.5f : 1.0f;
-            const float c = half * pulled(x, slope(by, value_stride, by_bands, bands, weights, k, job), job);
-            const float d = half * pulled(y, slope(by, value_stride, by_bands, bands, weights, M - k, job), job);
+            const float c = half * pulled(x, slope(by, value_stride, by_bands, bands, weights, k, job));
+            const float d = half * pulled(y, slope(by, value_stride, by_bands, bands, weights, M - k, job));
             const float2 s = make_float2(c * x.x + d * y.x, c * x.y + d * y.y);
             const float2 difference = make_float2(c * x.x - d * y.x, c * x.y - d * y.y);
             const float2 q = make_float2(w.y, w.x) * difference;  // i conj w = (w.y, w.x)
             v[n] = make_float2(s.x + q.x, -s.y - q.y);
-            if (k) points[slot(M / 2 - k)] = s - q;
+            if (k) upper(points, tid, n) = s - q;
         }
         if (tid == 0) {
             const float2 x = make_float2(2 * v[8].x, -2 * v[8].y);
-            const float c = pulled(x, slope(by, value_stride, by_bands, bands, weights, M / 2, job), job);
+            const float c = pulled(x, slope(by, value_stride, by_bands, bands, weights, M / 2, job));
             points[0] = make_float2(c * x.x, c * x.y);
         }
         meet(group);
 #pragma unroll
-        for (int n = 8; n < 16; n++) v[n] = points[slot(tid + T * (n - 8))];
+        for (int n = 8; n < 16; n++) v[n] = points[slot(tid) + slot(T * (n - 8))];
         meet(group);
         transform(v, points, roots, tid, group);
         float* back = out + (long long)clip * job.samples;

@@ -1,7 +1,7 @@
 """The FFT engine on CUDA: frames in, magnitudes, powers or bands of them out, all else stays on the chip."""
 
 import ctypes
-from functools import partial
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,21 +12,22 @@ from sweep.engines import framing, nvrtc
 from sweep.engines.finish import Finish
 from sweep.engines.tables import Tables
 
-# Of each length: frames at a time in a block, and blocks on a multiprocessor. On an H100, ms for 1,770 clips of 80,000
-# samples, n_fft 2048, magnitudes and 128 bands: 4 and 4 1.08, 1.38; 4 and 3 1.13, 1.45; 2 and 6 1.19, 1.56; 8 and 1
-# 1.26, -. With eight threads to share a band, instead of a thread for each and its weights read in fours, 2.07.
-_GROUPS = {256: (16, 2), 512: (8, 2), 1024: (8, 3), 2048: (4, 4), 4096: (2, 3), 8192: (1, 3)}
+# Of each length: frames at a time in a block, blocks on a multiprocessor, and how far a band's sum is unrolled. On an
+# H100, ms for 1,770 clips of 80,000 samples, n_fft 2048, magnitudes and 128 bands, by the first two: 4 and 4 0.91 and
+# 1.10; 4 and 3 0.96 and 1.14; 8 and 2 0.98 and 1.14; 2 and 8 0.99 and 1.21. By the third, bands: 1, 2 and 4 1.11, 1.18
+# and 1.21; n_fft 8192, 600 clips, 2.96, 2.35 and 1.99.
+_LAUNCHES = {256: (16, 4, 2), 512: (8, 4, 2), 1024: (8, 3, 2), 2048: (4, 4, 1), 4096: (2, 3, 4), 8192: (1, 3, 4)}
 _TILE = 48 << 10  # bytes of shared memory in which a block turns its frames' values around
-_ROUNDS = 2  # frames that a group of threads takes one after the other
+_ROUNDS = 2  # frames, at most, that a group of threads takes one after the other, where their values stay in order
 
 
-def _kernels(name: str, **constants: int) -> dict[int, nvrtc.Kernel]:
-    """A function of fft.cu for each length."""
-    make = partial(nvrtc.Kernel, Path(__file__).with_name("fft.cu"), name, **constants)
-    return {n_fft: make(N=n_fft, GROUPS=groups, BLOCKS=blocks) for n_fft, (groups, blocks) in _GROUPS.items()}
-
-
-_SPECTROGRAM, _GRADIENT = _kernels("spectrogram"), _kernels("gradient", GRADIENT=1)
+@cache
+def _kernel(name: str, n_fft: int, *, banded: bool, power: int, log: bool) -> nvrtc.Kernel:
+    """A function of fft.cu for a length and for what is wanted."""
+    groups, blocks, unroll = _LAUNCHES[n_fft]
+    size = {"N": n_fft, "GROUPS": groups, "BLOCKS": blocks, "UNROLL": unroll}
+    wanted = {"BANDED": int(banded), "POWER": power, "LOG": int(log), "GRADIENT": int(name == "gradient")}
+    return nvrtc.Kernel(Path(__file__).with_name("fft.cu"), name, **size, **wanted)
 
 
 class _Job(ctypes.Structure):
@@ -34,9 +35,8 @@ class _Job(ctypes.Structure):
 
     _fields_ = [
         *((name, ctypes.c_int) for name in ("samples", "hop", "reflect", "frames", "total", "bins", "bands")),
-        *((name, ctypes.c_int) for name in ("power", "logarithm")),
         ("offset", ctypes.c_float),
-        *((name, ctypes.c_int) for name in ("each", "tiled")),
+        ("each", ctypes.c_int),
     ]
 
 
@@ -67,7 +67,7 @@ class FusedFFT:
 
     def serves(self, x: torch.Tensor) -> bool:
         """Whether the kernels can take these clips: CUDA from Volta on, float32, a length that they are made for."""
-        known = len(self.window) in _GROUPS and self.power in (1, 2)
+        known = len(self.window) in _LAUNCHES and self.power in (1, 2)
         if not (known and x.is_cuda and x.dtype == torch.float32 and nvrtc.available()):
             return False
         return torch.cuda.get_device_capability(x.device) >= (7, 0)  # older ones have too little shared memory
@@ -91,17 +91,17 @@ class FusedFFT:
         n_fft, count = len(self.window), framing.n_frames(x.shape[-1], self.hop_length)
         tables = self._tables.get(x.device, lambda: (*self._make_roots(x.device), *_sparse(self.bank, x.device)))
         values = self.n_bins if self.bank is None else len(self.bank)
-        groups, _ = _GROUPS[n_fft]
+        groups, *_ = _LAUNCHES[n_fft]
         tiled = offset is not None
         out = torch.empty(len(x), *((values, count) if tiled else (count, values)), device=x.device)
-        each = groups * _ROUNDS
+        most = groups * _ROUNDS
         if tiled:
-            most = min(32, _tile(n_fft, x.device) // (4 * values) - 1)
-            each = max(groups, most // groups * groups)
-        job = self._job(x, count, each, offset)
+            most = min(32, _threads(n_fft), _tile(n_fft, x.device) // (4 * values) - 1)
+        each = _each(n_fft, len(x) * count, most, x.device)
+        job = self._job(x, count, each, offset or 0.0)
         shared = _points(n_fft) + (4 * values * (each | 1) if tiled else 0)
-        launch = -(-job.total // each), groups * n_fft // 32, shared
-        _SPECTROGRAM[n_fft](*launch, x.contiguous(), *tables, out, job)
+        launch = -(-job.total // each), _threads(n_fft), shared
+        self._kernel("spectrogram", log=tiled)(*launch, x.contiguous(), *tables, out, job)
         return out if tiled else out.transpose(1, 2)
 
     def backward(self, x: torch.Tensor, by_values: torch.Tensor) -> torch.Tensor:
@@ -109,18 +109,21 @@ class FusedFFT:
         n_fft, count = len(self.window), by_values.shape[-1]
         roots = self._tables.get(("roots", x.device), lambda: self._make_roots(x.device))
         sparse = self._tables.get(("bins", x.device), lambda: _sparse(self._bands_of_bins(), x.device))
-        groups, _ = _GROUPS[n_fft]
-        job = self._job(x, count, groups * _ROUNDS, None)
+        groups, *_ = _LAUNCHES[n_fft]
+        job = self._job(x, count, _each(n_fft, len(x) * count, groups * _ROUNDS, x.device), 0.0)
         out = torch.zeros_like(x, memory_format=torch.contiguous_format)
         strides = map(ctypes.c_longlong, by_values.stride())
-        launch = -(-job.total // job.each), groups * n_fft // 32, _points(n_fft) + 4 * groups * (job.bands + 4)
-        _GRADIENT[n_fft](*launch, x.contiguous(), *roots, *sparse, by_values, *strides, out, job)
+        launch = -(-job.total // job.each), _threads(n_fft), _points(n_fft) + 4 * groups * (job.bands + 4)
+        self._kernel("gradient", log=False)(*launch, x.contiguous(), *roots, *sparse, by_values, *strides, out, job)
         return out
 
-    def _job(self, x: torch.Tensor, count: int, each: int, offset: float | None) -> _Job:
-        samples, bands, log = x.shape[-1], 0 if self.bank is None else len(self.bank), offset is not None
+    def _kernel(self, name: str, log: bool) -> nvrtc.Kernel:
+        return _kernel(name, len(self.window), banded=self.bank is not None, power=int(self.power), log=log)
+
+    def _job(self, x: torch.Tensor, count: int, each: int, offset: float) -> _Job:
+        samples, bands = x.shape[-1], 0 if self.bank is None else len(self.bank)
         reflect, shape = self.pad_mode == "reflect", (count, len(x) * count, self.n_bins, bands)
-        return _Job(samples, self.hop_length, reflect, *shape, int(self.power), log, offset or 0.0, each, log)
+        return _Job(samples, self.hop_length, reflect, *shape, offset, each)
 
     def _make_roots(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
         """Half the window, and the roots of unity."""
@@ -151,10 +154,23 @@ class _Differentiable(torch.autograd.Function):
         return ctx.fused.backward(x, by_values), None
 
 
+def _threads(n_fft: int) -> int:
+    """Of a block."""
+    return _LAUNCHES[n_fft][0] * n_fft // 32
+
+
 def _points(n_fft: int) -> int:
     """Bytes of shared memory for the points of a block's frames."""
     half = n_fft // 2
-    return _GROUPS[n_fft][0] * (half + half // 16) * 8
+    return _LAUNCHES[n_fft][0] * (half + half // 16) * 8
+
+
+def _each(n_fft: int, total: int, most: int, device: torch.device) -> int:
+    """Frames of a block: many, to share what it begins with, but not so many that a multiprocessor is left without."""
+    groups, blocks, _ = _LAUNCHES[n_fft]
+    processors = torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 1
+    share = total // (processors * blocks)
+    return max(groups, min(most, share) // groups * groups)
 
 
 def _tile(n_fft: int, device: torch.device) -> int:

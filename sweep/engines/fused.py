@@ -21,13 +21,14 @@ except ImportError:  # no Triton: the engines finish in PyTorch
 BINS = 64  # of a block
 STEP = 32  # columns of a product, or points of a slice, at a time
 FRAMES = 64  # of a program of the spectral kernel
-# Clips or frames of a program, and its warps. On an H100, ms for 1,000 clips of 16,384 samples, with 128 and 8, 128 and
-# 4, 64 and 4: linear-512 0.41, 0.59, 0.61; log-4096 1.39, 1.51, 1.59; cqt-12 0.60, -, 1.18; cqt-288 2.0, -, 2.1.
-_ROWS, _WARPS = 128, 8
-# The product of few frames, which would leave multiprocessors idle. Microseconds for 100 clips, 128 and 8, 64 and 4,
-# 32 and 4, 32 and 2: linear-256 21.7, 32.4, 12.6, 14.3; linear-512 36, 55, 25, 27; log-1024 93, 101, 81, 84; log-4096
-# 159, 178, 127, 133.
-_FEW, _FEW_ROWS, _FEW_WARPS = 10_000, 32, 4
+# Rows of a program, frames of a product or clips of the spectral kernel, and its warps. On an H100, ms for 1,000 clips
+# of 16,384 samples, with 128 and 8, 128 and 4, 64 and 4: linear-512 0.41, 0.59, 0.61; log-4096 1.39, 1.51, 1.59.
+_MANY = (128, 8)
+# Where that would leave multiprocessors idle. Microseconds for 100 clips with 128 and 8, 64 and 4, 32 and 4, 32 and 2:
+# linear-256 21.7, 32.4, 12.6, 14.3; log-4096 159, 178, 127, 133; cqt-12 232, 188, 149, 168; cqt-288 386, 371, 327, 328.
+# For 400 clips with 128 and 8, 64 and 4, 32 and 4: cqt-12 330, 261, 247.
+_FEW = (32, 4)
+_FEW_FRAMES, _FEW_CLIPS = 10_000, 512
 
 
 def serves(x: torch.Tensor) -> bool:
@@ -198,7 +199,7 @@ def finish_product(
     """
     clips, n_bins, n_frames = out.shape
     count, columns, _, bins = blocks.table.shape
-    rows, warps = (_FEW_ROWS, _FEW_WARPS) if clips * n_frames <= _FEW else (_ROWS, _WARPS)
+    rows, warps = _FEW if clips * n_frames <= _FEW_FRAMES else _MANY
     grid = (count, triton.cdiv(clips * n_frames, rows))
     _product[grid](
         x, x.shape[1], hop, blocks.table, blocks.lows, blocks.counts, out, columns, clips * n_frames, first_bin, n_some,
@@ -225,10 +226,11 @@ def finish_spectral(
     starts, spectra, cosines, sines, folded = slices
     clips, n_bins, n_frames = out.shape
     bins, width = spectra.shape
-    grid = (bins, triton.cdiv(len(spectrum), _ROWS), cosines.shape[1] // FRAMES)
+    rows, warps = _FEW if len(spectrum) <= _FEW_CLIPS else _MANY
+    grid = (bins, triton.cdiv(len(spectrum), rows), cosines.shape[1] // FRAMES)
     _spectral[grid](
         torch.view_as_real(spectrum), spectrum.shape[1], circle, starts, torch.view_as_real(spectra), width,
         cosines, sines, out, first_bin, n_bins, len(spectrum), len(spectrum) // clips, n_frames, block_frames,
         offset or 0.0, -(-width // folded), min(width, folded), FOLDED=folded, STRIDE=cosines.shape[1], STEP=STEP,
-        FRAMES=FRAMES, ROWS=_ROWS, POWER=power, LOG=offset is not None, TF32=tf32, num_warps=_WARPS,
+        FRAMES=FRAMES, ROWS=rows, POWER=power, LOG=offset is not None, TF32=tf32, num_warps=warps,
     )  # fmt: skip

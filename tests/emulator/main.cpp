@@ -1,4 +1,5 @@
 // Runs a kernel of sweep/engines/fft.cu on the host, block after block, with one thread for each of the GPU's.
+#include <algorithm>
 #include <barrier>
 #include <cmath>
 #include <memory>
@@ -29,6 +30,7 @@ static std::mutex adding;
 thread_local Index threadIdx, blockIdx;
 
 float2 make_float2(float x, float y) { return {x, y}; }
+int min(int a, int b) { return std::min(a, b); }
 float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 void __syncthreads() { block->arrive_and_wait(); }
 void emulated_meet(int group) { groups[group]->arrive_and_wait(); }
