@@ -70,7 +70,7 @@ class FusedFFT:
         known = len(self.window) in _LAUNCHES and self.power in (1, 2)
         if not (known and x.is_cuda and x.dtype == torch.float32 and nvrtc.available()):
             return False
-        return torch.cuda.get_device_capability(x.device) >= (7, 0)  # older ones have too little shared memory
+        return _properties(x.device).major >= 7  # older ones have too little shared memory
 
     @torch.compiler.disable
     def __call__(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
@@ -154,6 +154,12 @@ class _Differentiable(torch.autograd.Function):
         return ctx.fused.backward(x, by_values), None
 
 
+@cache
+def _properties(device: torch.device):
+    """Of a GPU; None of the tests' emulation of one."""
+    return torch.cuda.get_device_properties(device) if device.type == "cuda" else None
+
+
 def _threads(n_fft: int) -> int:
     """Of a block."""
     return _LAUNCHES[n_fft][0] * n_fft // 32
@@ -168,16 +174,13 @@ def _points(n_fft: int) -> int:
 def _each(n_fft: int, total: int, most: int, device: torch.device) -> int:
     """Frames of a block: many, to share what it begins with, but not so many that a multiprocessor is left without."""
     groups, blocks, _ = _LAUNCHES[n_fft]
-    processors = torch.cuda.get_device_properties(device).multi_processor_count if device.type == "cuda" else 1
-    share = total // (processors * blocks)
+    share = total // (getattr(_properties(device), "multi_processor_count", 1) * blocks)
     return max(groups, min(most, share) // groups * groups)
 
 
 def _tile(n_fft: int, device: torch.device) -> int:
     """Bytes of shared memory for the tile: on a small GPU what the points leave."""
-    if device.type != "cuda":  # the tests' emulation
-        return _TILE
-    most = getattr(torch.cuda.get_device_properties(device), "shared_memory_per_block_optin", _TILE + _points(n_fft))
+    most = getattr(_properties(device), "shared_memory_per_block_optin", _TILE + _points(n_fft))
     return min(_TILE, most - _points(n_fft))
 
 

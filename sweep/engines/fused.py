@@ -89,7 +89,10 @@ if triton is not None:
             values = tl.log(values + offset)
         return values
 
-    @triton.jit
+    # A kernel is compiled anew, in seconds, when an integer is 1 or a multiple of 16 for the first time; not for these.
+    _COUNTS = ("columns", "n_rows", "first_bin", "n_some", "n_bins", "n_frames")
+
+    @triton.jit(do_not_specialize=_COUNTS)
     def _product(
         x, length, hop, table, lows, counts, out, columns, n_rows, first_bin, n_some, n_bins, n_frames, offset,
         BINS: tl.constexpr, ROWS: tl.constexpr, STEP: tl.constexpr, REFLECT: tl.constexpr, POWER: tl.constexpr,
@@ -142,11 +145,13 @@ if triton is not None:
             imag = tl.where(mirrored[None, :], -imag, imag)
         return real, imag
 
-    @triton.jit
+    _POINTS = ("n_points", "circle", "width", "n_blocks", "block_frames", "folds", "folded", "used")
+
+    @triton.jit(do_not_specialize=(*_POINTS, "first_bin", "n_bins", "n_rows", "n_frames"))
     def _spectral(
-        spectrum, n_points, circle, starts, spectra, width, cosines, sines, out, first_bin, n_bins, n_rows, n_blocks,
-        n_frames, block_frames, offset, folds, used, FOLDED: tl.constexpr, STRIDE: tl.constexpr, STEP: tl.constexpr,
-        FRAMES: tl.constexpr, ROWS: tl.constexpr, POWER: tl.constexpr, LOG: tl.constexpr, TF32: tl.constexpr,
+        spectrum, n_points, circle, starts, spectra, width, cosines, sines, stride, out, first_bin, n_bins, n_rows,
+        n_blocks, n_frames, block_frames, offset, folds, folded, used, STEP: tl.constexpr, FRAMES: tl.constexpr,
+        ROWS: tl.constexpr, POWER: tl.constexpr, LOG: tl.constexpr, TF32: tl.constexpr,
     ):  # fmt: skip
         """One bin for some clips: its slice times its spectrum, folded, times the frames' phases."""
         bin, rows = tl.program_id(0), tl.program_id(1) * ROWS + tl.arange(0, ROWS)
@@ -158,17 +163,17 @@ if triton is not None:
         for first in range(0, used, STEP):
             real, imag = tl.zeros((ROWS, STEP), tl.float32), tl.zeros((ROWS, STEP), tl.float32)
             for fold in range(folds):
-                place = fold * FOLDED + first + points
-                passed = (first + points < FOLDED) & (place < width)
+                place = fold * folded + first + points
+                passed = (first + points < folded) & (place < width)
                 h = spectra + (bin * width + place) * 2
                 h_real, h_imag = tl.load(h, mask=passed, other=0.0), tl.load(h + 1, mask=passed, other=0.0)
                 h_real, h_imag = h_real[None, :], h_imag[None, :]
-                at = start + fold * FOLDED + first
+                at = start + fold * folded + first
                 x_real, x_imag = _points(clips, at, passed, circle, n_points, inside, ROWS, STEP)
                 real += x_real * h_real - x_imag * h_imag
                 imag += x_real * h_imag + x_imag * h_real
             real, imag = _factor(real, TF32), _factor(imag, TF32)
-            at = (first + points)[:, None] * STRIDE + frames[None, :]
+            at = (first + points)[:, None] * stride + frames[None, :]
             c, s = tl.load(cosines + at), tl.load(sines + at)
             precision: tl.constexpr = "tf32" if TF32 else "tf32x3"
             y_real = tl.dot(real, c, y_real, input_precision=precision)
@@ -230,7 +235,7 @@ def finish_spectral(
     grid = (bins, triton.cdiv(len(spectrum), rows), cosines.shape[1] // FRAMES)
     _spectral[grid](
         torch.view_as_real(spectrum), spectrum.shape[1], circle, starts, torch.view_as_real(spectra), width,
-        cosines, sines, out, first_bin, n_bins, len(spectrum), len(spectrum) // clips, n_frames, block_frames,
-        offset or 0.0, -(-width // folded), min(width, folded), FOLDED=folded, STRIDE=cosines.shape[1], STEP=STEP,
-        FRAMES=FRAMES, ROWS=rows, POWER=power, LOG=offset is not None, TF32=tf32, num_warps=warps,
+        cosines, sines, cosines.shape[1], out, first_bin, n_bins, len(spectrum), len(spectrum) // clips, n_frames,
+        block_frames, offset or 0.0, -(-width // folded), folded, min(width, folded), STEP=STEP, FRAMES=FRAMES,
+        ROWS=rows, POWER=power, LOG=offset is not None, TF32=tf32, num_warps=warps,
     )  # fmt: skip
