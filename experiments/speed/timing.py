@@ -10,7 +10,6 @@ import torch
 
 from sweep import machine
 
-
 SETTLED = 0.05  # seconds: a shorter work on CUDA is called once, untimed, right before each time
 
 
@@ -32,8 +31,8 @@ def seconds(work: Callable, device: torch.device) -> float:
 def in_turn(works: dict, device: torch.device, rounds: int, budget: float) -> dict[object, list[float]]:
     """Times of several works, one call of each after the other, so that a busy moment hits them all alike.
 
-    On CUDA a short work is called once more before each timed call: right after a large matrix product, whose power makes
-    the clock fall, 1 ms reads as 1.4, and which peer comes before which is chance.
+    On CUDA a short work is called once more before each timed call: right after a large matrix product, whose power
+    makes the clock fall, 1 ms reads as 1.4, and which peer comes before which is chance.
 
     Args:
         works: key -> what to call.
