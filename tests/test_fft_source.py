@@ -77,7 +77,7 @@ def test_values_and_gradient(name, emulated):
     make, groups, samples = CASES[name]
     transform = make()
     emulated(transform.n_fft, groups)
-    x = torch.randn(2, samples, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    x = torch.randn(3, samples, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
     single = x.detach().float().requires_grad_()
     expected, y = transform(x), transform._fused(single, None)
     torch.testing.assert_close(y.double(), expected, rtol=2e-5, atol=1e-5 * expected.detach().max().item())

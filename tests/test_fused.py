@@ -43,6 +43,17 @@ def test_stft(n_fft, hop_length, pad_mode):
         assert log.is_contiguous() and error(log, torch.log(expected + OFFSET)) < 1e-6
 
 
+@pytest.mark.parametrize("n_fft", sorted(fft._LAUNCHES))
+def test_blocks_of_several_rounds_and_a_part_of_one(n_fft, monkeypatch):
+    groups = fft._LAUNCHES[n_fft][0]
+    monkeypatch.setattr(fft, "_each", lambda n_fft, total, most, device: max(groups, most // groups * groups))
+    x = clips(16384, 5)
+    for transform in (STFT(n_fft=n_fft), MelSpectrogram(n_fft=n_fft, n_mels=64)):
+        expected = transform(x.double())
+        assert error(transform(x), expected) < 1e-6
+        assert error(transform.log(x, OFFSET), torch.log(expected + OFFSET)) < 1e-6
+
+
 def test_stft_of_the_lowest_bins_and_of_samples_at_odd_addresses():
     stft = STFT(n_fft=1024, n_bins=100)
     x = clips(3001).flatten()[1:].unfold(0, 3000, 3001)

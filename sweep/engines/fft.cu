@@ -325,6 +325,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) gradient(
     const int tid = threadIdx.x % T, group = threadIdx.x / T, first = blockIdx.x * job.each;
     float2* points = shared + group * PADDED;
     float* by_bands = (float*)(shared + GROUPS * PADDED) + group * (job.bands + 4);
+    // Some threads may leave this loop before others of their warp: no barrier may follow it.
 #pragma unroll 1
     for (int f = group; f < job.each && first + f < job.total; f += GROUPS) {
         const int frame = first + f, clip = frame / job.frames, t = frame - clip * job.frames;

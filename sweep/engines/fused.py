@@ -26,7 +26,8 @@ FRAMES = 64  # of a program of the spectral kernel
 _MANY = (128, 8)
 # Where that would leave multiprocessors idle. Microseconds for 100 clips with 128 and 8, 64 and 4, 32 and 4, 32 and 2:
 # linear-256 21.7, 32.4, 12.6, 14.3; log-4096 159, 178, 127, 133; cqt-12 232, 188, 149, 168; cqt-288 386, 371, 327, 328.
-# For 400 clips with 128 and 8, 64 and 4, 32 and 4: cqt-12 330, 261, 247.
+# cqt-12 for 400 clips and 1,000, with 128 and 8, 64 and 4, 32 and 4: 330, 261, 247; 491, 455, 423. More bins were not
+# tried with so many. A long clip's blocks of frames count as clips.
 _FEW = (32, 4)
 _FEW_FRAMES, _FEW_CLIPS = 10_000, 512
 

@@ -3,11 +3,13 @@
 import ctypes
 import functools
 import sys
+import threading
 from pathlib import Path
 
 import torch
 
 _SHARED_BYTES = 8  # CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
+_LOCK = threading.Lock()
 
 
 def available() -> bool:
@@ -45,7 +47,7 @@ class Kernel:
     def __init__(self, path: Path, name: str, **constants: int):
         self.path, self.name, self.constants = path, name, constants
         self._functions: dict[int, ctypes.c_void_p] = {}
-        self._shared: dict[int, int] = {}  # bytes that a function was last allowed
+        self._shared: dict[int, int] = {}  # the most bytes that a function was allowed so far
 
     def __call__(self, blocks: int, threads: int, shared_bytes: int, *arguments) -> None:
         """Launch on the current stream of the tensors' device.
@@ -63,9 +65,10 @@ class Kernel:
             values = [ctypes.c_void_p(a.data_ptr()) if isinstance(a, torch.Tensor) else a for a in arguments]
             pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(value) for value in values))
             stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
-            if self._shared.get(device.index, -1) < shared_bytes:
-                _check(_driver().cuFuncSetAttribute(function, _SHARED_BYTES, shared_bytes))
-                self._shared[device.index] = shared_bytes
+            with _LOCK:
+                if self._shared.get(device.index, -1) < shared_bytes:
+                    _check(_driver().cuFuncSetAttribute(function, _SHARED_BYTES, shared_bytes))
+                    self._shared[device.index] = shared_bytes
             grid = (blocks, 1, 1, threads, 1, 1)
             _check(_driver().cuLaunchKernel(function, *grid, shared_bytes, stream, pointers, None))
 
