@@ -87,3 +87,25 @@ def test_values_and_gradient(name, emulated):
     torch.testing.assert_close(single.grad.double(), x.grad, rtol=0, atol=1e-5 * x.grad.abs().max().item())
     log = transform._fused(single.detach(), 0.1)
     torch.testing.assert_close(log.double(), torch.log(expected + 0.1), rtol=1e-4, atol=1e-4)
+
+
+def test_bands_too_many_for_a_small_gpu_are_turned_around_in_memory(emulated, monkeypatch):
+    class Properties:
+        multi_processor_count, shared_memory_per_block_optin = 1, 3000  # the points take 2,176, the bands 1,200
+
+    def within_limits(*arguments, **options):
+        def launch(blocks: int, threads: int, shared_bytes: int, *rest) -> None:
+            assert shared_bytes <= Properties.shared_memory_per_block_optin
+            kernel(*arguments, **options)(blocks, threads, shared_bytes, *rest)
+
+        return launch
+
+    mel = MelSpectrogram(n_fft=256, n_mels=100)
+    emulated(256, 2)
+    kernel = fft._kernel
+    monkeypatch.setattr(fft, "_kernel", within_limits)
+    monkeypatch.setattr(fft, "_properties", lambda device: Properties)
+    x = torch.randn(2, 900, generator=torch.Generator().manual_seed(0))
+    log = mel._fused(x, 0.1)
+    assert log.is_contiguous()
+    torch.testing.assert_close(log.double(), torch.log(mel(x.double()) + 0.1), rtol=1e-4, atol=1e-4)

@@ -100,6 +100,8 @@ class FusedFFT:
         each = _each(n_fft, len(x) * count, most, x.device)
         job = self._job(x, count, each, offset or 0.0)
         shared = _points(n_fft) + (4 * values * (each | 1) if tiled else 0)
+        if tiled and shared > getattr(_properties(x.device), "shared_memory_per_block_optin", shared):  # a small GPU
+            return Finish(offset=offset).log(self._spectrogram(x, None)).contiguous()
         launch = -(-job.total // each), _threads(n_fft), shared
         self._kernel("spectrogram", log=tiled)(*launch, x.contiguous(), *tables, out, job)
         return out if tiled else out.transpose(1, 2)
