@@ -1,0 +1,34 @@
+"""What each bin of a spectrogram is: windows, frequencies, Fourier and constant-Q kernels, mel bands, in float64.
+
+This package is the definition. Every engine evaluates these sums in some faster way and is tested against them. A frame
+is centred on a sample; a kernel is a set of complex taps over *lags*, the distances from that centre in samples, and a
+bin is
+
+    y_k = sum_n taps_k[n] x[centre + n]
+
+Errors name the number at fault, its value and the remedy; callers that know a file's name put it in front.
+"""
+
+from sweep.filters.frequencies import (
+    STFT_SCALES,
+    constant_q_frequencies,
+    fft_frequencies,
+    linear_frequencies,
+    log_frequencies,
+    stft_frequencies,
+)
+from sweep.filters.kernels import (
+    CONSTANT_Q_ALGORITHMS,
+    CONSTANT_Q_NORMS,
+    Kernels,
+    constant_q_kernels,
+    fourier_kernels,
+)
+from sweep.filters.mel import MEL_NORMS, MEL_SCALES, hz_to_mel, mel_bank, mel_frequencies, mel_to_hz
+from sweep.filters.windows import PAD_MODES, WINDOWS, window
+
+__all__ = [
+    "CONSTANT_Q_ALGORITHMS", "CONSTANT_Q_NORMS", "MEL_NORMS", "MEL_SCALES", "PAD_MODES", "STFT_SCALES", "WINDOWS",
+    "Kernels", "constant_q_frequencies", "constant_q_kernels", "fft_frequencies", "fourier_kernels", "hz_to_mel",
+    "linear_frequencies", "log_frequencies", "mel_bank", "mel_frequencies", "mel_to_hz", "stft_frequencies", "window",
+]  # fmt: skip

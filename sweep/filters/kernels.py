@@ -1,0 +1,108 @@
+"""Banks of windowed complex exponentials: Fourier and constant-Q kernels."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from sweep.checks import check_choice, check_even, check_positive, check_whole
+from sweep.filters.windows import WINDOWS, window
+
+
+@dataclass(frozen=True)
+class Kernels:
+    """A bank of windowed complex exponentials, one per bin, each known by its numbers until its taps are asked for.
+
+    Kernel k has the lags first_lags[k] .. first_lags[k] + lengths[k] - 1 and the taps
+
+        scales[k] window_lengths[k](n - first_lags[k]) exp(-2 pi i n frequencies[k] / sample_rate).
+
+    All arrays have the shape (bins,): frequencies in Hz, lags and lengths in samples.
+    """
+
+    window: str
+    sample_rate: float
+    frequencies: np.ndarray
+    first_lags: np.ndarray
+    lengths: np.ndarray
+    scales: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.frequencies)
+
+    def __getitem__(self, bins: slice | np.ndarray) -> "Kernels":
+        """The same bank, some bins only."""
+        parts = (self.frequencies[bins], self.first_lags[bins], self.lengths[bins], self.scales[bins])
+        return Kernels(self.window, self.sample_rate, *parts)
+
+    @property
+    def last_lags(self) -> np.ndarray:
+        """(bins,) the last lag of each kernel, in samples."""
+        return self.first_lags + self.lengths - 1
+
+    def envelope(self, bin: int, lags: np.ndarray) -> np.ndarray:
+        """The real, positive part of a kernel's taps (scale times window) at some lags; 0 outside the kernel."""
+        return self.scales[bin] * window(self.window, int(self.lengths[bin]), lags - self.first_lags[bin])
+
+    def taps(self, bin: int, lags: np.ndarray) -> np.ndarray:
+        """Complex128 taps of one kernel at some lags; 0 outside the kernel."""
+        # Whole turns of the phase are dropped before the exponential: lags reach 1e5 samples, float64 is to stay exact.
+        turns = np.mod(lags * (self.frequencies[bin] / self.sample_rate), 1.0)
+        return self.envelope(bin, lags) * np.exp(-2j * np.pi * turns)
+
+
+def fourier_kernels(name: str, n_fft: int, frequencies: np.ndarray, sample_rate: float) -> Kernels:
+    """Windowed Fourier kernels at arbitrary frequencies: lags -n_fft // 2 .. n_fft - n_fft // 2 - 1, scale 1.
+
+    Args:
+        name: window, one of `WINDOWS`.
+        n_fft: kernel length in samples; even, so that a frame has a centre sample.
+        frequencies: (bins,) in Hz, at most half the sample rate.
+        sample_rate: in Hz.
+    """
+    check_choice("window", name, WINDOWS)
+    check_even("n_fft", n_fft)
+    check_positive("sample_rate", sample_rate)
+    ones = np.ones(len(frequencies), dtype=np.int64)
+    return Kernels(name, sample_rate, frequencies, -(n_fft // 2) * ones, n_fft * ones, 1.0 * ones)
+
+
+CONSTANT_Q_NORMS = ("sqrt_length", "none", "n_fft")
+# How a constant-Q bank is evaluated: as defined here by the fastest engine, or as one of the publications has it.
+CONSTANT_Q_ALGORITHMS = ("exact", "1992", "1992v2", "2010", "2010v2")
+
+
+def constant_q_kernels(
+    name: str, frequencies: np.ndarray, bins_per_octave: int, sample_rate: float, norm: str = "sqrt_length"
+) -> Kernels:
+    """Constant-Q kernels (Brown 1991; Brown and Puckette 1992), as nnAudio's CQT1992v2 has them.
+
+    With Q = 1 / (2^(1 / bins_per_octave) - 1), bin k is l_k = ceil(Q sample_rate / f_k) samples long, its lags are
+    0 .. l_k - 1 minus ceil(l_k / 2), and its window is divided by its sum. `norm` says what that is multiplied with:
+
+        sqrt_length   sqrt(l_k): a sinusoid gives the same in every bin per square root of what the bin sees (librosa)
+        none          1: a full-scale sinusoid gives 1/2 in every bin
+        n_fft         1 / the next power of two above the longest kernel (the IJCNN 2020 runs)
+
+    Args:
+        name: window, one of `WINDOWS`.
+        frequencies: (bins,) in Hz.
+        bins_per_octave: sets Q.
+        sample_rate: in Hz.
+        norm: one of `CONSTANT_Q_NORMS`.
+    """
+    check_choice("window", name, WINDOWS)
+    check_choice("norm", norm, CONSTANT_Q_NORMS)
+    check_whole("bins_per_octave", bins_per_octave)
+    q = 1 / (2 ** (1 / bins_per_octave) - 1)
+    lengths = np.ceil(q * sample_rate / frequencies).astype(np.int64)
+    # The mean of a periodic cosine-sum window is its constant term, so its sum is that times the length. A period must
+    # be longer than the number of terms for that; shorter kernels are summed out.
+    sums = np.array([window(name, n).sum() if n < 8 else WINDOWS[name][0] * n for n in lengths.tolist()])
+    if norm == "sqrt_length":
+        scales = np.sqrt(lengths) / sums
+    elif norm == "none":
+        scales = 1 / sums
+    else:
+        scales = 1 / sums / 2 ** math.ceil(math.log2(lengths.max()))
+    return Kernels(name, sample_rate, frequencies, -((lengths + 1) // 2), lengths, scales)
