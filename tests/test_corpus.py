@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from corpus import BAD, ODD, SAMPLES, problems_of, read_odd
+from corpus import BAD, ODD, problems_of, read_odd
+from corpus_makers import SAMPLES
 
 from sweep.data import DataError, read_split
 
