@@ -1,4 +1,4 @@
-"""What the numeric tests share: the 34 rows, some music, the definition's answer to it, and the devices."""
+"""What the tests share: the 34 rows, some music, the definition's answer to it, the devices, and a small data set."""
 
 import functools
 import os
@@ -80,3 +80,13 @@ def music() -> torch.Tensor:
 def defined(music):
     """From a representation to its definition's value on `music`, each computed once."""
     return functools.cache(lambda representation: definition(representation, music.double().numpy()))
+
+
+@pytest.fixture(scope="session")
+def small_set(tmp_path_factory) -> Path:
+    """Three training and two test recordings of 4 s, in a folder called tiny; nobody writes into it."""
+    from sweep.data.demo import make_demo  # here: the numeric tests go without soundfile
+
+    root = tmp_path_factory.mktemp("data") / "tiny"
+    make_demo(root, train=3, test=2, seconds=4)
+    return root

@@ -31,10 +31,8 @@ def files(folder: Path) -> dict[str, tuple[int, bytes]]:
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data") / "tiny"
-    make_demo(root, train=3, test=2, seconds=4)
-    return [*SHORT, "data=musicnet", f"data.root={root}"]
+def tiny(small_set):
+    return [*SHORT, "data=musicnet", f"data.root={small_set}"]
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 from conftest import SHARED
+from own_recordings import HEADER, write, write_midi
 from test_app import call
 from test_audio import sine
-from test_folder import HEADER, write, write_midi
 
 from sweep.data.demo import make_demo
 

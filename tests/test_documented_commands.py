@@ -13,7 +13,6 @@ from omegaconf import OmegaConf
 from preloaded import Preloaded
 from test_grid import composed
 
-from sweep.data.demo import make_demo
 from sweep.representations import from_settings
 from sweep.settings import check_cluster, check_keys, check_protocol
 
@@ -28,13 +27,6 @@ WITH_COMMANDS = [
 
 
 @pytest.fixture(scope="module")
-def recordings(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data") / "tiny"
-    make_demo(root, train=3, test=2, seconds=4)
-    return root
-
-
-@pytest.fixture(scope="module")
 def python():
     preloaded = Preloaded({**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200", "OMP_NUM_THREADS": "1"})
     yield preloaded
@@ -42,13 +34,13 @@ def python():
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_can_be_followed(page, recordings, python, tmp_path):
+def test_a_page_can_be_followed(page, small_set, python, tmp_path):
     """In a copy of the program, of which nothing changes but the registry that the page names."""
     before = {}
     for part in ("sweep", "conf"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
         before |= {path: path.read_bytes() for path in (tmp_path / part).rglob("*") if path.is_file()}
-    printed = follow(DOCS / page, tmp_path, recordings, python)
+    printed = follow(DOCS / page, tmp_path, small_set, python)
     tables = [text for text in printed if "runs done" in text]
     for text in tables:  # every run of every sweep
         assert all(done == asked for done, asked in re.findall(r"(\d+) of (\d+) runs done", text))

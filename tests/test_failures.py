@@ -13,16 +13,13 @@ from test_workers import settings_for
 
 import sweep.checkpoints
 from sweep import results
-from sweep.data.demo import make_demo
 from sweep.failures import explain
 from sweep.jobs import DONE, FAILED, Run, Walk
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data") / "tiny"
-    make_demo(root, train=3, test=2, seconds=4)
-    return [*SHORT, "data=musicnet", f"data.root={root}", "representation=mel-512-128"]
+def tiny(small_set):
+    return [*SHORT, "data=musicnet", f"data.root={small_set}", "representation=mel-512-128"]
 
 
 @pytest.fixture

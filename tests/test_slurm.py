@@ -9,18 +9,14 @@ import time
 import pytest
 from test_app import SHORT, call
 
-from sweep.data.demo import make_demo
-
 UP = shutil.which("sinfo") and subprocess.run(["sinfo", "-h", "-o", "%T"], capture_output=True, text=True).stdout
 needs_slurm = pytest.mark.skipif(not UP, reason="no SLURM answers")
 CLUSTER = ["cluster=slurm", "cluster.gpus=0", "cluster.cpus=1", "cluster.memory=2", "cluster.timeout=5"]
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data") / "tiny"
-    make_demo(root, train=3, test=2, seconds=4)
-    return [*SHORT, "data=musicnet", f"data.root={root}", *CLUSTER]
+def tiny(small_set):
+    return [*SHORT, "data=musicnet", f"data.root={small_set}", *CLUSTER]
 
 
 @needs_slurm

@@ -11,27 +11,19 @@ from small_sweep import run_alone, small_settings
 from wandb_files import OfflineRun, read_offline_run
 
 import sweep.checkpoints
-from sweep.data.demo import make_demo
 from sweep.results import read_result, run_folder
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHORT = ["protocol.steps=10", "protocol.checkpoint_every=5", "protocol.scored_windows=30", "device=cpu"]
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    root = tmp_path_factory.mktemp("wandb") / "tiny"
-    make_demo(root, train=3, test=2, seconds=4)
-    return root
-
-
 def offline_runs(folder: Path) -> list[OfflineRun]:
     return [read_offline_run(path) for path in sorted(folder.rglob("*.wandb"))]
 
 
-def test_a_sweep_is_one_group_of_runs_with_the_scores_and_one_report(root, tmp_path):
+def test_a_sweep_is_one_group_of_runs_with_the_scores_and_one_report(small_set, tmp_path):
     command = [sys.executable, "-m", "sweep", "representation=mel-512-128", "seed=0,1,2", "logger=wandb"]
-    command += [*SHORT, "data=musicnet", f"data.root={root}"]
+    command += [*SHORT, "data=musicnet", f"data.root={small_set}"]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "WANDB_MODE": "offline", "WANDB_API_KEY": ""}
     keys = {"cwd": tmp_path, "env": environment, "capture_output": True, "text": True, "timeout": 300}
     ended = subprocess.run(command, **keys)
@@ -62,9 +54,9 @@ def test_a_sweep_is_one_group_of_runs_with_the_scores_and_one_report(root, tmp_p
     assert len(offline_runs(tmp_path)) == len(found)
 
 
-def test_a_rerun_continues_its_run_and_an_overwritten_one_replaces_it(root, tmp_path, monkeypatch):
+def test_a_rerun_continues_its_run_and_an_overwritten_one_replaces_it(small_set, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
-    settings = small_settings(root, tmp_path / "runs", "mel-512-128", logger={"name": "wandb", "project": "sweep"})
+    settings = small_settings(small_set, tmp_path / "runs", "mel-512-128", logger={"name": "wandb", "project": "sweep"})
     with monkeypatch.context() as patch:
 
         def dies(self, trainer, module, outputs, batch, batch_idx):

@@ -14,7 +14,6 @@ from rich.console import Console
 from test_app import REPOSITORY, SHORT, call
 
 from sweep import results
-from sweep.data.demo import make_demo
 from sweep.jobs import DONE, FAILED, Run, Walk
 from sweep.pace import cost
 from sweep.settings import settings_of
@@ -24,10 +23,8 @@ ROWS = "representation=linear-256,log-256,mel-512-128"
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data") / "tiny"
-    make_demo(root, train=3, test=2, seconds=4)
-    return [*SHORT, "data=musicnet", f"data.root={root}"]
+def tiny(small_set):
+    return [*SHORT, "data=musicnet", f"data.root={small_set}"]
 
 
 def start(*arguments: str, cwd: Path) -> subprocess.Popen:
