@@ -20,8 +20,9 @@ def compile_for_the_host(folder: Path, constants: dict[str, int]) -> ctypes.CDLL
     source = Path(fft.__file__).with_name("fft.cu").read_text()
     # What only a GPU has: dynamic shared memory, barriers among some threads of a block, fast functions.
     for pattern, replacement in (
-        (r"extern __shared__ float2 shared\[\];", "float2* shared = emulated_shared;"),
+        (r"extern __shared__ (__align__\(16\) )?float2 shared\[\];", "float2* shared = emulated_shared;"),
         (r"if constexpr \(T <= 32\)\s*__syncwarp\(\);\s*else\s*asm volatile\([^\n]*\);", "emulated_meet(group);"),
+        (r'asm volatile\("" : "\+l"[^\n]*', ""),
         (r'asm\("sqrt[^\n]*', "y = std::sqrt(x);"),
         (r"__logf", "std::log"),
         (r'extern "C" ', ""),
@@ -49,12 +50,12 @@ def on_the_host(function):
 @pytest.fixture
 def emulated(tmp_path, monkeypatch):
     def emulate(n_fft: int, groups: int) -> None:
-        def kernel(name: str, n_fft: int, *, banded: bool, power: int, log: bool):
+        def kernel(name: str, n_fft: int, *, lanes: int, power: int, log: bool):
             size = {"N": n_fft, "GROUPS": groups, "BLOCKS": 1}
-            wanted = {"BANDED": int(banded), "POWER": power, "LOG": int(log)}
+            wanted = {"BANDED": int(lanes > 0), "LANES": lanes, "POWER": power, "LOG": int(log)}
             return on_the_host(compile_for_the_host(tmp_path, {**size, **wanted})["run_" + name])
 
-        monkeypatch.setitem(fft._LAUNCHES, n_fft, (groups, 1, 1))
+        monkeypatch.setitem(fft._LAUNCHES, n_fft, (groups, 1))
         monkeypatch.setattr(fft, "_kernel", kernel)
 
     return emulate

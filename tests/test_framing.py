@@ -20,6 +20,15 @@ def test_decimate(factor, ripple):
         if share > factor / 2:
             continue
         clip = torch.from_numpy(np.sin(2 * np.pi * share / factor * np.arange(samples) + 0.3))[None]
-        y = decimate(clip, before, count, band, factor)[0].numpy()
+        y = decimate(clip, before, band, factor, (1, count, count))[0].numpy()
         expected = kept * factor * np.sin(2 * np.pi * share / factor * at + 0.3)
         assert len(y) == count and np.abs(y - expected)[inside].max() < 3 * ripple * factor
+
+
+def test_blocks_are_parts_of_the_whole():
+    band = torch.from_numpy(decimator(4, 0.4, 1e-4))
+    clips = torch.randn(2, 3000, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    whole = decimate(clips, 100, band, 4, (1, 900, 900))
+    blocks = decimate(clips, 100, band, 4, (3, 250, 400)).view(2, 3, 400)
+    for n in range(3):
+        torch.testing.assert_close(blocks[:, n], whole[:, 250 * n : 250 * n + 400])

@@ -7,7 +7,7 @@ import torch
 from conftest import FOUR, ROWS, each, synthesised_music
 
 from sweep.adam import Adam
-from sweep.engines import fft, fused
+from sweep.engines import fft, framing, fused
 from sweep.transforms import CQT, STFT, MelSpectrogram
 
 pytestmark = list(conftest.gpu)
@@ -101,6 +101,41 @@ def test_gradient(make, pad_mode):
     assert error(gradients[1], gradients[0]) < 1e-5
 
 
+@pytest.mark.parametrize("accuracy, bound", [("exact", 1e-4), ("high", 1e-3), ("fast", 1e-2)])
+@each([*FOUR, ROWS["linear-1024"], ROWS["cqt-48"]])
+def test_the_gradient_of_the_logarithm(representation, accuracy, bound):
+    x = clips(16384, 4).requires_grad_()
+    transform, exact = representation.transform(accuracy=accuracy), representation.transform(accuracy="exact")
+    y, expected = transform.log(x, OFFSET), exact.log(x.double(), OFFSET)
+    direction = torch.randn(y.shape, generator=torch.Generator().manual_seed(1)).cuda()
+    (gradient,) = torch.autograd.grad(y, x, direction)
+    (wanted,) = torch.autograd.grad(expected, x, direction.double())
+    assert error(gradient, wanted.double()) < bound
+
+
+def test_the_gradient_of_a_long_clip_cut_into_blocks():
+    x, cqt = clips(80_000, 2).requires_grad_(), CQT(f_min=110, n_bins=36)
+    (gradient,) = torch.autograd.grad(cqt(x).square().sum(), x)
+    (wanted,) = torch.autograd.grad(cqt(x.double()).square().sum(), x)
+    assert error(gradient, wanted.double()) < 1e-3
+
+
+def test_a_gradient_of_the_gradient_and_one_in_a_fixed_order():
+    x, cqt = clips(16384, 2).requires_grad_(), ROWS["cqt-24"].transform()
+
+    def penalty(x):
+        (gradient,) = torch.autograd.grad(cqt(x).sum(), x, create_graph=True)
+        return torch.autograd.grad(gradient.square().sum(), x)[0]
+
+    assert error(penalty(x), penalty(x.double()).double()) < 1e-2
+    torch.use_deterministic_algorithms(True)
+    try:
+        first, second = (torch.autograd.grad(cqt(x).sum(), x)[0] for _ in range(2))
+    finally:
+        torch.use_deterministic_algorithms(False)
+    assert torch.equal(first, second)
+
+
 def test_the_gradient_on_silence_is_zero():
     x = torch.zeros(2, 8000, device="cuda", requires_grad=True)
     STFT(n_fft=512)(x).sum().backward()
@@ -127,13 +162,27 @@ def test_kernels_in_a_graph():
         assert torch.equal(y, expected)
 
 
-def test_a_long_clip_at_a_lower_rate():
-    cqt = CQT(f_min=55, n_bins=48, accuracy="high")
-    x = clips(200_000, 1)
-    expected = CQT(f_min=55, n_bins=48, accuracy="exact")(x.double())
-    assert error(cqt(x), expected) < 1e-4
+@pytest.mark.parametrize("accuracy, bound", [("exact", 1e-5), ("high", 1e-4), ("fast", 1e-3)])
+@pytest.mark.parametrize("f_min, n_bins", [(32.7, 12), (55, 48)])
+def test_a_long_clip_at_a_lower_rate(f_min, n_bins, accuracy, bound):
+    cqt = CQT(f_min=f_min, n_bins=n_bins, accuracy=accuracy)
+    x = clips(200_000, 2)
+    expected = CQT(f_min=f_min, n_bins=n_bins, accuracy="exact")(x.double())
+    assert error(cqt(x), expected) < bound
     (plan,) = next(iter(cqt.engine.engines["on_cuda"][0]._tables._entries.values()))
     assert plan.factor > 1
+
+
+@pytest.mark.parametrize("tf32, bound", [(False, 1e-6), (True, 1e-3)])
+@pytest.mark.parametrize("factor", [2, 16])
+def test_a_lower_rate_in_place(factor, tf32, bound):
+    x, blocks = clips(20_001, 3), (3, 5000 // factor, 9000 // factor)
+    band = torch.from_numpy(framing.decimator(factor, 0.4, 1e-4)).to(x)
+    points = blocks[2] + 100
+    low = fused.decimate(x, 1000, band, factor, blocks, points, tf32)
+    expected = framing.decimate(x.double(), 1000, band.double(), factor, blocks)
+    assert low.shape == (9, points) and not low[:, blocks[2] :].any()
+    assert error(low[:, : blocks[2]], expected) < bound
 
 
 def test_adam_is_torchs():

@@ -91,7 +91,7 @@ def measure(case: Case, clips: torch.Tensor, absent: dict[str, str | None], opti
     times = timing.in_turn(works, device, options.rounds, options.budget)
     for (label, column), measured in times.items():
         row = entries[label].row
-        middle, lower, upper = timing.spread(measured, 1 / case.passes)
+        middle, lower, upper = timing.spread(measured, 1 / entries[label].passes)
         row |= {f"{column}_ms": middle, f"{column}_q1": lower, f"{column}_q3": upper}
         row |= {"repeats": len(measured), "batch": entries[label].batch}
         entries[label].row = row

@@ -66,6 +66,17 @@ class Banded(nn.Module):
         fused.finish_product(rows, columns, blocks, out, first, len(self.kernels), **options)
         return True
 
+    def gradient(self, x: torch.Tensor, finish, by_out: torch.Tensor) -> torch.Tensor:
+        """The gradient by the clips, given that by the finished values, (batch, bins, frames)."""
+        blocks = self._tables.get(("fused", x.device), lambda: fused.stack(self._make_blocks(x), self.tf32))
+        with torch.enable_grad():
+            x = x.requires_grad_()
+            points, _ = self._points(x)
+        options = {"reflect": False, "offset": finish.offset, "power": finish.power}
+        rows = points.detach().view(len(x), -1)
+        by_rows = fused.product_gradient(rows, points.shape[1], blocks, by_out, **options)
+        return torch.autograd.grad(points, x, by_rows.view_as(points))[0]
+
     def _points(self, x: torch.Tensor) -> tuple[torch.Tensor, int]:
         """(batch * frames, columns): real and imaginary parts of each frame's spectrum by turns; and the frames."""
         count = framing.n_frames(x.shape[-1], self.hop_length)

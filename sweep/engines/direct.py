@@ -125,6 +125,14 @@ class Direct(nn.Module):
         fused.finish_product(x.contiguous(), self.hop_length, blocks, out, first, len(self.kernels), **options)
         return True
 
+    def gradient(self, x: torch.Tensor, finish, by_out: torch.Tensor) -> torch.Tensor | None:
+        """The gradient by the clips, given that by the finished values, (batch, bins, frames); None: not by kernels."""
+        if self.kernels.lengths.max() > _FUSED_UP_TO:
+            return None
+        blocks = self._tables.get(("fused", x.device), lambda: fused.stack(self._make_blocks(x), self.tf32))
+        options = {"reflect": self.pad_mode == "reflect", "offset": finish.offset, "power": finish.power}
+        return fused.product_gradient(x.contiguous(), self.hop_length, blocks, by_out, **options)
+
     def _make_blocks(self, like: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
         """Of each block of bins, its first lag and (lags, 2 * bins): real parts, then imaginary ones."""
         blocks = []

@@ -7,8 +7,9 @@
 // k = tid + T n is where it was before the first, in register n of thread tid.
 //
 // Who compiles this defines N; GROUPS of threads in a block, each at one frame at a time; BLOCKS on a multiprocessor,
-// at least; POWER, 1 for magnitudes, 2 for their squares; BANDED, 1 for weighted sums of them, unrolled to UNROLL fours;
-// LOG, 1 for the logarithm, bins or bands before frames in memory, else frames first; GRADIENT, 1 for the way back too.
+// at least; POWER, 1 for magnitudes, 2 for their squares; BANDED, 1 for weighted sums of them, LANES threads for
+// one; LOG, 1 for the logarithm, bins or bands before frames in memory, else frames first; GRADIENT, 1 for the way back
+// too.
 //
 // What sets the time is instructions and shared memory, not memory: so each case has code of its own, and addresses are
 // a thread's base with constants within the instructions.
@@ -162,7 +163,8 @@ __device__ __forceinline__ float wanted(float2 a) {
 __device__ __forceinline__ float ended(float value, const Job& job) { return LOG ? __logf(value + job.offset) : value; }
 
 // The whole transform: point tid + T n, in register n, before and after.
-__device__ __forceinline__ void transform(float2* v, float2* points, const float2* __restrict__ roots, int tid, int group) {
+__device__ __forceinline__ void transform(
+    float2* v, float2* points, const float2* __restrict__ roots, int tid, int group) {
     step<16, 1>(v, points, roots, tid, group);
     step<(M < 256 ? M / 16 : 16), 16>(v, points, roots, tid, group);
     if constexpr (M > 256) step<M / 256, 256>(v, points, roots, tid, group);
@@ -225,28 +227,68 @@ __device__ __forceinline__ float band(
     const float* some = values + bands[row];
     const float4* w = weights + row;
     float sum = 0;
-#pragma unroll UNROLL
     for (int i = bands[rows + row]; i > 0; i--, w += rows, some += 4)
         sum += w->x * some[0] + w->y * some[1] + w->z * some[2] + w->w * some[3];
     return sum;
+}
+
+// All bands of all the block's frames. LANES neighbouring threads share a band, each taking every LANES-th four of it:
+// they read neighbouring memory, and each weight once for all the frames. In the end each adds up some of the frames.
+template <class Put>
+__device__ __forceinline__ void sum_bands(
+    const float4* spectra, const int2* __restrict__ runs, const float4* __restrict__ weights, int count, Put put) {
+    for (int s = threadIdx.x; (s & -32) < count * LANES; s += THREADS) {  // by whole warps, which exchange sums
+        const int b = s / LANES, lane = s % LANES;
+        const int2 run = runs[min(b, count - 1)];
+        const float4 *some = spectra + run.x + lane, *w = weights + s;
+        float sums[GROUPS];
+#pragma unroll
+        for (int g = 0; g < GROUPS; g++) sums[g] = 0;
+#pragma unroll 1
+        for (int i = b < count ? run.y - lane : 0; i > 0; i -= LANES, some += LANES, w += count * LANES) {
+#pragma unroll
+            for (int g = 0; g < GROUPS; g++) {
+                const float4 a = some[g * (PADDED / 2)];
+                sums[g] += w->x * a.x + w->y * a.y + w->z * a.z + w->w * a.w;
+            }
+        }
+        int first = 0;
+#pragma unroll
+        for (int apart = 1; apart < LANES; apart *= 2) {  // half of the frames go to another lane while there are two
+            const int half = GROUPS / (2 * apart);
+            const bool upper = lane & apart;
+            if (!half) sums[0] += __shfl_xor_sync(~0u, sums[0], apart);
+#pragma unroll
+            for (int g = 0; g < half; g++) {
+                const float other = __shfl_xor_sync(~0u, upper ? sums[g] : sums[g + half], apart);
+                sums[g] = (upper ? sums[g + half] : sums[g]) + other;
+            }
+            first += upper ? half : 0;
+        }
+        if (b < count) {
+#pragma unroll
+            for (int g = 0; g < (GROUPS > LANES ? GROUPS / LANES : 1); g++) put(b, first + g, sums[g]);
+        }
+    }
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) spectrogram(
     const float* __restrict__ audio,     // (clips, samples)
     const float* __restrict__ window,    // (N,), halved
     const float2* __restrict__ roots,    // (N,) exp(-2 pi i k / N)
-    const int* __restrict__ bands,       // (2, bands): each band's first bin and its bins, in fours
-    const float4* __restrict__ weights,  // (most fours of a band, bands)
+    const int2* __restrict__ runs,       // (bands,): each one's first four bins, and how many fours
+    const float4* __restrict__ weights,  // (most fours of a lane, bands * LANES)
     float* __restrict__ out, const Job job) {
-    extern __shared__ float2 shared[];
+    extern __shared__ __align__(16) float2 shared[];
     const int tid = threadIdx.x % T, group = threadIdx.x / T, first = blockIdx.x * job.each;
     const int values = BANDED ? job.bands : job.bins, row = job.each | 1;  // odd against bank conflicts
     float2* points = shared + group * PADDED;
     float* spectrum = (float*)points;  // of a frame, once its points are no longer needed
     float* tile = (float*)(shared + GROUPS * PADDED);
 #pragma unroll 1
-    for (int f = group; f - group < job.each; f += GROUPS) {  // as often in every thread: past the end, the last again
-        const int frame = min(first + f, job.total - 1), clip = frame / job.frames;
+    for (int done = 0; done < job.each; done += GROUPS) {  // past the end, the last frame again
+        const int f = done + group, frame = min(first + f, job.total - 1), clip = frame / job.frames;
+        asm volatile("" : "+l"(window), "+l"(roots));  // not to keep what they hold for the next frame: it spills
         float2 v[16];
         const int start = (frame - clip * job.frames) * job.hop - M;
         read(v, audio + (long long)clip * job.samples, window, start, job, tid);
@@ -265,24 +307,25 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) spectrogram(
             high[n] = wanted(even - odd);
         }
         const float middle = wanted(v[8] + v[8]);
-        float* const whole = out + (long long)frame * values;
         if constexpr (BANDED) {
             meet(group);
             put(spectrum, 1, M + 1, low, high, middle, tid);
-            if (tid < 3) spectrum[M + 1 + tid] = 0;  // where the last four may end
-            meet(group);
-            for (int b = tid; b < job.bands; b += T) {
-                const float value = ended(band(spectrum, bands, weights, b, job.bands), job);
-                (LOG ? tile[b * row + f] : whole[b]) = value;
-            }
-            meet(group);
+            if (tid < 3) spectrum[M + 1 + tid] = 0;  // where the last four ends
+            __syncthreads();
+            sum_bands((const float4*)shared, runs, weights, job.bands, [&](int b, int g, float value) {
+                if constexpr (LOG)
+                    tile[b * row + done + g] = ended(value, job);
+                else
+                    out[(long long)min(first + done + g, job.total - 1) * values + b] = value;
+            });
+            __syncthreads();
         } else if constexpr (LOG) {
 #pragma unroll
             for (int n = 0; n < 8; n++) low[n] = ended(low[n], job), high[n] = ended(high[n], job);
             put(tile + f, row, job.bins, low, high, ended(middle, job), tid);
             meet(group);
         } else {
-            put(whole, 1, job.bins, low, high, middle, tid);
+            put(out + (long long)frame * values, 1, job.bins, low, high, middle, tid);
             meet(group);
         }
     }

@@ -1,6 +1,7 @@
 """The FFT engine on CUDA: frames in, magnitudes, powers or bands of them out, all else stays on the chip."""
 
 import ctypes
+import math
 from functools import cache
 from pathlib import Path
 
@@ -12,22 +13,23 @@ from sweep.engines import framing, nvrtc
 from sweep.engines.finish import Finish
 from sweep.engines.tables import Tables
 
-# Of each length: frames at a time in a block, blocks on a multiprocessor, and how far a band's sum is unrolled. On an
-# H100, ms for 1,770 clips of 80,000 samples, n_fft 2048, magnitudes and 128 bands, by the first two: 4 and 4 0.91 and
-# 1.10; 4 and 3 0.96 and 1.14; 8 and 2 0.98 and 1.14; 2 and 8 0.99 and 1.21. By the third, bands: 1, 2 and 4 1.11, 1.18
-# and 1.21; n_fft 8192, 600 clips, 2.96, 2.35 and 1.99.
-_LAUNCHES = {256: (16, 4, 2), 512: (8, 4, 2), 1024: (8, 3, 2), 2048: (4, 4, 1), 4096: (2, 3, 4), 8192: (1, 3, 4)}
+# Of each length: frames at a time in a block, and blocks on a multiprocessor. On an H100, ms for 1,770 clips of 80,000
+# samples, n_fft 2048, magnitudes and 128 bands: 4 and 4 0.91 and 1.10; 4 and 3 0.96 and 1.14; 8 and 2 0.98 and 1.14; 2
+# and 8 0.99 and 1.21.
+_LAUNCHES = {256: (16, 4), 512: (8, 4), 1024: (8, 3), 2048: (4, 4), 4096: (2, 3), 8192: (1, 3)}
+_LANES = 8  # threads, at most, that share a band; as many as its fours of bins, on average
 _TILE = 48 << 10  # bytes of shared memory in which a block turns its frames' values around
 _ROUNDS = 2  # frames, at most, that a group of threads takes one after the other, where their values stay in order
 
 
 @cache
-def _kernel(name: str, n_fft: int, *, banded: bool, power: int, log: bool) -> nvrtc.Kernel:
+def _kernel(name: str, n_fft: int, *, lanes: int, power: int, log: bool) -> nvrtc.Kernel:
     """A function of fft.cu for a length and for what is wanted."""
-    groups, blocks, unroll = _LAUNCHES[n_fft]
-    size = {"N": n_fft, "GROUPS": groups, "BLOCKS": blocks, "UNROLL": unroll}
-    wanted = {"BANDED": int(banded), "POWER": power, "LOG": int(log), "GRADIENT": int(name == "gradient")}
-    return nvrtc.Kernel(Path(__file__).with_name("fft.cu"), name, **size, **wanted)
+    groups, blocks = _LAUNCHES[n_fft]
+    size = {"N": n_fft, "GROUPS": groups, "BLOCKS": blocks}
+    wanted = {"BANDED": int(lanes > 0), "LANES": max(1, lanes), "POWER": power, "LOG": int(log)}
+    source = Path(__file__).with_name("fft.cu")
+    return nvrtc.Kernel(source, name, **size, **wanted, GRADIENT=int(name == "gradient"))
 
 
 class _Job(ctypes.Structure):
@@ -63,6 +65,7 @@ class FusedFFT:
     ):
         self.window, self.hop_length, self.pad_mode = window, hop_length, pad_mode
         self.n_bins, self.power, self.bank = n_bins, power, bank
+        self._lanes = 0 if bank is None else min(_LANES, 1 << int(math.log2(max(1.0, _fours(bank)[1].mean()))))
         self._tables = Tables()
 
     def serves(self, x: torch.Tensor) -> bool:
@@ -70,6 +73,8 @@ class FusedFFT:
         known = len(self.window) in _LAUNCHES and self.power in (1, 2)
         if not (known and x.is_cuda and x.dtype == torch.float32 and nvrtc.available()):
             return False
+        if x.requires_grad and torch.are_deterministic_algorithms_enabled():
+            return False  # gradients are added up in no fixed order
         return _properties(x.device).major >= 7  # older ones have too little shared memory
 
     @torch.compiler.disable
@@ -89,9 +94,10 @@ class FusedFFT:
 
     def _spectrogram(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
         n_fft, count = len(self.window), framing.n_frames(x.shape[-1], self.hop_length)
-        tables = self._tables.get(x.device, lambda: (*self._make_roots(x.device), *_sparse(self.bank, x.device)))
+        roots = self._tables.get(("roots", x.device), lambda: self._make_roots(x.device))
+        bands = self._tables.get(("bands", x.device), lambda: _runs(self.bank, self._lanes, x.device))
         values = self.n_bins if self.bank is None else len(self.bank)
-        groups, *_ = _LAUNCHES[n_fft]
+        groups, _ = _LAUNCHES[n_fft]
         tiled = offset is not None
         out = torch.empty(len(x), *((values, count) if tiled else (count, values)), device=x.device)
         most = groups * _ROUNDS
@@ -103,7 +109,7 @@ class FusedFFT:
         if tiled and shared > getattr(_properties(x.device), "shared_memory_per_block_optin", shared):  # a small GPU
             return Finish(offset=offset).log(self._spectrogram(x, None)).contiguous()
         launch = -(-job.total // each), _threads(n_fft), shared
-        self._kernel("spectrogram", log=tiled)(*launch, x.contiguous(), *tables, out, job)
+        self._kernel("spectrogram", log=tiled)(*launch, x.contiguous(), *roots, *bands, out, job)
         return out if tiled else out.transpose(1, 2)
 
     def backward(self, x: torch.Tensor, by_values: torch.Tensor) -> torch.Tensor:
@@ -111,7 +117,7 @@ class FusedFFT:
         n_fft, count = len(self.window), by_values.shape[-1]
         roots = self._tables.get(("roots", x.device), lambda: self._make_roots(x.device))
         sparse = self._tables.get(("bins", x.device), lambda: _sparse(self._bands_of_bins(), x.device))
-        groups, *_ = _LAUNCHES[n_fft]
+        groups, _ = _LAUNCHES[n_fft]
         job = self._job(x, count, _each(n_fft, len(x) * count, groups * _ROUNDS, x.device), 0.0)
         out = torch.zeros_like(x, memory_format=torch.contiguous_format)
         strides = map(ctypes.c_longlong, by_values.stride())
@@ -120,7 +126,7 @@ class FusedFFT:
         return out
 
     def _kernel(self, name: str, log: bool) -> nvrtc.Kernel:
-        return _kernel(name, len(self.window), banded=self.bank is not None, power=int(self.power), log=log)
+        return _kernel(name, len(self.window), lanes=self._lanes, power=int(self.power), log=log)
 
     def _job(self, x: torch.Tensor, count: int, each: int, offset: float) -> _Job:
         samples, bands = x.shape[-1], 0 if self.bank is None else len(self.bank)
@@ -175,7 +181,7 @@ def _points(n_fft: int) -> int:
 
 def _each(n_fft: int, total: int, most: int, device: torch.device) -> int:
     """Frames of a block: many, to share what it begins with, but not so many that a multiprocessor is left without."""
-    groups, blocks, _ = _LAUNCHES[n_fft]
+    groups, blocks = _LAUNCHES[n_fft]
     share = total // (getattr(_properties(device), "multi_processor_count", 1) * blocks)
     return max(groups, min(most, share) // groups * groups)
 
@@ -184,6 +190,29 @@ def _tile(n_fft: int, device: torch.device) -> int:
     """Bytes of shared memory for the tile: on a small GPU what the points leave."""
     most = getattr(_properties(device), "shared_memory_per_block_optin", _TILE + _points(n_fft))
     return min(_TILE, most - _points(n_fft))
+
+
+def _fours(bank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of each band the first of its aligned fours of bins, and how many hold all that is not zero."""
+    used = bank != 0
+    first = used.argmax(axis=1) // 4
+    last = np.where(used.any(axis=1), bank.shape[1] - used[:, ::-1].argmax(axis=1), 4 * first)
+    return first, -(-last // 4) - first
+
+
+def _runs(bank: np.ndarray | None, lanes: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of each band, its first four and how many there are, (bands, 2); and the weights, (turns, bands * lanes, 4)."""
+    if bank is None:
+        return torch.zeros(1, 2, dtype=torch.int32, device=device), torch.zeros(4, device=device)
+    first, count = _fours(bank)
+    fours = np.arange(max(1, -(-count.max() // lanes)) * lanes)
+    inside = fours < count[:, None]
+    at = np.where(inside, first[:, None] + fours, 0)[..., None] * 4 + np.arange(4)
+    padded = np.pad(bank, ((0, 0), (0, -bank.shape[1] % 4)))
+    weights = np.take_along_axis(padded, at.reshape(len(bank), -1), axis=1).reshape(at.shape) * inside[..., None]
+    weights = weights.reshape(len(bank), -1, lanes, 4).transpose(1, 0, 2, 3).reshape(-1, len(bank) * lanes, 4)
+    runs = np.stack([first, count], axis=1).astype(np.int32)
+    return torch.from_numpy(runs).to(device), torch.from_numpy(np.ascontiguousarray(weights, np.float32)).to(device)
 
 
 def _sparse(bank: np.ndarray | None, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:

@@ -36,17 +36,64 @@ class Finish:
 
 def finished(engine: nn.Module, x: torch.Tensor, finish: Finish, n_bins: int, count: int) -> torch.Tensor:
     """(batch, samples) through an engine -> (batch, bins, frames), by the fused kernels where they serve."""
-    engines = engine.parts(x) if hasattr(engine, "parts") else [engine]
-    if not fused.serves(x) or not any(hasattr(part, "finish_into") for part in engines):
-        values = [(power if finish.power else magnitude)(*part(x, phase=False)) for part in engines]
-        return finish.log(torch.cat(values, dim=1) if len(values) > 1 else values[0])
+    engines = list(engine.parts(x)) if hasattr(engine, "parts") else [engine]
+    if not (fused.serves(x) and any(_is_fusable(part) for part in engines)):
+        return _in_pytorch(engines, x, finish)
+    if not (x.requires_grad and torch.is_grad_enabled()):
+        return _by_kernels(engines, x, finish, n_bins, count)
+    # The kernels add up gradients in no fixed order.
+    if torch.are_deterministic_algorithms_enabled() or torch.compiler.is_compiling():
+        return _in_pytorch(engines, x, finish)
+    return _Differentiable.apply(x, engines, finish, n_bins, count)
+
+
+def _is_fusable(engine: nn.Module) -> bool:
+    return hasattr(engine, "finish_into") and getattr(engine, "taps", None) is None
+
+
+def _in_pytorch(engines: list[nn.Module], x: torch.Tensor, finish: Finish) -> torch.Tensor:
+    values = [(power if finish.power else magnitude)(*part(x, phase=False)) for part in engines]
+    return finish.log(torch.cat(values, dim=1) if len(values) > 1 else values[0])
+
+
+def _by_kernels(engines: list[nn.Module], x: torch.Tensor, finish: Finish, n_bins: int, count: int) -> torch.Tensor:
     out, first = torch.empty(len(x), n_bins, count, device=x.device), 0
     for part in engines:
         some = slice(first, first + len(part.kernels))
-        if not (hasattr(part, "finish_into") and part.finish_into(x, finish, out, first)):
+        if not (_is_fusable(part) and part.finish_into(x, finish, out, first)):
             out[:, some] = finish(*part(x, phase=False))
         first = some.stop
     return out
+
+
+class _Differentiable(torch.autograd.Function):
+    """The kernels as one operation that keeps nothing but the clips."""
+
+    @staticmethod
+    def forward(
+        ctx, x: torch.Tensor, engines: list[nn.Module], finish: Finish, n_bins: int, count: int
+    ) -> torch.Tensor:
+        ctx.save_for_backward(x)
+        ctx.engines, ctx.finish = engines, finish
+        return _by_kernels(engines, x.detach(), finish, n_bins, count)
+
+    @staticmethod
+    def backward(ctx, by_out: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        (x,) = ctx.saved_tensors
+        if torch.is_grad_enabled():  # a gradient of this gradient will be asked for
+            whole = _in_pytorch(ctx.engines, x, ctx.finish)
+            return torch.autograd.grad(whole, x, by_out, create_graph=True)[0], None, None, None, None
+        parts, first = [], 0
+        for part in ctx.engines:
+            by_part = by_out[:, first : first + len(part.kernels)]
+            gradient = part.gradient(x.detach(), ctx.finish, by_part) if _is_fusable(part) else None
+            if gradient is None:
+                with torch.enable_grad():
+                    alone = x.detach().requires_grad_()
+                    gradient = torch.autograd.grad(_in_pytorch([part], alone, ctx.finish), alone, by_part)[0]
+            parts.append(gradient)
+            first += len(part.kernels)
+        return sum(parts[1:], parts[0]), None, None, None, None
 
 
 def power(real: torch.Tensor, imag: torch.Tensor) -> torch.Tensor:

@@ -96,16 +96,32 @@ def decimator(factor: int, passed: float, ripple: float) -> np.ndarray:
     return band
 
 
-def decimate(x: torch.Tensor, before: int, count: int, band: torch.Tensor, factor: int) -> torch.Tensor:
-    """Low-pass (batch, samples) and keep `count` samples, one in `factor`, from `before` samples ahead of the clip on.
+def reach(band: torch.Tensor, factor: int) -> int:
+    """Samples to either side that a sample of a decimator's output feels."""
+    return (len(band) - _OUTPUTS * factor) // 2
 
-    They are `factor` times as large, so that sums over them are those over all samples. Zeros surround the clip.
+
+def decimate(
+    x: torch.Tensor, before: int, band: torch.Tensor, factor: int, blocks: tuple[int, int, int]
+) -> torch.Tensor:
+    """Low-pass (batch, samples), keep one sample in `factor`, and cut it into blocks: (batch * blocks, samples).
+
+    Samples are `factor` times as large, so that sums over them are those over all samples. Zeros surround the clip.
+
+    Args:
+        x: clips.
+        before: samples ahead of the clip's first, where the first block begins.
+        band: what `decimator` made.
+        factor: of the rates.
+        blocks: how many; from one's start to the next's, and in each, samples at the lower rate.
     """
-    reach = (len(band) - _OUTPUTS * factor) // 2
-    rows = -(-count // _OUTPUTS)
+    n_blocks, advance, wanted = blocks
+    rows = -(-((n_blocks - 1) * advance + wanted) // _OUTPUTS)
     total = (rows - 1) * _OUTPUTS * factor + len(band)
-    padded = F.pad(x, (before + reach, max(0, total - before - reach - x.shape[-1])))
-    return (frames(padded, 0, len(band), _OUTPUTS * factor, rows) @ band).flatten(1)[:, :count]
+    left = before + reach(band, factor)
+    padded = F.pad(x, (left, max(0, total - left - x.shape[-1])))
+    low = (frames(padded, 0, len(band), _OUTPUTS * factor, rows) @ band).flatten(1)
+    return frames(low, 0, wanted, advance, n_blocks).reshape(-1, wanted)
 
 
 def _smooth(n: int) -> int:

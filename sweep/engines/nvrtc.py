@@ -1,5 +1,6 @@
 """Kernels in CUDA C, compiled by NVRTC, which torch brings along, and launched on torch's stream."""
 
+import contextlib
 import ctypes
 import functools
 import sys
@@ -58,13 +59,14 @@ class Kernel:
             arguments: tensors, all on one device, and ctypes' values.
         """
         device = next(a.device for a in arguments if isinstance(a, torch.Tensor))
-        with torch.cuda.device(device):
+        here = torch.cuda.current_device() == device.index  # to enter a device takes longer than to launch a kernel
+        with contextlib.nullcontext() if here else torch.cuda.device(device):
             if device.index not in self._functions:
                 self._functions[device.index] = self._load(device)
             function = self._functions[device.index]
             values = [ctypes.c_void_p(a.data_ptr()) if isinstance(a, torch.Tensor) else a for a in arguments]
             pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(value) for value in values))
-            stream = ctypes.c_void_p(torch.cuda.current_stream().cuda_stream)
+            stream = ctypes.c_void_p(torch._C._cuda_getCurrentRawStream(device.index))
             with _LOCK:
                 if self._shared.get(device.index, -1) < shared_bytes:
                     _check(_driver().cuFuncSetAttribute(function, _SHARED_BYTES, shared_bytes))

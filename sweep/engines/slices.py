@@ -33,21 +33,6 @@ class Slices:
     spectra: torch.Tensor  # (bins, 1, width) complex
     phases: torch.Tensor  # (2 * folded width, 2 * frames) real: what turns (real, imaginary) points into frames
     rotation: torch.Tensor  # (bins, 1, frames) complex: what a slice's first point adds to the phase
-    kept: tuple | None = None  # of `fused`
-
-    def fused(self, lowest: int, frames: int, tf32: bool) -> tuple:
-        """The tables of `fused.finish_spectral`, made once: points and frames filled up to powers of two."""
-        if self.kept is None:
-            # Each row of phases stands for a real or an imaginary part, each half of its columns gives one.
-            waves = self.phases.view(-1, 2, 2, frames)[:, 0]
-            sizes = [-(-n // m) * m for n, m in ((len(waves), fused.STEP), (frames, fused.FRAMES))]
-            cosines, sines = (torch.zeros(*sizes, device=waves.device) for _ in range(2))
-            cosines[: len(waves), :frames], sines[: len(waves), :frames] = waves[:, 0], waves[:, 1]
-            if tf32:
-                cosines, sines = fused.rounded(cosines), fused.rounded(sines)
-            starts = (self.starts[:, 0] + lowest).int()
-            self.kept = starts, self.spectra[:, 0].contiguous(), cosines, sines, len(waves)
-        return self.kept
 
 
 class Plan:
@@ -55,6 +40,7 @@ class Plan:
 
     def __init__(self, kernels: Kernels, hop_length: int, tolerance: float, tf32: bool):
         self.kernels, self.hop_length, self.tolerance, self.tf32 = kernels, hop_length, tolerance, tf32
+        self._fused: tuple | None = None  # of `_fuse`, made when first wanted
 
     def lay_out(self, samples: int, centre: int, count: int, reach: int):
         """Choose the circle: the whole clip, or, where it holds many frames, overlapping blocks of it.
@@ -112,10 +98,13 @@ class Plan:
         if self.factor > 1:
             band = framing.decimator(self.factor, _PASSED, self.tolerance / 5)
             self.band = torch.from_numpy(band).to(device, dtype)
+            if self.tf32 and dtype == torch.float32:
+                self.band = fused.rounded(self.band)
         # Where few points of a long circle are wanted, TF32 sums them sooner than an FFT gets all of them.
         count = min(max(highest, 1 - self.lowest) + 3 & ~3, self.circle // 2 + 1)
         self.waves = None
-        if self.tf32 and device.type == "cuda" and count * self.samples <= _FEW * self.circle:
+        sooner = self.factor == 1 and count * self.samples <= _FEW * self.circle
+        if self.tf32 and device.type == "cuda" and sooner:
             steps = torch.arange(self.samples, device=device)[:, None] * torch.arange(count, device=device)
             angles = (steps % self.circle).double() * (-2 * np.pi / self.circle)
             self.waves = torch.stack([angles.cos(), angles.sin()], dim=-1).to(dtype).flatten(1)
@@ -198,7 +187,7 @@ class Plan:
     def __call__(self, x: torch.Tensor, phase: bool) -> torch.Tensor:
         """(batch, samples) -> (bins, batch, 2 * frames): real parts, then imaginary parts."""
         batch = x.shape[0]
-        spectrum = self._spectrum(x)
+        spectrum = self.spectrum(x)
         if self.mirror is not None:
             points, conjugated = self.mirror
             spectrum = spectrum.index_select(1, points)
@@ -216,26 +205,47 @@ class Plan:
 
     def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int, tf32: bool) -> int:
         """Write finished values of these bins; returns the bin after them."""
-        spectrum = self._spectrum(x)
-        for slices in self.slices:
-            tables = slices.fused(self.lowest, self.frames, tf32)
-            ended = self.frames, finish.offset, finish.power, tf32
-            fused.finish_spectral(spectrum, self.circle, tables, out, first, *ended)
-            first += len(slices.starts)
-        return first
+        ended = self.frames, finish.offset, finish.power, tf32
+        fused.finish_spectral(self.spectrum(x), self.circle, self._fuse(tf32), out, first, *ended)
+        return first + len(self.kernels)
 
-    def _spectrum(self, x: torch.Tensor) -> torch.Tensor:
+    def gradient(self, spectrum: torch.Tensor, finish, by_out: torch.Tensor, tf32: bool) -> torch.Tensor:
+        """The gradient by what `spectrum` gave, given that by these bins' finished values."""
+        ended = self.frames, finish.offset, finish.power, tf32
+        return fused.spectral_gradient(spectrum, self.circle, self._fuse(tf32), by_out, *ended)
+
+    def _fuse(self, tf32: bool) -> tuple:
+        """The tables of `fused.finish_spectral`, of all slices; made once."""
+        if self._fused is not None:
+            return self._fused
+        # Each row of phases stands for a real or an imaginary part, each half of its columns gives one.
+        waves = max((s.phases for s in self.slices), key=len).view(-1, 2, 2, self.frames)[:, 0]
+        sizes = [-(-n // m) * m for n, m in ((len(waves), fused.STEP), (self.frames, fused.FRAMES))]
+        cosines, sines = (torch.zeros(*sizes, device=waves.device) for _ in range(2))
+        cosines[: len(waves), : self.frames], sines[: len(waves), : self.frames] = waves[:, 0], waves[:, 1]
+        if tf32:
+            cosines, sines = fused.rounded(cosines), fused.rounded(sines)
+        starts = torch.cat([s.starts[:, 0] + self.lowest for s in self.slices])
+        widths = torch.cat([torch.full_like(s.starts[:, 0], s.spectra.shape[-1]) for s in self.slices])
+        numbers = torch.stack([starts, widths, widths.cumsum(0) - widths]).int()
+        self._fused = numbers, torch.cat([s.spectra.flatten() for s in self.slices]), cosines, sines, self.folded
+        return self._fused
+
+    def spectrum(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, samples) -> (batch * blocks, points): the clips' spectra, or of each its blocks'."""
         if self.block is not None:
-            advance = self.frames * self.hop_length
-            blocks = math.ceil(self.count / self.frames)
-            samples = self.clip_offset + max(x.shape[-1], (blocks - 1) * advance + self.block - self.clip_offset)
-            if self.factor == 1:
-                x = framing.pad(x, self.clip_offset, samples - self.clip_offset - x.shape[-1], "constant")
+            advance, count = self.frames * self.hop_length, math.ceil(self.count / self.frames)
+            if self.factor > 1:
+                blocks = count, advance // self.factor, math.ceil(self.block / self.factor)
+                lower = x, self.clip_offset, self.band, self.factor, blocks
+                if fused.serves(x) and not x.requires_grad:
+                    x = fused.decimate(*lower, self.circle // self.factor, self.tf32)
+                else:
+                    x = framing.decimate(*lower)
             else:
-                x = framing.decimate(x, self.clip_offset, math.ceil(samples / self.factor), self.band, self.factor)
-            x = x.unfold(-1, math.ceil(self.block / self.factor), advance // self.factor)[:, :blocks]
-            x = x.reshape(-1, x.shape[-1])
+                missing = (count - 1) * advance + self.block - self.clip_offset - x.shape[-1]
+                x = framing.pad(x, self.clip_offset, max(0, missing), "constant")
+                x = framing.frames(x, 0, self.block, advance, count).reshape(-1, self.block)
         if self.waves is None:
             return torch.fft.rfft(x, self.circle // self.factor)
         return torch.view_as_complex((x @ self.waves).view(len(x), -1, 2))

@@ -93,6 +93,21 @@ class Spectral(nn.Module):
                 first = plan.finish_into(x, finish, out, first, self.tf32)
         return True
 
+    def gradient(self, x: torch.Tensor, finish, by_out: torch.Tensor) -> torch.Tensor | None:
+        """The gradient by the clips, given that by the finished values, (batch, bins, frames); None: not by kernels."""
+        if self.order is not None:
+            return None
+        spectra, gradients, first = [], [], 0
+        with matmul_precision("high" if self.tf32 else "highest", x.is_cuda), torch.enable_grad():
+            x = x.requires_grad_()
+            plans, clips = self._plans(x)
+            for plan in plans:
+                by_plan = by_out[:, first : first + len(plan.kernels)]
+                spectra.append(plan.spectrum(clips))
+                gradients.append(plan.gradient(spectra[-1].detach(), finish, by_plan, self.tf32))
+                first += len(plan.kernels)
+            return torch.autograd.grad(spectra, x, gradients)[0]
+
     def _make_plans(self, samples: int, centre: int, count: int, device, dtype) -> list["Plan"]:
         """Sort the bins into those that share an FFT of one length and cut long clips into blocks of frames."""
         kernels = self.kernels[self._longest_first]

@@ -66,10 +66,14 @@ class Transform(nn.Module):
         if waveform.numel() == 0:
             frames = 1 + waveform.shape[-1] // self.hop_length
             return torch.zeros(*waveform.shape[:-1], self.n_bins, frames, device=waveform.device)  # no clip at all
-        with torch.autocast(waveform.device.type, enabled=False):
-            x = waveform if waveform.dtype == torch.float64 else waveform.float()
-            y = self.spectrogram(x.reshape(-1, x.shape[-1]), offset)
-        return y.reshape(*waveform.shape[:-1], *y.shape[1:])
+        x = waveform if waveform.dtype == torch.float64 else waveform.float()
+        if x.ndim != 2:
+            y = self._run(x.reshape(-1, x.shape[-1]), offset)
+            return y.reshape(*waveform.shape[:-1], *y.shape[1:])
+        if not torch.is_autocast_enabled(x.device.type):  # to enter the context takes as long as to launch a kernel
+            return self.spectrogram(x, offset)
+        with torch.autocast(x.device.type, enabled=False):
+            return self.spectrogram(x, offset)
 
     def spectrogram(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
         raise NotImplementedError

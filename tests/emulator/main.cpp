@@ -1,6 +1,7 @@
 // Runs a kernel of sweep/engines/fft.cu on the host, block after block, with one thread for each of the GPU's.
 #include <algorithm>
 #include <barrier>
+#include <bit>
 #include <cmath>
 #include <memory>
 #include <mutex>
@@ -19,6 +20,9 @@ struct float2 {
 struct float4 {
     float x, y, z, w;
 };
+struct int2 {
+    int x, y;
+};
 struct Index {
     int x;
 };
@@ -27,6 +31,8 @@ static float2* emulated_shared;
 static std::vector<std::unique_ptr<std::barrier<>>> groups;
 static std::unique_ptr<std::barrier<>> block;
 static std::mutex adding;
+static std::vector<std::unique_ptr<std::barrier<>>> pairs;  // of threads whose indices differ in one bit, eight for each
+static std::vector<float> passed;
 thread_local Index threadIdx, blockIdx;
 
 float2 make_float2(float x, float y) { return {x, y}; }
@@ -40,6 +46,18 @@ void atomicAdd(float* to, float value) {
     *to += value;
 }
 
+// Some threads of a warp exchange values; those that differ in one bit need no others.
+float __shfl_xor_sync(unsigned mask, float value, int apart) {
+    const int me = threadIdx.x, other = me ^ apart;
+    if (!(mask >> me % 32 & 1) || !(mask >> other % 32 & 1)) std::abort();
+    std::barrier<>& both = *pairs[std::min(me, other) * 8 + std::countr_zero((unsigned)apart)];
+    passed[me] = value;
+    both.arrive_and_wait();
+    const float theirs = passed[other];
+    both.arrive_and_wait();
+    return theirs;
+}
+
 #include "kernel.inc"
 
 template <class Kernel>
@@ -49,6 +67,9 @@ void run(int blocks, int shared_bytes, Kernel kernel) {
     for (int b = 0; b < blocks; b++) {
         groups.clear();
         for (int g = 0; g < GROUPS; g++) groups.emplace_back(new std::barrier<>(T));
+        pairs.clear();
+        for (int t = 0; t < 8 * THREADS; t++) pairs.emplace_back(new std::barrier<>(2));
+        passed.resize(THREADS);
         block.reset(new std::barrier<>(THREADS));
         std::vector<std::thread> threads;
         for (int t = 0; t < THREADS; t++)
@@ -63,9 +84,9 @@ void run(int blocks, int shared_bytes, Kernel kernel) {
 }
 
 extern "C" void run_spectrogram(
-    int blocks, int shared_bytes, const float* audio, const float* window, const float2* roots, const int* bands,
+    int blocks, int shared_bytes, const float* audio, const float* window, const float2* roots, const int2* runs,
     const float4* weights, float* out, const Job* job) {
-    run(blocks, shared_bytes, [&] { spectrogram(audio, window, roots, bands, weights, out, *job); });
+    run(blocks, shared_bytes, [&] { spectrogram(audio, window, roots, runs, weights, out, *job); });
 }
 
 extern "C" void run_gradient(
