@@ -36,8 +36,8 @@ if triton is not None:
         ends = x + clips * length, length, starts, table, count, inside
         real, imag = multiply(*ends, BINS, ROWS, STEP, REFLECT, TF32)
         bin = block * BINS + tl.arange(0, BINS)
-        at = clips * n_bins * n_frames + (rows % n_frames)[:, None] + (bin * n_frames)[None, :]
-        by = tl.load(by_out + at, mask=inside & (bin < n_bins)[None, :], other=0.0)
+        cell = clips * n_bins * n_frames + (rows % n_frames)[:, None] + (bin * n_frames)[None, :]
+        by = tl.load(by_out + cell, mask=inside & (bin < n_bins)[None, :], other=0.0)
         real, imag = pull(real, imag, by, offset, POWER, LOG)
         real, imag = factor(real, TF32), factor(imag, TF32)
         for first in range(0, count, STEP):
@@ -68,14 +68,14 @@ if triton is not None:
             spectrum + clips, n_points, circle, start, width, spectra, folded, *waves, t, inside, STEP, FRAMES, ROWS,
             TF32,
         )  # fmt: skip
-        at, known = cells(rows, t, bin, n_blocks, block_frames, n_bins, n_frames)
-        by = tl.load(by_out + at, mask=inside & known, other=0.0)
+        cell, known = cells(rows, t, bin, n_blocks, block_frames, n_bins, n_frames)
+        by = tl.load(by_out + cell, mask=inside & known, other=0.0)
         real, imag = pull(real, imag, by, offset, POWER, LOG)
         real, imag = factor(real, TF32), factor(imag, TF32)
         points = tl.arange(0, STEP)
         for first in range(0, tl.minimum(width, folded), STEP):
-            at = (first + points)[None, :] * stride + t[:, None]
-            c, s = tl.load(cosines + at), tl.load(sines + at)
+            wave = (first + points)[None, :] * stride + t[:, None]
+            c, s = tl.load(cosines + wave), tl.load(sines + wave)
             precision: tl.constexpr = "tf32" if TF32 else "tf32x3"
             z_real = tl.dot(real, c, input_precision=precision)
             z_real = tl.dot(imag, s, z_real, input_precision=precision)

@@ -205,8 +205,9 @@ class Plan:
 
     def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int, tf32: bool) -> int:
         """Write finished values of these bins; returns the bin after them."""
+        tables = self._fuse(tf32)  # before the spectrum: torch.compile leaves its graph to make them
         ended = self.frames, finish.offset, finish.power, tf32
-        fused.finish_spectral(self.spectrum(x), self.circle, self._fuse(tf32), out, first, *ended)
+        fused.finish_spectral(self.spectrum(x), self.circle, tables, out, first, *ended)
         return first + len(self.kernels)
 
     def gradient(self, spectrum: torch.Tensor, finish, by_out: torch.Tensor, tf32: bool) -> torch.Tensor:
