@@ -101,12 +101,12 @@ def test_gradient(make, pad_mode):
     assert error(gradients[1], gradients[0]) < 1e-5
 
 
-@pytest.mark.parametrize("accuracy, bound", [("exact", 1e-4), ("high", 1e-3), ("fast", 1e-2)])
+@pytest.mark.parametrize("accuracy, bound", [("exact", 1e-5), ("high", 1e-5), ("fast", 2e-2)])
 @each([*FOUR, ROWS["linear-1024"], ROWS["cqt-48"]])
 def test_the_gradient_of_the_logarithm(representation, accuracy, bound):
-    x = clips(16384, 4).requires_grad_()
-    transform, exact = representation.transform(accuracy=accuracy), representation.transform(accuracy="exact")
-    y, expected = transform.log(x, OFFSET), exact.log(x.double(), OFFSET)
+    """Against that of the very same sums in float64; TF32's rounding weighs more where a value is small."""
+    x, transform = clips(16384, 4).requires_grad_(), representation.transform(accuracy=accuracy)
+    y, expected = transform.log(x, OFFSET), transform.log(x.double(), OFFSET)
     direction = torch.randn(y.shape, generator=torch.Generator().manual_seed(1)).cuda()
     (gradient,) = torch.autograd.grad(y, x, direction)
     (wanted,) = torch.autograd.grad(expected, x, direction.double())
