@@ -101,12 +101,13 @@ def test_gradient(make, pad_mode):
     assert error(gradients[1], gradients[0]) < 1e-5
 
 
-@pytest.mark.parametrize("accuracy, bound", [("exact", 1e-5), ("high", 1e-5), ("fast", 2e-2)])
+@pytest.mark.parametrize("accuracy, bound", [("exact", 1e-5), ("high", 1e-5), ("fast", 3e-3)])
 @each([*FOUR, ROWS["linear-1024"], ROWS["cqt-48"]])
 def test_the_gradient_of_the_logarithm(representation, accuracy, bound):
-    """Against that of the very same sums in float64; TF32's rounding weighs more where a value is small."""
+    """Against that of the very same sums in float64."""
     x, transform = clips(16384, 4).requires_grad_(), representation.transform(accuracy=accuracy)
-    y, expected = transform.log(x, OFFSET), transform.log(x.double(), OFFSET)
+    offset = 1.0  # with less, the direction of small values, which rounding turns, decides
+    y, expected = transform.log(x, offset), transform.log(x.double(), offset)
     direction = torch.randn(y.shape, generator=torch.Generator().manual_seed(1)).cuda()
     (gradient,) = torch.autograd.grad(y, x, direction)
     (wanted,) = torch.autograd.grad(expected, x, direction.double())
