@@ -1,6 +1,7 @@
 """How a call is timed: warmed up, synchronised with the device, in turn with its rivals; and the memory it takes."""
 
 import ctypes
+import gc
 import statistics
 import time
 from collections.abc import Callable
@@ -87,6 +88,7 @@ def held(device: torch.device) -> int:
 
 def peak(work: Callable, device: torch.device, own: int) -> float | None:
     """MB that a call takes at most: beyond what is in use before it, and its own tables, `own` bytes, which are."""
+    gc.collect()  # what is only found to be garbage during the call would count as negative
     before = held(device)
     machine.reset_peak_memory(device)
     work()

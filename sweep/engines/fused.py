@@ -17,12 +17,12 @@ FRAMES = 64  # of a program of the spectral kernel
 # Rows of a program, frames of a product or clips of the spectral kernel, and its warps. On an H100, ms for 1,000 clips
 # of 16,384 samples, with 128 and 8, 128 and 4, 64 and 4: linear-512 0.41, 0.59, 0.61; log-4096 1.39, 1.51, 1.59.
 MANY = (128, 8)
-# Where that would leave multiprocessors idle. Microseconds for 100 clips with 128 and 8, 64 and 4, 32 and 4, 32 and 2:
-# linear-256 21.7, 32.4, 12.6, 14.3; log-4096 159, 178, 127, 133; cqt-12 232, 188, 149, 168; cqt-288 386, 371, 327, 328.
-# cqt-12 for 400 clips and 1,000, with 128 and 8, 64 and 4, 32 and 4: 330, 261, 247; 491, 455, 423. More bins were not
-# tried with so many. A long clip's blocks of frames count as clips.
+# Where that would leave multiprocessors idle. Microseconds for 100 clips with 128 and 8, 64 and 4, 32 and 4, 32 and 2,
+# 16 and 4: linear-256 21, 33, 14, 16, 15; log-4096 159, 181, 129, 135, 139; cqt-12 103, 85, 72, 76, 62; cqt-288 327,
+# 321, 295, 303, 295. For 1,000: cqt-12 407, 408, 387, 383, 377; cqt-48 832, 824, 782, 776, 805; cqt-288 2,044, 2,006,
+# 1,846, 1,874, 1,961. A long clip's blocks of frames count as clips.
 FEW = (32, 4)
-FEW_FRAMES, FEW_CLIPS = 10_000, 512
+FEW_FRAMES, FEW_CLIPS = 10_000, 1_000
 
 
 def serves(x: torch.Tensor) -> bool:
