@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -52,7 +53,7 @@ def emulated(tmp_path, monkeypatch):
     def emulate(n_fft: int, groups: int) -> None:
         def kernel(name: str, n_fft: int, *, lanes: int, power: int, log: bool):
             size = {"N": n_fft, "GROUPS": groups, "BLOCKS": 1}
-            wanted = {"BANDED": int(lanes > 0), "LANES": lanes, "POWER": power, "LOG": int(log)}
+            wanted = {"BANDED": int(lanes > 0), "LANES": max(1, lanes), "POWER": power, "LOG": int(log)}
             return on_the_host(compile_for_the_host(tmp_path, {**size, **wanted})["run_" + name])
 
         monkeypatch.setitem(fft._LAUNCHES, n_fft, (groups, 1))
@@ -68,6 +69,7 @@ CASES = {
     "many bands": (lambda: MelSpectrogram(n_fft=256, n_mels=100, pad_mode="constant"), 4, 900),
     "magnitudes": (lambda: MelSpectrogram(n_fft=512, n_mels=60, hop_length=200, power=1), 2, 1501),
     "lowest bins": (lambda: STFT(n_fft=1024, n_bins=100, output="power", pad_mode="constant"), 2, 2000),
+    "two lanes of four frames": (lambda: MelSpectrogram(n_fft=256, n_mels=18, f_min=100.0), 4, 900),
     "wide bands": (lambda: MelSpectrogram(n_fft=2048, n_mels=20), 1, 2500),
     "long": (lambda: STFT(n_fft=4096, hop_length=1024), 1, 5000),
 }
@@ -88,6 +90,16 @@ def test_values_and_gradient(name, emulated):
     torch.testing.assert_close(single.grad.double(), x.grad, rtol=0, atol=1e-5 * x.grad.abs().max().item())
     log = transform._fused(single.detach(), 0.1)
     torch.testing.assert_close(log.double(), torch.log(expected + 0.1), rtol=1e-4, atol=1e-4)
+
+
+def test_a_bank_of_all_bins_as_training_leaves_it(emulated):
+    bank = np.random.default_rng(0).standard_normal((5, 129))
+    emulated(256, 2)
+    dense = fft.FusedFFT(np.hanning(256), 64, "constant", 129, 2, bank)
+    x = torch.randn(2, 700, generator=torch.Generator().manual_seed(0))
+    frames = torch.nn.functional.pad(x.double(), (128, 128)).unfold(-1, 256, 64) * torch.from_numpy(np.hanning(256))
+    expected = torch.fft.rfft(frames).abs().square() @ torch.from_numpy(bank).T
+    torch.testing.assert_close(dense(x, None).double(), expected.transpose(1, 2), rtol=1e-4, atol=1e-3)
 
 
 def test_bands_too_many_for_a_small_gpu_are_turned_around_in_memory(emulated, monkeypatch):

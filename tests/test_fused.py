@@ -114,6 +114,31 @@ def test_the_gradient_of_the_logarithm(representation, accuracy, bound):
     assert error(gradient, wanted.double()) < bound
 
 
+@each([ROWS["linear-512"], ROWS["linear-1024"], ROWS["cqt-12"]])
+def test_the_gradient_of_the_logarithm_of_nothing_but_the_value(representation):
+    """Bins and frames that fill up a block are 0, whose logarithm is not asked for."""
+    x, transform = clips(16384, 2).requires_grad_(), representation.transform(accuracy="high")
+    (gradient,) = torch.autograd.grad(transform.log(x, 0.0).sum(), x)
+    assert gradient.isfinite().all() and gradient.any()
+
+
+@each([ROWS["linear-512"], ROWS["log-2048"], ROWS["cqt-12"]])
+def test_what_is_not_a_number_stays_so(representation):
+    x = clips(16384, 2)
+    x[0, 8000] = torch.tensor(0x7FFFFFFF, dtype=torch.int32).view(torch.float32)  # as arithmetic on CUDA makes it
+    y = representation.transform(accuracy="fast").log(x, OFFSET)
+    assert y[0].isnan().any() and y[1].isfinite().all()
+
+
+def test_a_gradient_under_autocast_is_float32():
+    x, cqt = clips(80_000, 2).requires_grad_(), CQT(f_min=110, n_bins=36)
+    y = cqt(x)
+    with torch.autocast("cuda", dtype=torch.float16):
+        (gradient,) = torch.autograd.grad(y.square().sum(), x)
+    (wanted,) = torch.autograd.grad(cqt(x.double()).square().sum(), x)
+    assert error(gradient, wanted.double()) < 1e-3
+
+
 def test_the_gradient_of_a_long_clip_cut_into_blocks():
     x, cqt = clips(80_000, 2).requires_grad_(), CQT(f_min=110, n_bins=36)
     (gradient,) = torch.autograd.grad(cqt(x).square().sum(), x)

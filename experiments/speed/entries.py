@@ -15,7 +15,7 @@ from experiments.speed.workloads import Case
 
 CORRELATION = 0.9  # below it a peer computes something else, and its time is not compared
 FEW = 2  # clips whose results are compared
-LONG, ALONE = 0.1, "timed on one batch"  # seconds of a batch from which on what is cached makes no difference
+LONG = 0.1  # seconds of a batch, from which on what is cached makes no difference
 
 
 @dataclass
@@ -136,6 +136,8 @@ def prepare(entry: Entry, case: Case, clips: torch.Tensor, cotangents: dict, pat
         try:
             entry.passes = _passes(entry, case, clips)
             _prepare(entry, case, clips[: case.clips * entry.passes].split(entry.batch), cotangents, patience)
+            if entry.passes < case.passes:
+                entry.row["note"] = f"{entry.row['note']}; timed on one pass".removeprefix("; ")
             return
         except torch.cuda.OutOfMemoryError as error:
             entry.works = {}
@@ -156,11 +158,7 @@ def _passes(entry: Entry, case: Case, clips: torch.Tensor) -> int:
     if case.passes > 1:
         with rounding(entry.peer.tf32), torch.no_grad():  # twice: a first call may be slow for other reasons
             once = min(timing.seconds(lambda: entry.function(batch), clips.device) for _ in range(2))
-    if once <= LONG:
-        return case.passes
-    if ALONE not in entry.row["note"]:
-        entry.row["note"] = f"{entry.row['note']}; {ALONE}".removeprefix("; ")
-    return 1
+    return case.passes if once <= LONG else 1
 
 
 def check_speed(work: Callable, batches: tuple[torch.Tensor, ...], patience: float, device: torch.device) -> None:

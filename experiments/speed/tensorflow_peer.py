@@ -151,17 +151,25 @@ def measure(case: dict, clips: np.ndarray, plan: dict, folder: Path, index: int)
 
 
 def in_turn(works: dict, rounds: int, budget: float) -> dict:
-    """Times of each work, as `timing.in_turn` takes them: on a GPU a short one is called once before each."""
-    settled = 0.05 if tf.config.list_physical_devices("GPU") else 0.0  # `timing.SETTLED`
+    """Times of each work, as `timing.in_turn` takes them."""
     first = {key: seconds(work) for key, work in works.items()}
     times = {key: [once] if once > budget else [] for key, once in first.items()}
     for _ in range(rounds):
         for key, work in works.items():
             if sum(times[key]) < (budget if len(times[key]) >= 3 else 4 * budget):
-                if first[key] < settled:
-                    seconds(work)
-                times[key].append(seconds(work))
+                times[key].append(settled(work) if first[key] < 0.05 else seconds(work))
     return times
+
+
+def settled(work) -> float:
+    """A short work's time, as `timing` takes it."""
+    if tf.config.list_logical_devices("GPU"):
+        seconds(work)
+        return seconds(work)
+    calls, until = [], time.perf_counter() + 0.04
+    while time.perf_counter() < until:
+        calls.append(seconds(work))
+    return statistics.median(calls[len(calls) // 2 :])
 
 
 def main(folder: Path) -> None:

@@ -11,7 +11,8 @@ import torch
 
 from sweep import machine
 
-SETTLED = 0.05  # seconds: a shorter work on CUDA is called once, untimed, right before each time
+SETTLED = 0.05  # seconds: of a shorter work several calls make one time
+BURST = 0.04  # seconds that they last on a CPU
 
 
 def synchronise(device: torch.device) -> None:
@@ -32,8 +33,10 @@ def seconds(work: Callable, device: torch.device) -> float:
 def in_turn(works: dict, device: torch.device, rounds: int, budget: float) -> dict[object, list[float]]:
     """Times of several works, one call of each after the other, so that a busy moment hits them all alike.
 
-    On CUDA a short work is called once more before each timed call: right after a large matrix product, whose power
-    makes the clock fall, 1 ms reads as 1.4, and which peer comes before which is chance.
+    A short work has time to settle, for which peer comes before which is chance. On CUDA it is called once, untimed,
+    before each time: right after a large matrix product, whose power makes the clock fall, 1 ms reads as 1.4. On a CPU
+    the median of a burst's second half counts: when a library's second thread has slept or another's still spins, the
+    scheduler puts both threads on one core until its next tick, and of calls of 0.8 ms every third takes 5.
 
     Args:
         works: key -> what to call.
@@ -47,10 +50,19 @@ def in_turn(works: dict, device: torch.device, rounds: int, budget: float) -> di
     for _ in range(rounds):
         for key, work in works.items():
             if sum(times[key]) < (budget if len(times[key]) >= 3 else 4 * budget):
-                if device.type == "cuda" and first[key] < SETTLED:
-                    work()
-                times[key].append(seconds(work, device))
+                times[key].append(_settled(work, device) if first[key] < SETTLED else seconds(work, device))
     return times
+
+
+def _settled(work: Callable, device: torch.device) -> float:
+    """A short work's time."""
+    if device.type == "cuda":
+        work()
+        return seconds(work, device)
+    calls, until = [], time.perf_counter() + BURST
+    while time.perf_counter() < until:
+        calls.append(seconds(work, device))
+    return statistics.median(calls[len(calls) // 2 :])
 
 
 def spread(times: list[float], scale: float = 1.0) -> tuple[float, float, float]:

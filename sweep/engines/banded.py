@@ -70,7 +70,7 @@ class Banded(nn.Module):
         """The gradient by the clips, given that by the finished values, (batch, bins, frames)."""
         blocks = self._tables.get(("fused", x.device), lambda: fused.stack(self._make_blocks(x), self.tf32))
         with torch.enable_grad():
-            x = x.requires_grad_()
+            x = x.detach().requires_grad_()
             points, _ = self._points(x)
         options = {"reflect": False, "offset": finish.offset, "power": finish.power}
         rows = points.detach().view(len(x), -1)

@@ -309,8 +309,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) spectrogram(
         const float middle = wanted(v[8] + v[8]);
         if constexpr (BANDED) {
             meet(group);
-            put(spectrum, 1, M + 1, low, high, middle, tid);
-            if (tid < 3) spectrum[M + 1 + tid] = 0;  // where the last four ends
+            put(spectrum, 1, M + 1, low, high, middle, tid);  // the last four ends in some of the points, times 0
             __syncthreads();
             sum_bands((const float4*)shared, runs, weights, job.bands, [&](int b, int g, float value) {
                 if constexpr (LOG)

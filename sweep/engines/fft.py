@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
-from sweep.engines import framing, nvrtc
+from sweep.engines import framing, fused, nvrtc
 from sweep.engines.finish import Finish
 from sweep.engines.tables import Tables
 
@@ -19,7 +19,7 @@ from sweep.engines.tables import Tables
 _LAUNCHES = {256: (16, 4), 512: (8, 4), 1024: (8, 3), 2048: (4, 4), 4096: (2, 3), 8192: (1, 3)}
 # Threads that share a band: so many that each has this many fours of its bins, on average, or more. ms as above, with
 # 1, 2, 4 and 8: 128 bands of n_fft 2048 (4.7 fours) 1.08, 1.06, 1.09, 1.20; 600 clips, n_fft 4096, 128 bands 0.93,
-# 0.84, 0.82, 0.87; 2,048 bands (0.5) 1.12, 1.64, 2.56, 4.56; n_fft 1024, 128 bands 0.221, 0.214, 0.216, 0.260.
+# 0.84, 0.82, 0.87; 2,048 bands (1.1) 1.12, 1.64, 2.56, 4.56; n_fft 1024, 128 bands 0.221, 0.214, 0.216, 0.260.
 _FOURS, _MOST_LANES = 1.25, 8
 _TILE = 48 << 10  # bytes of shared memory in which a block turns its frames' values around
 _ROUNDS = 2  # frames, at most, that a group of threads takes one after the other, where their values stay in order
@@ -76,8 +76,8 @@ class FusedFFT:
         known = len(self.window) in _LAUNCHES and self.power in (1, 2)
         if not (known and x.is_cuda and x.dtype == torch.float32 and nvrtc.available()):
             return False
-        if x.requires_grad and torch.are_deterministic_algorithms_enabled():
-            return False  # gradients are added up in no fixed order
+        if fused.differentiates(x) and not fused.in_any_order():
+            return False
         return _properties(x.device).major >= 7  # older ones have too little shared memory
 
     @torch.compiler.disable
@@ -91,7 +91,7 @@ class FusedFFT:
         """
         if self.pad_mode == "reflect":
             framing.check_reflection(x.shape[-1], len(self.window) // 2)
-        if x.requires_grad and torch.is_grad_enabled():
+        if fused.differentiates(x):
             return Finish(offset=offset).log(_Differentiable.apply(x, self))
         return self._spectrogram(x, offset)
 
@@ -153,16 +153,16 @@ class _Differentiable(torch.autograd.Function):
     """The kernels as one operation that keeps nothing but the clips."""
 
     @staticmethod
-    def forward(ctx, x: torch.Tensor, fused: FusedFFT) -> torch.Tensor:
+    def forward(ctx, x: torch.Tensor, fft: FusedFFT) -> torch.Tensor:
         ctx.save_for_backward(x)
-        ctx.fused = fused
-        return fused._spectrogram(x, None)
+        ctx.fft = fft
+        return fft._spectrogram(x, None)
 
     @staticmethod
     @once_differentiable
     def backward(ctx, by_values: torch.Tensor) -> tuple[torch.Tensor, None]:
         (x,) = ctx.saved_tensors
-        return ctx.fused.backward(x, by_values), None
+        return ctx.fft.backward(x, by_values), None
 
 
 @cache

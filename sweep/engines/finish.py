@@ -39,10 +39,9 @@ def finished(engine: nn.Module, x: torch.Tensor, finish: Finish, n_bins: int, co
     engines = list(engine.parts(x)) if hasattr(engine, "parts") else [engine]
     if not (fused.serves(x) and any(_is_fusable(part) for part in engines)):
         return _in_pytorch(engines, x, finish)
-    if not (x.requires_grad and torch.is_grad_enabled()):
+    if not fused.differentiates(x):
         return _by_kernels(engines, x, finish, n_bins, count)
-    # The kernels add up gradients in no fixed order.
-    if torch.are_deterministic_algorithms_enabled() or torch.compiler.is_compiling():
+    if torch.compiler.is_compiling() or not fused.in_any_order():
         return _in_pytorch(engines, x, finish)
     return _Differentiable.apply(x, engines, finish, n_bins, count)
 
@@ -80,9 +79,14 @@ class _Differentiable(torch.autograd.Function):
     @staticmethod
     def backward(ctx, by_out: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (x,) = ctx.saved_tensors
+        with torch.autocast(x.device.type, enabled=False):  # what is computed again is float32, as before
+            return _Differentiable._backward(ctx, x, by_out), None, None, None, None
+
+    @staticmethod
+    def _backward(ctx, x: torch.Tensor, by_out: torch.Tensor) -> torch.Tensor:
         if torch.is_grad_enabled():  # a gradient of this gradient will be asked for
             whole = _in_pytorch(ctx.engines, x, ctx.finish)
-            return torch.autograd.grad(whole, x, by_out, create_graph=True)[0], None, None, None, None
+            return torch.autograd.grad(whole, x, by_out, create_graph=True)[0]
         parts, first = [], 0
         for part in ctx.engines:
             by_part = by_out[:, first : first + len(part.kernels)]
@@ -93,7 +97,7 @@ class _Differentiable(torch.autograd.Function):
                     gradient = torch.autograd.grad(_in_pytorch([part], alone, ctx.finish), alone, by_part)[0]
             parts.append(gradient)
             first += len(part.kernels)
-        return sum(parts[1:], parts[0]), None, None, None, None
+        return sum(parts[1:], parts[0])
 
 
 def power(real: torch.Tensor, imag: torch.Tensor) -> torch.Tensor:

@@ -25,6 +25,16 @@ FEW = (32, 4)
 FEW_FRAMES, FEW_CLIPS = 10_000, 1_000
 
 
+def differentiates(x: torch.Tensor) -> bool:
+    """Whether a gradient to the clips is asked for."""
+    return x.requires_grad and torch.is_grad_enabled()
+
+
+def in_any_order() -> bool:
+    """Whether a gradient may be added up in no fixed order, by an operation that only backward() knows."""
+    return not (torch.are_deterministic_algorithms_enabled() or torch._C._are_functorch_transforms_active())
+
+
 def serves(x: torch.Tensor) -> bool:
     """Whether the kernels can take over: CUDA, float32, Triton installed."""
     return kernels.triton is not None and x.is_cuda and x.dtype == torch.float32
@@ -83,10 +93,9 @@ def finish_product(
     clips, n_bins, n_frames = out.shape
     count, columns, _, bins = blocks.table.shape
     rows, warps = FEW if clips * n_frames <= FEW_FRAMES else MANY
-    grid = (count, _tiles(clips * n_frames, rows))
-    kernels.finish_product[grid](
-        x, x.shape[1], hop, blocks.table, blocks.lows, blocks.counts, out, columns, clips * n_frames, first_bin, n_some,
-        n_bins, n_frames, offset or 0.0, BINS=bins, ROWS=rows, STEP=STEP, REFLECT=reflect, POWER=power,
+    kernels.finish_product[(count * _tiles(clips * n_frames, rows),)](
+        x, x.shape[1], hop, blocks.table, blocks.lows, blocks.counts, out, columns, clips * n_frames, count, first_bin,
+        n_some, n_bins, n_frames, offset or 0.0, BINS=bins, ROWS=rows, STEP=STEP, REFLECT=reflect, POWER=power,
         LOG=offset is not None, TF32=blocks.tf32, num_warps=warps,
     )  # fmt: skip
 
@@ -100,11 +109,11 @@ def product_gradient(
     """
     clips, n_bins, n_frames = by_out.shape
     count, columns, _, bins = blocks.table.shape
-    rows, warps = FEW
+    rows, warps = FEW  # larger ones were not tried
     out = torch.zeros_like(x)
-    kernels_back.product[(count, _tiles(clips * n_frames, rows))](
+    kernels_back.product[(count * _tiles(clips * n_frames, rows),)](
         x, x.shape[1], hop, blocks.table, blocks.lows, blocks.counts, by_out.contiguous(), out, columns,
-        clips * n_frames, n_bins, n_frames, offset or 0.0, BINS=bins, ROWS=rows, STEP=STEP, REFLECT=reflect,
+        clips * n_frames, count, n_bins, n_frames, offset or 0.0, BINS=bins, ROWS=rows, STEP=STEP, REFLECT=reflect,
         POWER=power, LOG=offset is not None, TF32=blocks.tf32, num_warps=warps,
     )  # fmt: skip
     return out
@@ -165,7 +174,7 @@ def _tiles(rows: int, of: int) -> int:
 def decimate(
     x: torch.Tensor, before: int, band: torch.Tensor, factor: int, blocks: tuple[int, int, int], points: int, tf32: bool
 ) -> torch.Tensor:
-    """`framing.decimate` in place: no copy of the clips, and each block filled up with zeros to `points`."""
+    """`framing.decimate`, the clips read where they lie, and each block filled up with zeros to `points`."""
     n_blocks, advance, wanted = blocks
     columns, outputs = band.shape
     out = torch.empty(len(x) * n_blocks, points, device=x.device)

@@ -16,7 +16,7 @@ if triton is not None:
     def factor(x, TF32: tl.constexpr):
         if TF32:
             bits = (x.to(tl.int32, bitcast=True) + 0x1000) & -0x2000
-            x = bits.to(tl.float32, bitcast=True)
+            x = tl.where(x == x, bits.to(tl.float32, bitcast=True), x)  # a NaN stays one
         return x
 
     @triton.jit
@@ -29,7 +29,7 @@ if triton is not None:
         return values
 
     # A kernel is compiled anew, in seconds, when an integer is 1 or a multiple of 16 for the first time; not for these.
-    COUNTS = ("columns", "n_rows", "first_bin", "n_some", "n_bins", "n_frames")
+    COUNTS = ("columns", "n_rows", "n_blocks", "first_bin", "n_some", "n_bins", "n_frames")
 
     @triton.jit
     def places(starts, column, count, length, inside, REFLECT: tl.constexpr):
@@ -62,12 +62,12 @@ if triton is not None:
 
     @triton.jit(do_not_specialize=COUNTS)
     def finish_product(
-        x, length, hop, table, lows, counts, out, columns, n_rows, first_bin, n_some, n_bins, n_frames, offset,
-        BINS: tl.constexpr, ROWS: tl.constexpr, STEP: tl.constexpr, REFLECT: tl.constexpr, POWER: tl.constexpr,
+        x, length, hop, table, lows, counts, out, columns, n_rows, n_blocks, first_bin, n_some, n_bins, n_frames,
+        offset, BINS: tl.constexpr, ROWS: tl.constexpr, STEP: tl.constexpr, REFLECT: tl.constexpr, POWER: tl.constexpr,
         LOG: tl.constexpr, TF32: tl.constexpr,
     ):  # fmt: skip
         """One block of bins for some rows, a row being a frame of a clip."""
-        block, rows = tl.program_id(0), tl.program_id(1) * ROWS + tl.arange(0, ROWS)
+        block, rows = tl.program_id(0) % n_blocks, tl.program_id(0) // n_blocks * ROWS + tl.arange(0, ROWS)
         inside = (rows < n_rows)[:, None]
         clips = x + (rows // n_frames).to(tl.int64)[:, None] * length
         starts = (rows % n_frames * hop + tl.load(lows + block))[:, None]
@@ -107,6 +107,16 @@ if triton is not None:
         return real, imag
 
     @triton.jit
+    def passes(spectra, first, fold, folded, width, STEP: tl.constexpr):
+        """Some points of a kernel's spectrum, real and imaginary parts, and which there are."""
+        points = first + tl.arange(0, STEP)
+        place = fold * folded + points
+        passed = (points < folded) & (place < width)
+        real = tl.load(spectra + place * 2, mask=passed, other=0.0)
+        imag = tl.load(spectra + place * 2 + 1, mask=passed, other=0.0)
+        return real[None, :], imag[None, :], passed
+
+    @triton.jit
     def frames(
         clips, n_points, circle, start, width, spectra, folded, cosines, sines, stride, t, inside, STEP: tl.constexpr,
         FRAMES: tl.constexpr, ROWS: tl.constexpr, TF32: tl.constexpr,
@@ -117,11 +127,7 @@ if triton is not None:
         for first in range(0, tl.minimum(width, folded), STEP):
             real, imag = tl.zeros((ROWS, STEP), tl.float32), tl.zeros((ROWS, STEP), tl.float32)
             for fold in range(tl.cdiv(width, folded)):
-                place = fold * folded + first + points
-                passed = (first + points < folded) & (place < width)
-                h = spectra + place * 2
-                h_real, h_imag = tl.load(h, mask=passed, other=0.0), tl.load(h + 1, mask=passed, other=0.0)
-                h_real, h_imag = h_real[None, :], h_imag[None, :]
+                h_real, h_imag, passed = passes(spectra, first, fold, folded, width, STEP)
                 at = start + fold * folded + first
                 x_real, x_imag = points_of(clips, at, passed, circle, n_points, inside, ROWS, STEP)
                 real += x_real * h_real - x_imag * h_imag

@@ -5,7 +5,7 @@ from sweep.engines.kernels import triton
 if triton is not None:
     import triton.language as tl
 
-    from sweep.engines.kernels import COUNTS, POINTS, cells, factor, frames, multiply, places
+    from sweep.engines.kernels import COUNTS, POINTS, cells, factor, frames, multiply, passes, places
 
     @triton.jit
     def pull(real, imag, by, offset, POWER: tl.constexpr, LOG: tl.constexpr):
@@ -15,19 +15,20 @@ if triton is not None:
             value, slope = square, 2.0
         else:
             value = tl.sqrt(square)
-            slope = tl.where(square > 0, 1.0 / value, 0.0)
+            slope = 1.0 / value
         if LOG:
-            by = by / (value + offset)
-        return by * slope * real, by * slope * imag
+            slope = slope / (value + offset)
+        slope = tl.where(square == 0, 0.0, by * slope)  # there is no value where a block is filled up: no NaN may arise
+        return slope * real, slope * imag
 
     @triton.jit(do_not_specialize=COUNTS)
     def product(
-        x, length, hop, table, lows, counts, by_out, by_x, columns, n_rows, n_bins, n_frames, offset,
+        x, length, hop, table, lows, counts, by_out, by_x, columns, n_rows, n_blocks, n_bins, n_frames, offset,
         BINS: tl.constexpr, ROWS: tl.constexpr, STEP: tl.constexpr, REFLECT: tl.constexpr, POWER: tl.constexpr,
         LOG: tl.constexpr, TF32: tl.constexpr,
     ):  # fmt: skip
         """One block of bins for some rows: (rows, 2 bins) @ (2 bins, columns), added where the columns came from."""
-        block, rows = tl.program_id(0), tl.program_id(1) * ROWS + tl.arange(0, ROWS)
+        block, rows = tl.program_id(0) % n_blocks, tl.program_id(0) // n_blocks * ROWS + tl.arange(0, ROWS)
         inside = (rows < n_rows)[:, None]
         clips = (rows // n_frames).to(tl.int64)[:, None]
         starts = (rows % n_frames * hop + tl.load(lows + block))[:, None]
@@ -82,12 +83,8 @@ if triton is not None:
             z_imag = tl.dot(imag, c, input_precision=precision)
             z_imag = tl.dot(-real, s, z_imag, input_precision=precision)
             for fold in range(tl.cdiv(width, folded)):
-                place = fold * folded + first + points
-                passed = (first + points < folded) & (place < width)
-                h = spectra + place * 2
-                h_real, h_imag = tl.load(h, mask=passed, other=0.0), tl.load(h + 1, mask=passed, other=0.0)
-                h_real, h_imag = h_real[None, :], h_imag[None, :]
-                at = start + place
+                h_real, h_imag, passed = passes(spectra, first, fold, folded, width, STEP)
+                at = start + fold * folded + first + points
                 at = tl.where(at < 0, at + circle, at)
                 mirrored = at > circle // 2
                 at = tl.where(mirrored, circle - at, at)

@@ -40,7 +40,6 @@ class Plan:
 
     def __init__(self, kernels: Kernels, hop_length: int, tolerance: float, tf32: bool):
         self.kernels, self.hop_length, self.tolerance, self.tf32 = kernels, hop_length, tolerance, tf32
-        self._fused: tuple | None = None  # of `_fuse`, made when first wanted
 
     def lay_out(self, samples: int, centre: int, count: int, reach: int):
         """Choose the circle: the whole clip, or, where it holds many frames, overlapping blocks of it.
@@ -87,6 +86,7 @@ class Plan:
             points = np.where(conjugated, self.circle - points, points)
             self.mirror = tuple(torch.from_numpy(part).to(device) for part in (points, conjugated))
         self.slices = [self._make_slices(s, h, device, dtype) for s, h in zip(starts, spectra, strict=True)]
+        self.fused = self.fuse() if device.type == "cuda" and dtype == torch.float32 else None
         self.factor = 1
         if device.type == "cuda" and self.block is not None:
             while (
@@ -203,34 +203,30 @@ class Plan:
             both = both.flatten(3)[..., : self.count].flatten(2)
         return both
 
-    def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int, tf32: bool) -> int:
+    def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int) -> int:
         """Write finished values of these bins; returns the bin after them."""
-        tables = self._fuse(tf32)  # before the spectrum: torch.compile leaves its graph to make them
-        ended = self.frames, finish.offset, finish.power, tf32
-        fused.finish_spectral(self.spectrum(x), self.circle, tables, out, first, *ended)
+        ended = self.frames, finish.offset, finish.power, self.tf32
+        fused.finish_spectral(self.spectrum(x), self.circle, self.fused, out, first, *ended)
         return first + len(self.kernels)
 
-    def gradient(self, spectrum: torch.Tensor, finish, by_out: torch.Tensor, tf32: bool) -> torch.Tensor:
+    def gradient(self, spectrum: torch.Tensor, finish, by_out: torch.Tensor) -> torch.Tensor:
         """The gradient by what `spectrum` gave, given that by these bins' finished values."""
-        ended = self.frames, finish.offset, finish.power, tf32
-        return fused.spectral_gradient(spectrum, self.circle, self._fuse(tf32), by_out, *ended)
+        ended = self.frames, finish.offset, finish.power, self.tf32
+        return fused.spectral_gradient(spectrum, self.circle, self.fused, by_out, *ended)
 
-    def _fuse(self, tf32: bool) -> tuple:
-        """The tables of `fused.finish_spectral`, of all slices; made once."""
-        if self._fused is not None:
-            return self._fused
+    def fuse(self) -> tuple:
+        """The tables of `fused.finish_spectral`, of all slices."""
         # Each row of phases stands for a real or an imaginary part, each half of its columns gives one.
         waves = max((s.phases for s in self.slices), key=len).view(-1, 2, 2, self.frames)[:, 0]
         sizes = [-(-n // m) * m for n, m in ((len(waves), fused.STEP), (self.frames, fused.FRAMES))]
         cosines, sines = (torch.zeros(*sizes, device=waves.device) for _ in range(2))
         cosines[: len(waves), : self.frames], sines[: len(waves), : self.frames] = waves[:, 0], waves[:, 1]
-        if tf32:
+        if self.tf32:
             cosines, sines = fused.rounded(cosines), fused.rounded(sines)
         starts = torch.cat([s.starts[:, 0] + self.lowest for s in self.slices])
         widths = torch.cat([torch.full_like(s.starts[:, 0], s.spectra.shape[-1]) for s in self.slices])
         numbers = torch.stack([starts, widths, widths.cumsum(0) - widths]).int()
-        self._fused = numbers, torch.cat([s.spectra.flatten() for s in self.slices]), cosines, sines, self.folded
-        return self._fused
+        return numbers, torch.cat([s.spectra.flatten() for s in self.slices]), cosines, sines, self.folded
 
     def spectrum(self, x: torch.Tensor) -> torch.Tensor:
         """(batch, samples) -> (batch * blocks, points): the clips' spectra, or of each its blocks'."""
@@ -239,7 +235,7 @@ class Plan:
             if self.factor > 1:
                 blocks = count, advance // self.factor, math.ceil(self.block / self.factor)
                 lower = x, self.clip_offset, self.band, self.factor, blocks
-                if fused.serves(x) and not x.requires_grad:
+                if fused.serves(x) and not fused.differentiates(x):
                     x = fused.decimate(*lower, self.circle // self.factor, self.tf32)
                 else:
                     x = framing.decimate(*lower)

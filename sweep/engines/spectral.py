@@ -90,7 +90,7 @@ class Spectral(nn.Module):
         plans, x = self._plans(x)
         with matmul_precision("high" if self.tf32 else "highest", x.is_cuda):
             for plan in plans:
-                first = plan.finish_into(x, finish, out, first, self.tf32)
+                first = plan.finish_into(x, finish, out, first)
         return True
 
     def gradient(self, x: torch.Tensor, finish, by_out: torch.Tensor) -> torch.Tensor | None:
@@ -99,12 +99,12 @@ class Spectral(nn.Module):
             return None
         spectra, gradients, first = [], [], 0
         with matmul_precision("high" if self.tf32 else "highest", x.is_cuda), torch.enable_grad():
-            x = x.requires_grad_()
+            x = x.detach().requires_grad_()
             plans, clips = self._plans(x)
             for plan in plans:
                 by_plan = by_out[:, first : first + len(plan.kernels)]
                 spectra.append(plan.spectrum(clips))
-                gradients.append(plan.gradient(spectra[-1].detach(), finish, by_plan, self.tf32))
+                gradients.append(plan.gradient(spectra[-1].detach(), finish, by_plan))
                 first += len(plan.kernels)
             return torch.autograd.grad(spectra, x, gradients)[0]
 

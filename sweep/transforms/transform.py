@@ -70,7 +70,11 @@ class Transform(nn.Module):
         if x.ndim != 2:
             y = self._run(x.reshape(-1, x.shape[-1]), offset)
             return y.reshape(*waveform.shape[:-1], *y.shape[1:])
-        if not torch.is_autocast_enabled(x.device.type):  # to enter the context takes as long as to launch a kernel
+        # To enter a context takes as long as to launch a kernel.
+        if x.is_cuda and not torch.compiler.is_compiling() and torch.cuda.current_device() != x.device.index:
+            with torch.cuda.device(x.device):  # Triton launches on the current one
+                return self._run(x, offset)
+        if not torch.is_autocast_enabled(x.device.type):
             return self.spectrogram(x, offset)
         with torch.autocast(x.device.type, enabled=False):
             return self.spectrogram(x, offset)
