@@ -166,7 +166,7 @@ def settled(work) -> float:
     if tf.config.list_logical_devices("GPU"):
         seconds(work)
         return seconds(work)
-    calls, until = [], time.perf_counter() + 0.02
+    calls, until = [], time.perf_counter() + 0.03
     while time.perf_counter() < until:
         calls.append(seconds(work))
     return statistics.median(calls[len(calls) // 2 :])

@@ -12,7 +12,7 @@ import torch
 from sweep import machine
 
 SETTLED = 0.05  # seconds: of a shorter work several calls make one time
-BURST = 0.02  # seconds that they last on a CPU
+BURST = 0.03  # seconds that they last on a CPU
 
 
 def synchronise(device: torch.device) -> None:
