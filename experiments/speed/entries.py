@@ -168,7 +168,7 @@ def check_speed(work: Callable, batches: tuple[torch.Tensor, ...], patience: flo
         TooSlow: that many of them would take longer than patience lasts.
     """
     once = timing.seconds(lambda: work(batches[:1]), device)
-    if patience < once * len(batches) < 4 * patience:  # a first call may be slow for other reasons
+    if patience < once * len(batches) < 2 * patience:  # a first call may be slow for other reasons
         once = min(once, timing.seconds(lambda: work(batches[:1]), device))
     if once * len(batches) > patience:
         raise TooSlow(f"not timed: one batch of {len(batches[0])} takes {once:.1f} s, and there are {len(batches)}")

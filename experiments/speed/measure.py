@@ -21,7 +21,7 @@ from experiments.speed.workloads import Case, cases, music
 from sweep import machine
 
 HERE = Path(__file__).parent
-ROUNDS = {"cpu": 4, "cuda": 25}
+ROUNDS = {"cpu": 3, "cuda": 25}
 KINDS = ("forward", "both", "graph")
 
 
@@ -109,7 +109,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--full", dest="reduced", action="store_false", help="default on CUDA")
     parser.add_argument("--paper-clips", type=int, help="instead of 32 (reduced) or 1,770")
     parser.add_argument("--sweep-clips", type=int, help="instead of 16 (reduced) or 100")
-    parser.add_argument("--rounds", type=int, help="of timings; the median counts; default 4, on CUDA 25")
+    parser.add_argument("--rounds", type=int, help="of timings; the median counts; default 3, on CUDA 25")
     parser.add_argument("--budget", type=float, default=0.5, help="seconds after which three timings are enough")
     parser.add_argument("--patience", type=float, help="seconds a pass may take; default 2 if reduced, else no limit")
     parser.add_argument("--tensorflow", type=Path, help="Python of an environment with Kapre and TensorFlow")
