@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from sweep import data
-from sweep.data.recordings import full_scale_1
-from sweep.models import N_NOTES
+from sweep.data.cutting import full_scale_1
 
 _CHUNK = 250  # steps on CUDA between two looks of the host
 _GROUP = 10  # steps whose windows go through a frozen front-end together: fewer and fuller kernels
@@ -67,7 +66,6 @@ class Steps:
         self.start = torch.zeros(shape, dtype=torch.int64, device=self.device)
         self.rates = torch.zeros(self.group, 2, device=self.device)
         self.losses = torch.zeros(self.group, device=self.device)
-        self.logits = torch.zeros(*shape, N_NOTES, device=self.device)
         if recordings.on_host:
             audio = (self.group * self.batch_size, self.length)
             self.audio = torch.zeros(audio, dtype=recordings.samples.dtype, device=self.device)
@@ -88,7 +86,7 @@ class Steps:
                 kept[:size].copy_(new[part])
             if self.recordings.on_host:
                 recording, start = windows.recording[part].flatten(), windows.start[part].flatten()
-                audio = self.recordings.raw_audio(recording, start, self.length)
+                audio = self.recordings.from_host(recording, start, self.length)
                 self.audio[: len(audio)].copy_(audio)
             if self.graph is not None and size == self.group:
                 self.graph.replay()
@@ -110,16 +108,17 @@ class Steps:
         with module.arithmetic():
             with torch.set_grad_enabled(not self.frozen):
                 features = module.features(audio)  # of one step, unless the front-end is frozen
-            pairs = zip(features.split(self.batch_size), target.split(self.batch_size), strict=True)
+            seen, pairs = [], zip(features.split(self.batch_size), target.split(self.batch_size), strict=True)
             for i, (inputs, wanted) in enumerate(pairs):
                 logits = module.logits(inputs)
-                self.logits[i].copy_(logits.detach())
-                logits.backward(module.loss_gradient(self.logits[i], wanted))
+                seen.append(logits.detach())
+                logits.backward(module.loss_gradient(seen[i], wanted))
                 for group, rate in zip(optimizer.param_groups, self.rates[i], strict=False):
                     group["lr"] = rate if rate.is_cuda else rate.item()
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
-        self.losses[:size].copy_(module.loss(self.logits[:size], target.view_as(self.logits[:size])))
+        logits = torch.stack(seen)
+        self.losses[:size].copy_(module.loss(logits, target.view_as(logits)))
 
     def _capture(self) -> None:
         """Record a group of steps as a graph; the steps that warm it up are undone."""

@@ -11,6 +11,7 @@ from torch import nn
 
 from sweep import data, results
 from sweep.adam import Adam
+from sweep.one_pass import cross_entropy_gradient, unit_norm
 from sweep.scoring import average_precision
 from sweep.steps import Losses, Steps
 
@@ -68,8 +69,7 @@ class Transcriber(L.LightningModule):
 
     def log_spectrogram(self, audio: torch.Tensor) -> torch.Tensor:
         """(batch, samples) -> (batch, bins, frames), of windows scaled to unit norm."""
-        audio = audio / (torch.linalg.vector_norm(audio, dim=-1, keepdim=True) + _NORM_OFFSET)
-        return self.frontend.log(audio, _LOG_OFFSET)
+        return self.frontend.log(unit_norm(audio, _NORM_OFFSET), _LOG_OFFSET)
 
     def features(self, audio: torch.Tensor) -> torch.Tensor:
         """(batch, samples) -> (batch, bins or width, frames), what the model sees."""
@@ -112,7 +112,7 @@ class Transcriber(L.LightningModule):
 
         Written out because a training step on a GPU is short: autograd takes a dozen kernels more.
         """
-        return (logits.sigmoid() - target).mul_(self.protocol["loss_scale"] / target.numel())
+        return cross_entropy_gradient(logits, target, self.protocol["loss_scale"] / target.numel())
 
     @contextlib.contextmanager
     def arithmetic(self):

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from sweep.data.cutting import cut, full_scale_1
 from sweep.data.recording import N_NOTES, DataError, Recording
 
 
@@ -74,17 +75,15 @@ class Recordings:
         Returns:
             (batch, length) float32, full scale 1.
         """
-        return full_scale_1(self.raw_audio(recording, start, length))
+        if self.on_host:
+            return full_scale_1(self.from_host(recording, start, length))
+        return cut(self.samples, self._position(recording, start), length)
 
-    def raw_audio(self, recording: torch.Tensor | int, start: torch.Tensor, length: int) -> torch.Tensor:
-        """Windows of audio as `audio` gives them, but in the type in which they are stored."""
-        # On the CPU, 64 windows of 16,384 samples: 0.13 ms; `samples[position[:, None] + arange]` takes 1.1 ms.
-        windows = self.samples.unfold(0, length, 1)
-        if not self.on_host:
-            return windows.index_select(0, self._position(recording, start))
+    def from_host(self, recording: torch.Tensor | int, start: torch.Tensor, length: int) -> torch.Tensor:
+        """Windows of audio that lies on the host, as `audio` gives them but in the type in which they are stored."""
         position = self._host_offsets[recording] + start
         pinned = torch.empty(len(position), length, dtype=self.samples.dtype, pin_memory=True)
-        torch.index_select(windows, 0, position, out=pinned)
+        torch.index_select(self.samples.unfold(0, length, 1), 0, position, out=pinned)
         return pinned.to(self.device, non_blocking=True)
 
     def targets(self, recording: torch.Tensor | int, sample: torch.Tensor) -> torch.Tensor:
@@ -191,11 +190,6 @@ def place(samples: int, lossless: bool, device: torch.device, placement: str) ->
         if samples * dtype.itemsize <= room:
             return dtype, False
     return torch.int16, True
-
-
-def full_scale_1(audio: torch.Tensor) -> torch.Tensor:
-    """int16 audio, full scale 32768, as float32, full scale 1; float32 audio as it is."""
-    return audio.float().mul_(1 / 32768) if audio.dtype == torch.int16 else audio
 
 
 def _as_type(audio: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
