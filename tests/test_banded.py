@@ -118,3 +118,19 @@ def test_kernels_of_many_lengths_are_refused():
         CQT(engine="banded")
     with pytest.raises(ValueError, match='engine "banded" has no taps to train'):
         STFT(scale="log", engine="banded", trainable=True)
+
+
+@pytest.mark.parametrize("samples", [1100, 6000])
+@pytest.mark.parametrize("pad_mode", ["constant", "reflect"])
+@pytest.mark.parametrize("n_fft, hop_length, f_max", [(1024, 512, 6000), (1024, 512, 20_000), (1000, 300, 6000)])
+def test_the_way_back_to_the_clip_is_autograds(n_fft, hop_length, f_max, pad_mode, samples):
+    """With a lower rate and without, frames that begin at a hop and between two."""
+    settings = {"scale": "linear", "n_bins": 20, "f_min": 50, "f_max": f_max, "pad_mode": pad_mode}
+    banded = STFT(n_fft=n_fft, hop_length=hop_length, sample_rate=44_100, engine="banded", **settings).engine
+    assert (banded.hop < hop_length) == (f_max == 6000)
+    x = torch.randn(2, samples, dtype=torch.float64, requires_grad=True)
+    points, count = banded._points(x)
+    by_points = torch.randn_like(points)
+    (expected,) = torch.autograd.grad(points, x, by_points)
+    actual = banded._points_back(by_points.view(2, count, -1, 2), samples)
+    torch.testing.assert_close(actual, expected, rtol=1e-12, atol=1e-12)

@@ -1,51 +1,16 @@
 """The FFT kernel's source, compiled for the host with a thread for each of a GPU's, against PyTorch in float64."""
 
-import ctypes
-import re
 import shutil
-import subprocess
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from emulation import compile_for_the_host, on_the_host
 
 from sweep.engines import fft
 from sweep.transforms import STFT, MelSpectrogram
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")
-EMULATOR = Path(__file__).with_name("emulator") / "main.cpp"
-
-
-def compile_for_the_host(folder: Path, constants: dict[str, int]) -> ctypes.CDLL:
-    source = Path(fft.__file__).with_name("fft.cu").read_text()
-    # What only a GPU has: dynamic shared memory, barriers among some threads of a block, fast functions.
-    for pattern, replacement in (
-        (r"extern __shared__ (__align__\(16\) )?float2 shared\[\];", "float2* shared = emulated_shared;"),
-        (r"if constexpr \(T <= 32\)\s*__syncwarp\(\);\s*else\s*asm volatile\([^\n]*\);", "emulated_meet(group);"),
-        (r'asm volatile\("" : "\+l"[^\n]*', ""),
-        (r'asm\("sqrt[^\n]*', "y = std::sqrt(x);"),
-        (r"__logf", "std::log"),
-        (r'extern "C" ', ""),
-    ):
-        source, count = re.subn(pattern, replacement, source)
-        assert count, pattern
-    (folder / "kernel.inc").write_text(source)
-    library = folder / f"{'-'.join(map(str, constants.values()))}.so"
-    defined = [f"-D{name}={value}" for name, value in {**constants, "GRADIENT": 1}.items()]
-    command = ["g++", "-std=c++20", "-O0", "-w", "-shared", "-fPIC", "-pthread", f"-I{folder}", *defined]
-    subprocess.run([*command, "-o", library, EMULATOR], check=True)
-    return ctypes.CDLL(str(library))
-
-
-def on_the_host(function):
-    """A function of that library, to be called as `nvrtc.Kernel` is."""
-
-    def launch(blocks: int, _, shared_bytes: int, *arguments) -> None:
-        tensors = [ctypes.c_void_p(a.data_ptr()) if isinstance(a, torch.Tensor) else a for a in arguments[:-1]]
-        function(blocks, shared_bytes, *tensors, ctypes.byref(arguments[-1]))
-
-    return launch
 
 
 @pytest.fixture
@@ -54,7 +19,7 @@ def emulated(tmp_path, monkeypatch):
         def kernel(name: str, n_fft: int, *, lanes: int, power: int, log: bool):
             size = {"N": n_fft, "GROUPS": groups, "BLOCKS": 1}
             wanted = {"BANDED": int(lanes > 0), "LANES": max(1, lanes), "POWER": power, "LOG": int(log)}
-            return on_the_host(compile_for_the_host(tmp_path, {**size, **wanted})["run_" + name])
+            return on_the_host(compile_for_the_host(tmp_path, fft, {**size, **wanted, "GRADIENT": 1})["run_" + name])
 
         monkeypatch.setitem(fft._LAUNCHES, n_fft, (groups, 1))
         monkeypatch.setattr(fft, "_kernel", kernel)

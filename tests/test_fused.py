@@ -7,7 +7,7 @@ import torch
 from conftest import FOUR, ROWS, each, synthesised_music
 
 from sweep.adam import Adam
-from sweep.engines import fft, framing, fused
+from sweep.engines import fft, fused
 from sweep.transforms import CQT, STFT, MelSpectrogram
 
 pytestmark = list(conftest.gpu)
@@ -197,18 +197,6 @@ def test_a_long_clip_at_a_lower_rate(f_min, n_bins, accuracy, bound):
     assert error(cqt(x), expected) < bound
     (plan,) = next(iter(cqt.engine.engines["on_cuda"][0]._tables._entries.values()))
     assert plan.factor > 1
-
-
-@pytest.mark.parametrize("tf32, bound", [(False, 1e-6), (True, 1e-3)])
-@pytest.mark.parametrize("factor", [2, 16])
-def test_a_lower_rate_in_place(factor, tf32, bound):
-    x, blocks = clips(20_001, 3), (3, 5000 // factor, 9000 // factor)
-    band = torch.from_numpy(framing.decimator(factor, 0.4, 1e-4)).to(x)
-    points = blocks[2] + 100
-    low = fused.decimate(x, 1000, band, factor, blocks, points, tf32)
-    expected = framing.decimate(x.double(), 1000, band.double(), factor, blocks)
-    assert low.shape == (9, points) and not low[:, blocks[2] :].any()
-    assert error(low[:, : blocks[2]], expected) < bound
 
 
 def test_adam_is_torchs():

@@ -17,6 +17,7 @@ import math
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from sweep import filters
@@ -69,27 +70,39 @@ class Banded(nn.Module):
     def gradient(self, x: torch.Tensor, finish, by_out: torch.Tensor) -> torch.Tensor:
         """The gradient by the clips, given that by the finished values, (batch, bins, frames)."""
         blocks = self._tables.get(("fused", x.device), lambda: fused.stack(self._make_blocks(x), self.tf32))
-        with torch.enable_grad():
-            x = x.detach().requires_grad_()
-            points, _ = self._points(x)
+        points, count = self._points(x)
         options = {"reflect": False, "offset": finish.offset, "power": finish.power}
-        rows = points.detach().view(len(x), -1)
+        rows = points.view(len(x), -1)
         by_rows = fused.product_gradient(rows, points.shape[1], blocks, by_out, **options)
-        return torch.autograd.grad(points, x, by_rows.view_as(points))[0]
+        return self._points_back(by_rows.view(len(x), count, -1, 2), x.shape[-1])
 
     def _points(self, x: torch.Tensor) -> tuple[torch.Tensor, int]:
         """(batch * frames, columns): real and imaginary parts of each frame's spectrum by turns; and the frames."""
         count = framing.n_frames(x.shape[-1], self.hop_length)
-        padding = self.before, self.length - self.before
-        first = 0
+        padding, first, length = self._frames()
+        clip = framing.resample(framing.pad(x, *padding, self.pad_mode), self.hop_length, self.hop)
+        frames = framing.frames(clip, first, length, self.hop, count)
+        return torch.view_as_real(torch.fft.rfft(frames)).flatten(0, 1).flatten(1), count
+
+    def _points_back(self, by_points: torch.Tensor, samples: int) -> torch.Tensor:
+        """The transpose of `_points` as a matrix: (batch, frames, points, 2) -> (batch, samples)."""
+        padding, first, length = self._frames()
+        by_points[..., 1 : (length + 1) // 2, :] *= 0.5  # irfft adds the conjugates, of which rfft gave none
+        by_frames = torch.fft.irfft(torch.view_as_complex(by_points), length, norm="forward")
+        by_clip, padded = framing.overlap_add(by_frames, self.hop), samples + sum(padding)
+        points = framing.resampled_length(padded, self.hop_length, self.hop)
+        by_clip = F.pad(by_clip, (first, points - first - by_clip.shape[1]))
+        by_clip = framing.resampled_back(by_clip, self.hop_length, self.hop, padded)
+        return framing.padded_back(by_clip, *padding, self.pad_mode)
+
+    def _frames(self) -> tuple[tuple[int, int], int, int]:
+        """Samples added before and after a clip; at the lower rate, where the first frame lies, and its length."""
+        padding, first = (self.before, self.length - self.before), 0
         if self.pad_mode == "constant":
             # Zeros before the clip for a multiple of the hop: frames then start at whole samples of the lower rate.
             whole = -(-self.before // self.hop_length) * self.hop_length
             padding, first = (whole, padding[1]), (whole - self.before) * self.hop // self.hop_length
-        clip = framing.resample(framing.pad(x, *padding, self.pad_mode), self.hop_length, self.hop)
-        length = self.length * self.hop // self.hop_length
-        frames = framing.frames(clip, first, length, self.hop, count)
-        return torch.view_as_real(torch.fft.rfft(frames)).flatten(0, 1).flatten(1), count
+        return padding, first, self.length * self.hop // self.hop_length
 
     def _make_blocks(self, like: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
         """Of each block of bins, its first column in the real and imaginary parts of X, and (columns, 2 bins) of G."""

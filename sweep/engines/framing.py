@@ -6,7 +6,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-_OUTPUTS = 64  # of a row of the decimator's product
 _WORTHWHILE = 0.75  # of the rate; resampling that keeps more costs more than it saves
 
 
@@ -20,6 +19,17 @@ def pad(x: torch.Tensor, left: int, right: int, mode: str) -> torch.Tensor:
     if mode == "reflect":
         check_reflection(x.shape[-1], max(left, right))
     return F.pad(x, (left, right), mode=mode)
+
+
+def padded_back(y: torch.Tensor, left: int, right: int, mode: str) -> torch.Tensor:
+    """The transpose of `pad` as a matrix: each sample's mirror images added to it."""
+    stop = y.shape[-1] - right
+    inner = y[:, left:stop]
+    if mode == "reflect":
+        inner = inner.clone()
+        inner[:, 1 : left + 1] += y[:, :left].flip(1)
+        inner[:, inner.shape[1] - 1 - right : -1] += y[:, stop:].flip(1)
+    return inner
 
 
 def check_reflection(samples: int, by: int) -> None:
@@ -69,59 +79,23 @@ def resample(x: torch.Tensor, hop_length: int, hop: int) -> torch.Tensor:
     if hop == hop_length:
         return x
     check_onnx()
-    circle = _smooth(math.ceil(x.shape[-1] / hop_length))
-    points = circle * hop
-    spectrum = torch.fft.rfft(x, circle * hop_length)[:, : points // 2]  # the point at half the rate itself is left out
+    points = resampled_length(x.shape[-1], hop_length, hop)
+    spectrum = torch.fft.rfft(x, points // hop * hop_length)[:, : points // 2]  # but the point at half the rate itself
     return torch.fft.irfft(spectrum, points)
 
 
-def decimator(factor: int, passed: float, ripple: float) -> np.ndarray:
-    """A low-pass as the matrix that `decimate` multiplies by: (samples, 64) float64.
-
-    Designed by the window method (Kaiser 1974).
-
-    Args:
-        factor: of the rates.
-        passed: up to this share of the lower rate all is kept; from one minus it on, nothing.
-        ripple: what that is exact to.
-    """
-    attenuation = -20 * math.log10(ripple)
-    reach = 4 * math.ceil((attenuation - 7.95) / (14.36 * (1 - 2 * passed)) * factor / 8)
-    n = np.arange(-reach, reach + 1)
-    taps = np.sinc(n / factor) * np.kaiser(len(n), 0.1102 * (attenuation - 8.7))
-    taps *= factor / taps.sum()
-    band = np.zeros((_OUTPUTS * factor + 2 * reach, _OUTPUTS))
-    for output in range(_OUTPUTS):
-        band[output * factor : output * factor + len(n), output] = taps
-    return band
+def resampled_length(samples: int, hop_length: int, hop: int) -> int:
+    """Samples at the lower rate that `resample` makes of so many."""
+    return samples if hop == hop_length else _smooth(math.ceil(samples / hop_length)) * hop
 
 
-def reach(band: torch.Tensor, factor: int) -> int:
-    """Samples to either side that a sample of a decimator's output feels."""
-    return (len(band) - _OUTPUTS * factor) // 2
-
-
-def decimate(
-    x: torch.Tensor, before: int, band: torch.Tensor, factor: int, blocks: tuple[int, int, int]
-) -> torch.Tensor:
-    """Low-pass (batch, samples), keep one sample in `factor`, and cut it into blocks: (batch * blocks, samples).
-
-    Samples are `factor` times as large, so that sums over them are those over all samples. Zeros surround the clip.
-
-    Args:
-        x: clips.
-        before: samples ahead of the clip's first, where the first block begins.
-        band: what `decimator` made.
-        factor: of the rates.
-        blocks: how many; from one's start to the next's, and in each, samples at the lower rate.
-    """
-    n_blocks, advance, wanted = blocks
-    rows = -(-((n_blocks - 1) * advance + wanted) // _OUTPUTS)
-    total = (rows - 1) * _OUTPUTS * factor + len(band)
-    left = before + reach(band, factor)
-    padded = F.pad(x, (left, max(0, total - left - x.shape[-1])))
-    low = (frames(padded, 0, len(band), _OUTPUTS * factor, rows) @ band).flatten(1)
-    return frames(low, 0, wanted, advance, n_blocks).reshape(-1, wanted)
+def resampled_back(y: torch.Tensor, hop_length: int, hop: int, samples: int) -> torch.Tensor:
+    """The transpose of `resample` as a matrix, for clips of so many samples; y: (batch, the lower rate's)."""
+    if hop == hop_length:
+        return y
+    points = y.shape[-1]
+    spectrum = torch.fft.rfft(y)[:, : points // 2]
+    return torch.fft.irfft(spectrum, points // hop * hop_length)[:, :samples] * (hop_length / hop)
 
 
 def _smooth(n: int) -> int:

@@ -1,4 +1,4 @@
-"""Products whose magnitude, power or logarithm is all that is stored, their gradients, and a lower rate for long clips.
+"""Products whose magnitude, power or logarithm is all that is stored, and their gradients.
 
 The real and imaginary parts of the bins, the largest tensors of a front-end, stay in registers: the direct engine reads
 the clips' frames in place, the banded engine the frames' spectra, the spectral engine the clips', and each writes the
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from sweep.engines import framing, kernels, kernels_back
+from sweep.engines import kernels, kernels_back
 
 BINS = 64  # of a block
 STEP = 32  # columns of a product, or points of a slice, at a time
@@ -169,20 +169,3 @@ def spectral_gradient(
 
 def _tiles(rows: int, of: int) -> int:
     return -(-rows // of)
-
-
-def decimate(
-    x: torch.Tensor, before: int, band: torch.Tensor, factor: int, blocks: tuple[int, int, int], points: int, tf32: bool
-) -> torch.Tensor:
-    """`framing.decimate`, the clips read where they lie, and each block filled up with zeros to `points`."""
-    n_blocks, advance, wanted = blocks
-    columns, outputs = band.shape
-    out = torch.empty(len(x) * n_blocks, points, device=x.device)
-    block_rows = -(-points // outputs)
-    n_rows, (rows, warps) = len(out) * block_rows, MANY
-    kernels.decimate[(_tiles(n_rows, rows),)](
-        x.contiguous(), x.shape[1], outputs * factor, advance * factor, before + framing.reach(band, factor), band,
-        columns, out, n_rows, n_blocks, block_rows, wanted, points, OUTPUTS=outputs, ROWS=rows, STEP=STEP, TF32=tf32,
-        num_warps=warps,
-    )  # fmt: skip
-    return out

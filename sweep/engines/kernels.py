@@ -166,30 +166,3 @@ if triton is not None:
         values = finish(real, imag, offset, POWER, LOG)
         at, known = cells(rows, t, first_bin + bin, n_blocks, block_frames, n_bins, n_frames)
         tl.store(out + at, values, mask=inside & known)
-
-    SHAPES = ("length", "before", "columns", "n_rows", "n_blocks", "block_rows", "wanted", "points")
-
-    @triton.jit(do_not_specialize=SHAPES)
-    def decimate(
-        x, length, hop, advance, before, band, columns, out, n_rows, n_blocks, block_rows, wanted, points,
-        OUTPUTS: tl.constexpr, ROWS: tl.constexpr, STEP: tl.constexpr, TF32: tl.constexpr,
-    ):  # fmt: skip
-        """Some rows of low-passed samples: (rows, columns) @ (columns, outputs), zeros after those that are wanted."""
-        rows, outputs = tl.program_id(0) * ROWS + tl.arange(0, ROWS), tl.arange(0, OUTPUTS)
-        blocks, row = rows // block_rows, rows % block_rows
-        clips = x + (blocks // n_blocks).to(tl.int64)[:, None] * length
-        starts = (blocks % n_blocks * advance + row * hop - before)[:, None]
-        inside = ((rows < n_rows) & (row * OUTPUTS < wanted))[:, None]
-        sums = tl.zeros((ROWS, OUTPUTS), tl.float32)
-        for first in range(0, columns, STEP):
-            column = first + tl.arange(0, STEP)
-            at = starts + column[None, :]
-            used = inside & (column < columns)[None, :] & (at >= 0) & (at < length)
-            values = factor(tl.load(clips + at, mask=used, other=0.0), TF32)
-            weights = column[:, None] * OUTPUTS + outputs[None, :]
-            weights = tl.load(band + weights, mask=(column < columns)[:, None], other=0.0)
-            precision: tl.constexpr = "tf32" if TF32 else "tf32x3"
-            sums = tl.dot(values, weights, sums, input_precision=precision)
-        place = row[:, None] * OUTPUTS + outputs[None, :]
-        at = blocks.to(tl.int64)[:, None] * points + place
-        tl.store(out + at, tl.where(place < wanted, sums, 0.0), mask=(rows < n_rows)[:, None] & (place < points))

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from sweep.engines import framing, fused
+from sweep.engines.decimate import Decimator
 from sweep.filters import Kernels
 
 # Bins whose kernels differ by up to this factor in length share one slice width.
@@ -95,11 +96,7 @@ class Plan:
                 and (2 * self.factor * highest <= _PASSED * self.circle)
             ):
                 self.factor *= 2
-        if self.factor > 1:
-            band = framing.decimator(self.factor, _PASSED, self.tolerance / 5)
-            self.band = torch.from_numpy(band).to(device, dtype)
-            if self.tf32 and dtype == torch.float32:
-                self.band = fused.rounded(self.band)
+        self.decimate = Decimator(self.factor, _PASSED, self.tolerance / 5) if self.factor > 1 else None
         # Where few points of a long circle are wanted, TF32 sums them sooner than an FFT gets all of them.
         count = min(max(highest, 1 - self.lowest) + 3 & ~3, self.circle // 2 + 1)
         self.waves = None
@@ -232,13 +229,9 @@ class Plan:
         """(batch, samples) -> (batch * blocks, points): the clips' spectra, or of each its blocks'."""
         if self.block is not None:
             advance, count = self.frames * self.hop_length, math.ceil(self.count / self.frames)
-            if self.factor > 1:
+            if self.decimate is not None:
                 blocks = count, advance // self.factor, math.ceil(self.block / self.factor)
-                lower = x, self.clip_offset, self.band, self.factor, blocks
-                if fused.serves(x) and not fused.differentiates(x):
-                    x = fused.decimate(*lower, self.circle // self.factor, self.tf32)
-                else:
-                    x = framing.decimate(*lower)
+                x = self.decimate(x, self.clip_offset, blocks, self.circle // self.factor)
             else:
                 missing = (count - 1) * advance + self.block - self.clip_offset - x.shape[-1]
                 x = framing.pad(x, self.clip_offset, max(0, missing), "constant")

@@ -1,4 +1,5 @@
-// Runs a kernel of sweep/engines/fft.cu on the host, block after block, with one thread for each of the GPU's.
+// What CUDA C asks of a GPU, on the host: block after block, with one thread for each of the GPU's.
+#pragma once
 #include <algorithm>
 #include <barrier>
 #include <cmath>
@@ -12,7 +13,8 @@
 #define __forceinline__ inline
 #define __global__
 #define __restrict__
-#define __launch_bounds__(threads, blocks)
+#define __launch_bounds__(...)
+#define __align__(bytes) __attribute__((aligned(bytes)))
 
 struct float2 {
     float x, y;
@@ -57,45 +59,27 @@ float __shfl_xor_sync(unsigned mask, float value, int apart) {
     return theirs;
 }
 
-#include "kernel.inc"
-
 template <class Kernel>
-void run(int blocks, int shared_bytes, Kernel kernel) {
+void run(int blocks, int threads, int n_groups, int shared_bytes, Kernel kernel) {  // barriers also for each group
     std::vector<float2> shared(shared_bytes / sizeof(float2) + 1, make_float2(NAN, NAN));  // as a GPU leaves it: anything
     emulated_shared = shared.data();
     alarm(100);  // threads that wait for one that never comes end the process
     for (int b = 0; b < blocks; b++) {
         groups.clear();
-        for (int g = 0; g < GROUPS; g++) groups.emplace_back(new std::barrier<>(T));
+        for (int g = 0; g < n_groups; g++) groups.emplace_back(new std::barrier<>(threads / n_groups));
         warps.clear();
-        for (int t = 0; t < THREADS; t += 32) warps.emplace_back(new std::barrier<>(std::min(32, THREADS - t)));
-        passed.resize(THREADS);
-        block.reset(new std::barrier<>(THREADS));
-        std::vector<std::thread> threads;
-        for (int t = 0; t < THREADS; t++)
-            threads.emplace_back([&, t] {
+        for (int t = 0; t < threads; t += 32) warps.emplace_back(new std::barrier<>(std::min(32, threads - t)));
+        passed.resize(threads);
+        block.reset(new std::barrier<>(threads));
+        std::vector<std::thread> running;
+        for (int t = 0; t < threads; t++)
+            running.emplace_back([&, t] {
                 threadIdx.x = t;
                 blockIdx.x = b;
                 kernel();
                 block->arrive_and_drop();
             });
-        for (auto& thread : threads) thread.join();
+        for (auto& thread : running) thread.join();
     }
     alarm(0);
-}
-
-extern "C" void run_spectrogram(
-    int blocks, int shared_bytes, const float* audio, const float* window, const float2* roots, const int2* runs,
-    const float4* weights, float* out, const Job* job) {
-    run(blocks, shared_bytes, [&] { spectrogram(audio, window, roots, runs, weights, out, *job); });
-}
-
-extern "C" void run_gradient(
-    int blocks, int shared_bytes, const float* audio, const float* window, const float2* roots, const int* bands,
-    const float4* weights, const float* by_values, long long clip_stride, long long value_stride, long long frame_stride,
-    float* out, const Job* job) {
-    run(blocks, shared_bytes, [&] {
-        gradient(
-            audio, window, roots, bands, weights, by_values, clip_stride, value_stride, frame_stride, out, *job);
-    });
 }
