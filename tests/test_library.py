@@ -16,7 +16,7 @@ FRONT_ENDS = {
     "log, banded": (STFT, {"n_fft": 1024, "scale": "log", "n_bins": 40}),
     "log, direct": (STFT, {"n_fft": 512, "scale": "log", "n_bins": 40, "engine": "direct"}),
     "mel": (MelSpectrogram, {"n_fft": 512, "n_mels": 32}),
-    "mel, lower rate": (MelSpectrogram, {"n_fft": 512, "n_mels": 32, "f_max": 4000.0, "accuracy": "fast"}),
+    "mel, lower rate": (MelSpectrogram, {"n_fft": 2048, "n_mels": 32, "f_max": 4000.0, "accuracy": "fast"}),
     "cqt, mixed": (CQT, {"f_min": 110.0, "n_bins": 60}),
     "cqt, direct": (CQT, {"f_min": 440.0, "n_bins": 24, "engine": "direct"}),
     **{f"cqt, {name}": (CQT, {"f_min": 220.0, "n_bins": 24, "algorithm": name}) for name in ("1992", "1992v2")},
