@@ -17,7 +17,7 @@ _WEIGHTS = 2048
 
 if triton is not None:
 
-    @triton.jit(do_not_specialize=["rate"])
+    @triton.jit(do_not_specialize=["rate"])  # which lies anywhere in a group's rates: one compilation, not two
     def _update(
         weights, gradient, mean, square, step, rate, n, beta2, rest1, rest2, log1, log2, epsilon, SIZE: tl.constexpr
     ):

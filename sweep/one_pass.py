@@ -2,16 +2,14 @@
 
 import torch
 
-try:
-    import triton
-    import triton.language as tl
-except ImportError:  # torch's own
-    triton = None
+from sweep.engines import fused
+from sweep.engines.kernels import triton
 
 _SAMPLES = 16_384  # of a window that stay in registers
 _CELLS = 512  # of a program
 
 if triton is not None:
+    import triton.language as tl
 
     @triton.jit
     def _scale(audio, out, length, offset, SAMPLES: tl.constexpr):
@@ -47,7 +45,7 @@ def unit_norm(audio: torch.Tensor, offset: float) -> torch.Tensor:
 
 def cross_entropy_gradient(logits: torch.Tensor, target: torch.Tensor, scale: float) -> torch.Tensor:
     """(sigmoid(logits) - target) scale, of tensors of one shape."""
-    if not (_serves(logits) and _serves(target)):
+    if not (_serves(logits) and _serves(target) and logits.shape == target.shape):
         return (logits.sigmoid() - target).mul_(scale)
     out, n = torch.empty_like(logits), logits.numel()
     with torch.cuda.device(logits.device):
@@ -56,5 +54,4 @@ def cross_entropy_gradient(logits: torch.Tensor, target: torch.Tensor, scale: fl
 
 
 def _serves(x: torch.Tensor) -> bool:
-    wants_gradient = x.requires_grad and torch.is_grad_enabled()
-    return triton is not None and x.is_cuda and x.dtype == torch.float32 and x.is_contiguous() and not wants_gradient
+    return fused.serves(x) and not fused.differentiates(x) and x.ndim == 2 and x.is_contiguous()

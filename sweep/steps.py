@@ -86,7 +86,7 @@ class Steps:
                 kept[:size].copy_(new[part])
             if self.recordings.on_host:
                 recording, start = windows.recording[part].flatten(), windows.start[part].flatten()
-                audio = self.recordings.from_host(recording, start, self.length)
+                audio = self.recordings.raw_audio(recording, start, self.length)
                 self.audio[: len(audio)].copy_(audio)
             if self.graph is not None and size == self.group:
                 self.graph.replay()
@@ -108,11 +108,12 @@ class Steps:
         with module.arithmetic():
             with torch.set_grad_enabled(not self.frozen):
                 features = module.features(audio)  # of one step, unless the front-end is frozen
-            seen, pairs = [], zip(features.split(self.batch_size), target.split(self.batch_size), strict=True)
+            seen = []
+            pairs = zip(features.split(self.batch_size), target.split(self.batch_size), strict=True)
             for i, (inputs, wanted) in enumerate(pairs):
                 logits = module.logits(inputs)
                 seen.append(logits.detach())
-                logits.backward(module.loss_gradient(seen[i], wanted))
+                logits.backward(module.loss_gradient(seen[-1], wanted))
                 for group, rate in zip(optimizer.param_groups, self.rates[i], strict=False):
                     group["lr"] = rate if rate.is_cuda else rate.item()
                 optimizer.step()

@@ -139,8 +139,9 @@ def test_a_gradient_under_autocast_is_float32():
     assert error(gradient, wanted.double()) < 1e-3
 
 
-def test_the_gradient_of_a_long_clip_cut_into_blocks():
-    x, cqt = clips(80_000, 2).requires_grad_(), CQT(f_min=110, n_bins=36)
+@pytest.mark.parametrize("accuracy", ["high", "fast"])
+def test_the_gradient_of_a_long_clip_cut_into_blocks(accuracy):
+    x, cqt = clips(80_000, 2).requires_grad_(), CQT(f_min=110, n_bins=36, accuracy=accuracy)
     (gradient,) = torch.autograd.grad(cqt(x).square().sum(), x)
     (wanted,) = torch.autograd.grad(cqt(x.double()).square().sum(), x)
     assert error(gradient, wanted.double()) < 1e-3
@@ -219,3 +220,8 @@ def test_kernels_under_torch_compile(representation):
     transform, x = representation.transform(accuracy="fast"), clips(16384)
     compiled = torch.compile(transform.log, backend="aot_eager")
     torch.testing.assert_close(compiled(x, OFFSET), transform.log(x, OFFSET), rtol=1e-5, atol=1e-5)
+
+
+def test_a_lower_rate_under_torch_compile():
+    cqt, x = CQT(f_min=55, n_bins=48), clips(200_000, 2)
+    torch.testing.assert_close(torch.compile(cqt, backend="aot_eager")(x), cqt(x), rtol=1e-5, atol=1e-5)

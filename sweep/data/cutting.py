@@ -16,7 +16,7 @@ if triton is not None:
     def _cut(samples, position, windows, n_samples, length, scale, SAMPLES: tl.constexpr):
         row, column = tl.program_id(0).to(tl.int64), tl.program_id(1) * SAMPLES + tl.arange(0, SAMPLES)
         inside, at = column < length, tl.load(position + row) + column
-        x = tl.load(samples + at, mask=inside & (at < n_samples), other=0)
+        x = tl.load(samples + at, mask=inside & (at >= 0) & (at < n_samples), other=0)
         tl.store(windows + row * length + column, x.to(tl.float32) * scale, mask=inside)
 
 
@@ -25,7 +25,8 @@ def cut(samples: torch.Tensor, position: torch.Tensor, length: int) -> torch.Ten
 
     Args:
         samples: (all samples,) int16, full scale 32768, or float32, full scale 1.
-        position: (batch,) int64, first sample of each window, on the same device.
+        position: (batch,) int64, first sample of each window, on the same device. No window may reach beyond the audio:
+            that is an IndexError on the CPU and zeros on CUDA, where no kernel can raise one.
         length: of each window, in samples.
 
     Returns:

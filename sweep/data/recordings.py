@@ -76,10 +76,10 @@ class Recordings:
             (batch, length) float32, full scale 1.
         """
         if self.on_host:
-            return full_scale_1(self.from_host(recording, start, length))
+            return full_scale_1(self.raw_audio(recording, start, length))
         return cut(self.samples, self._position(recording, start), length)
 
-    def from_host(self, recording: torch.Tensor | int, start: torch.Tensor, length: int) -> torch.Tensor:
+    def raw_audio(self, recording: torch.Tensor | int, start: torch.Tensor, length: int) -> torch.Tensor:
         """Windows of audio that lies on the host, as `audio` gives them but in the type in which they are stored."""
         position = self._host_offsets[recording] + start
         pinned = torch.empty(len(position), length, dtype=self.samples.dtype, pin_memory=True)

@@ -79,23 +79,23 @@ class Banded(nn.Module):
     def _points(self, x: torch.Tensor) -> tuple[torch.Tensor, int]:
         """(batch * frames, columns): real and imaginary parts of each frame's spectrum by turns; and the frames."""
         count = framing.n_frames(x.shape[-1], self.hop_length)
-        padding, first, length = self._frames()
+        padding, first, length = self._layout()
         clip = framing.resample(framing.pad(x, *padding, self.pad_mode), self.hop_length, self.hop)
         frames = framing.frames(clip, first, length, self.hop, count)
         return torch.view_as_real(torch.fft.rfft(frames)).flatten(0, 1).flatten(1), count
 
     def _points_back(self, by_points: torch.Tensor, samples: int) -> torch.Tensor:
         """The transpose of `_points` as a matrix: (batch, frames, points, 2) -> (batch, samples)."""
-        padding, first, length = self._frames()
-        by_points[..., 1 : (length + 1) // 2, :] *= 0.5  # irfft adds the conjugates, of which rfft gave none
-        by_frames = torch.fft.irfft(torch.view_as_complex(by_points), length, norm="forward")
+        padding, first, length = self._layout()
+        shares = self._tables.get(("shares", by_points.device, by_points.dtype), lambda: _shares(length).to(by_points))
+        by_frames = torch.fft.irfft(torch.view_as_complex(by_points * shares), length, norm="forward")
         by_clip, padded = framing.overlap_add(by_frames, self.hop), samples + sum(padding)
         points = framing.resampled_length(padded, self.hop_length, self.hop)
         by_clip = F.pad(by_clip, (first, points - first - by_clip.shape[1]))
         by_clip = framing.resampled_back(by_clip, self.hop_length, self.hop, padded)
         return framing.padded_back(by_clip, *padding, self.pad_mode)
 
-    def _frames(self) -> tuple[tuple[int, int], int, int]:
+    def _layout(self) -> tuple[tuple[int, int], int, int]:
         """Samples added before and after a clip; at the lower rate, where the first frame lies, and its length."""
         padding, first = (self.before, self.length - self.before), 0
         if self.pad_mode == "constant":
@@ -106,7 +106,7 @@ class Banded(nn.Module):
 
     def _make_blocks(self, like: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
         """Of each block of bins, its first column in the real and imaginary parts of X, and (columns, 2 bins) of G."""
-        low_rate, length = self.hop / self.hop_length, self.length * self.hop // self.hop_length
+        low_rate, (_, _, length) = self.hop / self.hop_length, self._layout()
         kernels, blocks = self.kernels, []
         lags = (np.arange(length) - round(self.before * low_rate)) / low_rate  # in samples of the full rate
         centres = kernels.frequencies / kernels.sample_rate * self.length
@@ -128,6 +128,17 @@ class Banded(nn.Module):
             table = torch.from_numpy(table.reshape(-1, 2 * len(bins))).to(like.device, like.dtype)
             blocks.append((2 * lowest, table))
         return blocks
+
+
+def _shares(length: int) -> torch.Tensor:
+    """(points, 2): of real and imaginary parts, what irfft must be given, which adds the conjugates that rfft left out.
+
+    At 0 Hz and half the rate there is no conjugate; imaginary parts there count for nothing, but not to every cuFFT.
+    """
+    shares = torch.full((length // 2 + 1, 2), 0.5)
+    for edge in (0, -1)[: 2 - length % 2]:
+        shares[edge] = torch.tensor([1.0, 0.0])
+    return shares
 
 
 def half_width(window: str, length: int, tolerance: float) -> int:

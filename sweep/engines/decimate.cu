@@ -43,6 +43,11 @@ extern "C" __global__ void __launch_bounds__(THREADS)
     const int tiles = (job.points + TILE - 1) / TILE, block = blockIdx.x / tiles, first = blockIdx.x % tiles * TILE;
     const int samples = (TILE - R + job.rounds * R) * FACTOR, thread = threadIdx.x;
     float* own_taps = shared + place(samples);
+    float* to = out + (long long)block * job.points + first;
+    if (first >= job.wanted) {
+        for (int i = thread; i < TILE && first + i < job.points; i += THREADS) to[i] = 0.0f;
+        return;
+    }
 
     const float* clip = x + (long long)(block / job.blocks) * job.length;
     const int start = block % job.blocks * job.advance + first * FACTOR - job.before;
@@ -68,7 +73,6 @@ extern "C" __global__ void __launch_bounds__(THREADS)
 #pragma unroll
     for (int r = 0; r < R; r++) shared[thread * (R + 1) + r] = sums[r];
     __syncthreads();
-    float* to = out + (long long)block * job.points + first;
     for (int i = thread; i < TILE && first + i < job.points; i += THREADS)
         to[i] = first + i < job.wanted ? shared[i + i / R] : 0.0f;
 }

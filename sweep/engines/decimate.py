@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 
 from sweep.engines import framing, fused, nvrtc
+from sweep.engines.direct import matmul_precision
 from sweep.engines.tables import Tables
 
 _COLUMNS = 64  # outputs of a row of PyTorch's product
@@ -36,10 +37,15 @@ class Decimator:
         n = np.arange(-self.reach, self.reach + 1)
         taps = np.sinc(n / factor) * np.kaiser(len(n), 0.1102 * (attenuation - 8.7))
         self.taps = taps * (factor / taps.sum())
+        # As the kernel reads them: zeros follow up to a whole round.
+        self._segments = np.pad(self.taps, (0, -len(self.taps) % (_OUTPUTS * factor)))
+        self._rounds = len(self._segments) // (_OUTPUTS * factor) + 1
+        samples = (_threads(factor) - 1 + self._rounds) * (_OUTPUTS * factor + 4)  # of a block, and gaps between them
+        self._shared_bytes = 4 * (samples + len(self._segments))
         self._tables = Tables()
 
     def __call__(self, x: torch.Tensor, before: int, blocks: tuple[int, int, int], points: int) -> torch.Tensor:
-        """(batch, samples) -> (batch * blocks, points) at the lower rate.
+        """(batch, samples) -> (batch * blocks, points) at the lower rate, in float32 at least.
 
         Args:
             x: clips, which zeros surround.
@@ -47,7 +53,7 @@ class Decimator:
             blocks: how many; from one's start to the next's, and in each, samples at the lower rate.
             points: of a block: zeros follow its samples.
         """
-        if self._kernel_serves(x):
+        if not torch.compiler.is_exporting() and self._kernel_serves(x):
             return self._by_kernel(x, before, blocks, points)
         band = self._tables.get((x.device, x.dtype), lambda: torch.from_numpy(self._band()).to(x))
         n_blocks, advance, wanted = blocks
@@ -55,23 +61,16 @@ class Decimator:
         total = (rows - 1) * _COLUMNS * self.factor + len(band)
         left = before + self.reach
         padded = F.pad(x, (left, max(0, total - left - x.shape[-1])))
-        low = (framing.frames(padded, 0, len(band), _COLUMNS * self.factor, rows) @ band).flatten(1)
+        with matmul_precision("highest", x.is_cuda):
+            low = (framing.frames(padded, 0, len(band), _COLUMNS * self.factor, rows) @ band).flatten(1)
         low = framing.frames(low, 0, wanted, advance, n_blocks).reshape(-1, wanted)
         return F.pad(low, (0, points - wanted))
 
+    @torch.compiler.disable
     def _kernel_serves(self, x: torch.Tensor) -> bool:
-        if not (x.is_cuda and x.dtype == torch.float32 and nvrtc.available()):
+        if not (x.is_cuda and x.dtype == torch.float32 and nvrtc.available()) or fused.differentiates(x):
             return False
-        if fused.differentiates(x) or torch.compiler.is_compiling():
-            return False
-        limit = torch.cuda.get_device_properties(x.device).shared_memory_per_block_optin
-        return self._shared_bytes() <= limit
-
-    def _shared_bytes(self) -> int:
-        """Of a block: its samples, with gaps, and the taps."""
-        taps = len(self._segments())
-        samples = (_threads(self.factor) + taps // (_OUTPUTS * self.factor)) * (_OUTPUTS * self.factor + 4)
-        return 4 * (samples + taps)
+        return self._shared_bytes <= torch.cuda.get_device_properties(x.device).shared_memory_per_block_optin
 
     def _band(self) -> np.ndarray:
         """(samples, 64): the low-pass as a matrix."""
@@ -80,20 +79,16 @@ class Decimator:
             band[output * self.factor : output * self.factor + len(self.taps), output] = self.taps
         return band
 
+    @torch.compiler.disable
     def _by_kernel(self, x: torch.Tensor, before: int, blocks: tuple[int, int, int], points: int) -> torch.Tensor:
-        taps = self._tables.get(("kernel", x.device), lambda: torch.from_numpy(self._segments()).to(x))
+        taps = self._tables.get(("kernel", x.device), lambda: torch.from_numpy(self._segments).to(x))
         n_blocks, advance, wanted = blocks
         out = torch.empty(len(x) * n_blocks, points, device=x.device)
-        rounds, threads = len(taps) // (_OUTPUTS * self.factor) + 1, _threads(self.factor)
-        start = before + self.reach
-        job = _Job(x.shape[1], n_blocks, advance * self.factor, start, wanted, points, rounds)
+        start, threads = before + self.reach, _threads(self.factor)
+        job = _Job(x.shape[1], n_blocks, advance * self.factor, start, wanted, points, self._rounds)
         tiles = -(-points // (threads * _OUTPUTS))
-        _kernel(self.factor)(len(out) * tiles, threads, self._shared_bytes(), x.contiguous(), taps, out, job)
+        _kernel(self.factor)(len(out) * tiles, threads, self._shared_bytes, x.contiguous(), taps, out, job)
         return out
-
-    def _segments(self) -> np.ndarray:
-        """The low-pass as the kernel reads it: zeros follow up to a whole round."""
-        return np.pad(self.taps, (0, -len(self.taps) % (_OUTPUTS * self.factor)))
 
 
 class _Job(ctypes.Structure):

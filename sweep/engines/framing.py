@@ -80,7 +80,7 @@ def resample(x: torch.Tensor, hop_length: int, hop: int) -> torch.Tensor:
         return x
     check_onnx()
     points = resampled_length(x.shape[-1], hop_length, hop)
-    spectrum = torch.fft.rfft(x, points // hop * hop_length)[:, : points // 2]  # but the point at half the rate itself
+    spectrum = torch.fft.rfft(x, points // hop * hop_length)[:, : points // 2]  # without half the rate itself
     return torch.fft.irfft(spectrum, points)
 
 
