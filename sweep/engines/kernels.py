@@ -15,8 +15,8 @@ if triton is not None:
     @triton.jit
     def factor(x, TF32: tl.constexpr):
         if TF32:
-            # 2^13 x is exact, so what its sum with x is rounded to is x to 11 bits (Dekker 1971). Adding to the bits takes
-            # two instructions as well, but turns some NaN into 0.
+            # 2^13 x is exact, so what its sum with x is rounded to holds x to 11 bits (Dekker 1971). To add to the bits
+            # takes two instructions as well, but turns some NaN into 0.
             x = tl.fma(x, -8192.0, x * 8193.0)
         return x
 
