@@ -111,7 +111,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--sweep-clips", type=int, help="instead of 16 (reduced) or 100")
     parser.add_argument("--rounds", type=int, help="of timings; the median counts; default 3, on CUDA 25")
     parser.add_argument("--budget", type=float, default=0.5, help="seconds after which three timings are enough")
-    parser.add_argument("--patience", type=float, help="seconds a pass may take; default 2 if reduced, else no limit")
+    parser.add_argument("--patience", type=float, help="seconds a pass may take; default 1.5 if reduced, else no limit")
     parser.add_argument("--tensorflow", type=Path, help="Python of an environment with Kapre and TensorFlow")
     parser.add_argument("--keep", action="store_true", help="keep what the file holds of other cases")
     parser.add_argument("--out", type=Path, help="default: results-<device>.csv beside this file")
@@ -132,7 +132,7 @@ def main() -> None:
     except ValueError as error:
         sys.exit(f"experiments.speed: {error}")
     options.rounds = options.rounds or ROUNDS[device.type]
-    options.patience = options.patience or (2.0 if reduced else math.inf)
+    options.patience = options.patience or (1.5 if reduced else math.inf)
     clips = music(options.root, chosen)
     options.bandwidth = timing.bandwidth(device)
     music_name = "demo music" if options.root == Path("data/demo") else options.root.name

@@ -12,7 +12,7 @@ import torch
 from sweep import machine
 
 SETTLED = 0.05  # seconds: of a shorter work several calls make one time
-BURST = 0.03  # seconds that they last on a CPU
+BURST = 0.04  # seconds that they last on a CPU; 0.03 were not enough for what follows a peer whose threads spin
 
 
 def synchronise(device: torch.device) -> None:
