@@ -4,18 +4,15 @@ import math
 
 import torch
 
-try:
-    import triton
-    import triton.language as tl
-except ImportError:  # no Triton: torch's own
-    triton = None
+from sweep.engines.kernels import triton
 
 # Weights of a program. torch's fused kernel takes 65,536, so that half a million keep nine of an H100's 132
 # multiprocessors busy. Microseconds there for 0.5, 2.2 and 8.7 million weights: torch 28, 37, 90; with 1,024 a program
 # 4.3, 15, 85; 2,048 4.7, 13, 85; 4,096 6.2, 15, 85. The last are the memory's bandwidth.
 _WEIGHTS = 2048
 
-if triton is not None:
+if triton is not None:  # else torch's own
+    import triton.language as tl
 
     @triton.jit(do_not_specialize=["rate"])  # which lies anywhere in a group's rates: one compilation, not two
     def _update(

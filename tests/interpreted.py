@@ -106,10 +106,16 @@ def test_adam_is_torchs():
 
 
 def test_windows_and_their_norm():
-    samples, position = torch.randint(-32768, 32768, (9000,), dtype=torch.int16), torch.tensor([0, 777, 6000])
-    windows, scaled = torch.empty(3, 3000), torch.empty(3, 3000)
-    cutting._cut[3, 2](samples, position, windows, 9000, 3000, 1 / 32768, SAMPLES=2048)
-    assert torch.equal(windows, samples.unfold(0, 3000, 1)[position] / 32768)
+    samples, position = (
+        torch.randint(-32768, 32768, (9000,), dtype=torch.int16),
+        torch.tensor([0, 777, 6000, 8000, -10]),
+    )
+    windows, scaled = torch.empty(5, 3000), torch.empty(3, 3000)
+    cutting._cut[5, 2](samples, position, windows, 9000, 3000, 1 / 32768, SAMPLES=2048)
+    assert torch.equal(windows[:3], samples.unfold(0, 3000, 1)[position[:3]] / 32768)
+    assert not windows[3, 1000:].any() and torch.equal(windows[3, :1000], samples[8000:] / 32768)
+    assert not windows[4, :10].any() and torch.equal(windows[4, 10:], samples[:2990] / 32768)
+    windows = windows[:3].contiguous()
     one_pass._scale[3,](windows, scaled, 3000, 0.1, SAMPLES=2048)
     expected = windows.double() / (windows.double().norm(dim=1, keepdim=True) + 0.1)
     torch.testing.assert_close(scaled.double(), expected, rtol=1e-5, atol=1e-8)

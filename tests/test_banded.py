@@ -5,6 +5,7 @@ import pytest
 import torch
 from conftest import DEVICES, SAMPLE_RATE, synthesised_music
 
+from sweep.engines.banded import _shares
 from sweep.engines.framing import lower_hop, resample
 from sweep.transforms import CQT, STFT, MelSpectrogram
 
@@ -139,3 +140,14 @@ def test_the_way_back_to_the_clip(n_fft, hop_length, f_max, pad_mode, samples, d
     actual = banded._points_back(by_points.to(device, dtype).view(2, count, -1, 2), samples).cpu().double()
     bound = 1e-12 if dtype == torch.float64 else 2e-6
     torch.testing.assert_close(actual, expected, rtol=0, atol=bound * expected.abs().max().item())
+
+
+@pytest.mark.parametrize("length, edges", [(8, [0, 4]), (9, [0])])
+def test_no_irfft_is_given_imaginary_parts_where_there_can_be_none(length, edges):
+    """At 0 Hz and half the rate: the CPU ignores them, cuFFT does not at every length."""
+    shares = _shares(length)
+    assert shares.shape == (length // 2 + 1, 2) and not shares[edges, 1].any()
+    spectrum = torch.fft.rfft(torch.eye(length, dtype=torch.float64))  # the transpose of rfft, column by column
+    rows = torch.view_as_real(spectrum).flatten(1).T.view(-1, length)
+    unit = torch.view_as_complex(torch.eye(len(rows), dtype=torch.float64).view(len(rows), -1, 2) * shares)
+    torch.testing.assert_close(torch.fft.irfft(unit, length, norm="forward"), rows)

@@ -53,6 +53,17 @@ def test_windows_are_slices_of_the_recordings_at_full_scale_1(kinds, device):
     np.testing.assert_array_equal(one.cpu().numpy(), expected[[1, 2]])
 
 
+@pytest.mark.parametrize("device", DEVICES)
+def test_a_window_beyond_all_audio_is_an_error_where_there_can_be_one(device):
+    recordings = Recordings([recording_of(np.arange(1, 101, dtype=np.int16))], device=device)
+    if device == "cpu":
+        with pytest.raises(IndexError):
+            recordings.audio(0, torch.tensor([60]), 50)
+    else:
+        window = recordings.audio(0, torch.tensor([60], device=device), 50)[0].cpu()
+        assert torch.equal(window[:40], torch.arange(61, 101) / 32768) and not window[40:].any()
+
+
 def test_reading_windows_leaves_the_recordings_as_they_were():
     for audio in (np.arange(100, dtype=np.int16), np.arange(100, dtype=np.float32)):
         recordings = Recordings([recording_of(audio)])
