@@ -1,29 +1,36 @@
-"""The rows that the experiments go through: the representations of +grid=all, in the paper's order."""
+"""What the experiments take from conf/: the representations of +grid=all in the paper's order, protocols, data."""
 
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from sweep.representations import Representation, from_settings
-
-CONF = Path(__file__).resolve().parents[1] / "conf"
+from sweep.config import Data, Protocol, RunConfig
+from sweep.config.hydra import CONF, run_config
+from sweep.representations import Representation
 
 
 def rows() -> list[Representation]:
     """The 34 representations."""
     names = OmegaConf.load(CONF / "grid/all.yaml").hydra.sweeper.params.representation.replace(" ", "").split(",")
     with initialize_config_dir(str(CONF), version_base=None):
-        return [from_settings({**settings(f"representation={name}")["representation"], "name": name}) for name in names]
+        return [_compose(f"representation={name}").representation for name in names]
 
 
-def settings(*overrides: str) -> dict:
-    """What `python -m sweep` composes from these overrides; within `initialize_config_dir`."""
-    config = compose("config", overrides=list(overrides))
-    return OmegaConf.to_container(config, resolve=True)
-
-
-def protocol(name: str) -> dict:
+def protocol(name: str) -> Protocol:
     """The numbers of conf/protocol."""
     with initialize_config_dir(str(CONF), version_base=None):
-        return settings(f"protocol={name}")["protocol"]
+        return _compose(f"protocol={name}").protocol
+
+
+def recordings(root: str | None, cache: str) -> Data:
+    """All recordings of a folder in MusicNet's layout, or of the demo set: conf's `data` for `loading.load`."""
+    source, root = ("musicnet", root) if root else ("demo", "data/demo")
+    name = Path(root).resolve().name
+    return Data(name=name, source=source, root=root, cache=cache, validation=0, placement="auto")
+
+
+def _compose(*overrides: str) -> RunConfig:
+    """What `sweep` composes from these overrides; within `initialize_config_dir`."""
+    config = compose("config", overrides=list(overrides), return_hydra_config=True)
+    return run_config(config, config.hydra)

@@ -24,6 +24,24 @@ def check_positive(key: str, value) -> None:
         raise ValueError(f"{key} {value}: needs a number above 0")
 
 
+def check_number(key: str, value, least: float) -> None:
+    """A finite number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not least <= value < math.inf:
+        raise ValueError(f"{key} {value}: needs a number of at least {least:g}")
+
+
+def check_share(key: str, value) -> None:
+    """A number of at least 0 and below 1."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ValueError(f"{key} {value}: needs a number of at least 0 and below 1")
+
+
+def check_text(key: str, value, needs: str) -> None:
+    """Text that is not empty; `needs` says what it stands for."""
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{key} {value}: needs {needs}")
+
+
 def check_range(f_min, f_max, lowest: float | None = None) -> None:
     """A band f_min < f_max in Hz; f_min above 0, or at least `lowest`."""
     check_positive("f_max", f_max)
@@ -36,6 +54,6 @@ def check_range(f_min, f_max, lowest: float | None = None) -> None:
 
 
 def check_choice(key: str, value, choices) -> None:
-    """One of some named options."""
-    if value not in tuple(choices):
+    """One of some named options; 1 is not true."""
+    if not any(type(value) is type(option) and value == option for option in choices):
         raise ValueError(f"{key} {value!r}: choose one of {', '.join(str(c) for c in choices)}")

@@ -13,7 +13,7 @@ from sweep import locks
 
 ABANDONED = 3600  # seconds without a write after which a partial file of another machine has no writer any more
 FULL = (errno.ENOSPC, errno.EDQUOT)
-NOTES = ".notes"  # ends the stem of what sweep.transcribe writes beside audio, which is no part of a data set
+NOTES = ".notes"  # ends the stem of what `sweep transcribe` writes beside audio, which is no part of a data set
 
 
 class NoRoom(OSError):

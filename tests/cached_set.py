@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from sweep.data import DataError, read_split
+from sweep.data.reading import read_split
+from sweep.data.recording import DataError
 
 LENGTHS = {"1": 1001, "2": 1002, "3": 1003}  # odd ones: the next recording must be aligned all the same
 

@@ -10,7 +10,7 @@ import torch
 import yaml
 from definition import definition
 
-from sweep.representations import Representation, from_settings
+from sweep.representations import Representation, from_tree
 
 ROOT = Path(__file__).parents[1]
 SHARED = Path(os.environ.get("SWEEP_SHARED_DATA", ROOT.parent / "shared" / "data"))
@@ -34,7 +34,7 @@ def read_grid() -> list[str]:
     return grid["hydra"]["sweeper"]["params"]["representation"].replace(" ", "").split(",")
 
 
-ALL_34: list[Representation] = [from_settings(read_settings(name)) for name in read_grid()]
+ALL_34: list[Representation] = [from_tree(read_settings(name)) for name in read_grid()]
 ROWS = {r.name: r for r in ALL_34}
 # A family each, the spectral engine among them; for properties that one row of a kind shows as well as all.
 FOUR = [ROWS[name] for name in ("linear-512", "log-4096", "mel-2048-128", "cqt-24")]
@@ -85,7 +85,7 @@ def defined(music):
 @pytest.fixture(scope="session")
 def small_set(tmp_path_factory) -> Path:
     """Three training and two test recordings of 4 s, in a folder called tiny; nobody writes into it."""
-    from sweep.data.demo import make_demo  # here: the numeric tests go without soundfile
+    from sweep.data.sources.demo import make_demo  # here: the numeric tests go without soundfile
 
     root = tmp_path_factory.mktemp("data") / "tiny"
     make_demo(root, train=3, test=2, seconds=4)

@@ -10,7 +10,7 @@ from corpus_makers import make_good
 from corpus_odd import ODD, Odd
 from rich.console import Console
 
-from sweep.data import read_split
+from sweep.data.reading import read_split
 from sweep.data.report import report
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 from conftest import ROOT
 from preloaded import Preloaded
 
+from sweep.commands.parser import COMMANDS
+
 DOCS = ROOT / "docs"
 _FENCE = re.compile(
     r"(?:^<!-- not run: (?P<reason>.+?) -->\n)?"
@@ -85,15 +87,17 @@ def follow(page: Path, folder: Path, data: Path, python: Preloaded) -> list[str]
 
 def small(command: list[str], data: Path) -> list[str]:
     """The arguments of a command of Python, and if it is a sweep, of a few steps on a few seconds."""
-    assert command[0] == "python", f"{shlex.join(command)}: say why the tests do not run it: <!-- not run: ... -->"
-    arguments = command[1:]
-    if arguments[:2] == ["-m", "sweep"]:
-        arguments += SMALL
-        if not any(word.startswith("data") for word in command[3:]):
-            arguments += ["data=musicnet", f"data.root={data}"]
-    elif arguments[:2] == ["-m", "sweep.report"]:
-        arguments.append("--tables-only")  # tests/test_page.py draws pages
-    return arguments
+    program, *words = command
+    assert program in ("python", "sweep"), f"{shlex.join(command)}: say why no test runs it: <!-- not run: ... -->"
+    if program == "python":
+        return words
+    if not words or words[0] not in COMMANDS:
+        words += SMALL
+        if not any(word.startswith("data") for word in command[1:]):
+            words += ["data=musicnet", f"data.root={data}"]
+    elif words[0] == "report":
+        words.append("--tables-only")  # tests/test_page.py draws pages
+    return ["-m", "sweep", *words]
 
 
 def edit(path: Path, difference: str) -> None:

@@ -8,11 +8,11 @@ import pytest
 import torch
 from conftest import ROWS
 
-from sweep import adam, one_pass
 from sweep.data import cutting
 from sweep.engines import kernels, slices
 from sweep.engines.direct import Direct
 from sweep.engines.finish import Finish, _in_pytorch
+from sweep.training import adam, one_pass
 from sweep.transforms import CQT, STFT
 
 triton = pytest.importorskip("triton")

@@ -6,7 +6,7 @@ import numpy as np
 import pretty_midi
 import soundfile
 
-from sweep.data import read_split
+from sweep.data.reading import read_split
 
 HEADER = "start_time,end_time,note\n"
 

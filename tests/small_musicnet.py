@@ -10,8 +10,8 @@ import pytest
 import soundfile
 from rich.progress import Progress
 
-from sweep.data import DataError
 from sweep.data.download import FOLDERS, File, get_musicnet
+from sweep.data.recording import DataError
 
 TRAIN, TEST = ("1", "2", "3"), ("8", "9")
 ARCHIVE_NAME, METADATA_NAME = "musicnet.tar.gz", "musicnet_metadata.csv"

@@ -15,7 +15,7 @@ from torch.autograd import gradcheck
 from sweep.engines import Framed
 from sweep.engines.octaves import REACH, low_pass
 from sweep.filters import constant_q_kernels
-from sweep.representations import from_settings
+from sweep.representations import from_tree
 from sweep.transforms import CQT
 
 PUBLISHED = ("1992", "1992v2", "2010", "2010v2")
@@ -277,10 +277,10 @@ def test_a_row_of_the_sweep(algorithm):
     fields = {
         field.name: getattr(ROWS["cqt-12"], field.name) for field in dataclasses.fields(ROWS["cqt-12"]) if field.init
     }
-    row = from_settings({**fields, "algorithm": algorithm})
+    row = from_tree({**fields, "algorithm": algorithm})
     assert row.algorithm == str(algorithm) and row.transform(accuracy="fast").algorithm == str(algorithm)
     with pytest.raises(ValueError, match="cqt-12.yaml: algorithm 'fast': choose one of exact, 1992, 1992v2, 2010"):
-        from_settings({**fields, "algorithm": "fast"})
+        from_tree({**fields, "algorithm": "fast"})
 
 
 @pytest.mark.parametrize("algorithm", ["1992", "2010", "2010v2"])

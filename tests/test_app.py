@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from sweep.data.demo import make_demo
+from sweep.data.sources.demo import make_demo
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHORT = ["protocol.steps=10", "protocol.checkpoint_every=5", "protocol.scored_windows=30", "device=cpu"]
 
 
-def call(*arguments: str, cwd: Path, module: str = "sweep", **environment: str) -> subprocess.CompletedProcess:
+def call(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess:
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200", **environment}
-    command = [sys.executable, "-m", module, *arguments]
+    command = [sys.executable, "-m", "sweep", *arguments]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300)
 
 
@@ -63,7 +63,7 @@ def test_a_sweep_prints_each_run_and_one_table(finished):
     assert lines[1].startswith("[2/2] mel-512-128  accuracy 0.")
     assert "2 of 2 runs done, 2 test recordings" in lines[2]
     folder = cwd / "runs/tiny/quick"
-    assert json.loads((folder / "sweep.json").read_text())["runs"] == [
+    assert list(json.loads((folder / "sweep.json").read_text())["runs"]) == [
         "linear/linear-256/seed-0",
         "linear/mel-512-128/seed-0",
     ]
@@ -84,7 +84,7 @@ def test_a_finished_sweep_run_again_changes_no_file(finished, tiny):
 def test_the_report_prints_the_same_table(finished):
     cwd, ended = finished
     before = files(cwd)
-    report = call("runs", "--tables-only", cwd=cwd, module="sweep.report")
+    report = call("report", "runs", "--tables-only", cwd=cwd)
     assert report.returncode == 0
     assert report.stdout.strip() == "\n".join(ended.stdout.splitlines()[2:]).strip()
     assert files(cwd) == before
@@ -92,12 +92,16 @@ def test_the_report_prints_the_same_table(finished):
 
 def test_a_changed_configuration_is_refused_and_overwrite_starts_anew(finished, tiny, tmp_path):
     cwd, _ = finished
-    before = files(cwd)
+    before, plan = files(cwd), "runs/tiny/quick/sweep.json"
     arguments = ["representation=linear-256", *tiny, "protocol.steps=12"]
     refused = call(*arguments, cwd=cwd)
     assert refused.returncode == 1
     assert "protocol.steps: 10 -> 12" in refused.stdout and "overwrite=true" in refused.stdout
-    assert files(cwd) == before
+    after = files(cwd)
+    asked, asked_before = (json.loads(found.pop(plan)[1])["runs"] for found in (after, before))
+    assert after == before
+    steps = [asked[f"linear/{row}/seed-0"]["identity"]["protocol.steps"] for row in ("linear-256", "mel-512-128")]
+    assert steps == [12, 10] and list(asked) == list(asked_before)
     assert call(*arguments, "overwrite=true", cwd=cwd).returncode == 0
     result = json.loads((cwd / "runs/tiny/quick/linear/linear-256/seed-0/result.json").read_text())
     assert result["config"]["protocol"]["steps"] == 12
@@ -158,7 +162,7 @@ def test_a_failed_run_leaves_a_row_and_the_others_go_on(tmp_path, tiny):
     ("arguments", "message"),
     [
         (["data=musicnet", "data.root=nowhere"], "nowhere"),
-        (["protocol.steps=0"], "conf/protocol/quick.yaml: steps 0"),
+        (["protocol.steps=0"], "protocol.steps 0: needs a whole number"),
         (["device=tpu"], "device 'tpu': choose one of auto, cpu, cuda"),
         (["logger.name=paper"], "logger.name 'paper': choose one of csv, wandb, none"),
         (["data.validation=2"], "data.validation 2: needs a number"),
@@ -171,14 +175,14 @@ def test_a_failed_run_leaves_a_row_and_the_others_go_on(tmp_path, tiny):
         (["seed=-1"], "seed -1"),
         (["frontend.trainable=maybe"], "frontend.trainable 'maybe': choose one of"),
         (["frontend.trainable=true", "frontend.learning_rate=0"], "frontend.learning_rate 0: needs a number above 0"),
-        (["+frontend.window=1"], "frontend.window is unknown"),
+        (["+frontend.window=1"], "frontend.window (1): unknown key; there is trainable, learning_rate, accuracy"),
         (["frontend.trainable=bank", "representation=cqt-12"], "frontend.trainable bank: cqt-12 has no mel bank"),
         (
             ["frontend.trainable=true", "representation=cqt-12", "representation.algorithm=2010"],
             "frontend.trainable True: cqt-12 with algorithm 2010 has no time-domain kernel for each bin; choose",
         ),
-        (["protocol.fixed_steps=10"], "conf/protocol/quick.yaml: fixed_steps 10: needs to be fewer than steps 10"),
-        (["+protocol.stepz=5"], "conf/protocol/quick.yaml: protocol.stepz is unknown"),
+        (["protocol.fixed_steps=10"], "protocol.fixed_steps 10: needs to be fewer than protocol.steps, 10"),
+        (["+protocol.stepz=5"], "protocol.stepz (5): unknown key; did you mean steps?"),
         (["~threshold"], "threshold"),
         (["data.root=null"], "data.root None: needs a folder"),
     ],
@@ -194,16 +198,17 @@ def test_bad_input_ends_in_one_line(arguments, message, tmp_path, tiny):
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        ("representation.n_mels=300", "conf/representation/mel-512-128.yaml: n_mels 300 > 257 bins of n_fft 512"),
-        ("+representation.n_fff=3", "conf/representation/mel-512-128.yaml: unknown key n_fff (3); did you mean n_fft?"),
-        ("representation.f_min=7000", "conf/representation/mel-512-128.yaml: f_min 7000 Hz >= f_max 6000 Hz"),
+        ("representation.n_mels=300", "n_mels 300 > 257 bins of n_fft 512"),
+        ("+representation.n_fff=3", "n_fff (3): unknown key; did you mean n_fft?"),
+        ("representation.f_min=7000", "f_min 7000 Hz >= f_max 6000 Hz"),
     ],
 )
 def test_a_bad_representation_ends_in_one_line(key, message, tmp_path, tiny):
     ended = call(*tiny, "representation=mel-512-128", key, cwd=tmp_path)
-    assert ended.returncode == 1 and ended.stderr == ""
-    (line,) = ended.stdout.splitlines()
-    assert line.startswith("[1/1] mel-512-128+") and f"  failed: {message}" in line
+    assert ended.returncode == 1 and ended.stdout == ""
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"sweep: conf/representation/mel-512-128.yaml: {message}")
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_single_run_by_hydras_run_mode(tmp_path, tiny):
@@ -234,7 +239,7 @@ def test_ctrl_c_stops_cleanly_and_the_next_call_goes_on(tmp_path, tiny):
     process.send_signal(signal.SIGINT)
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Traceback" not in output and "the same command goes on" in output
+    assert "Traceback" not in output and "the same command resumes" in output
     assert not (folder / "result.json").exists()
     ended = call(*arguments, cwd=tmp_path)
     assert ended.returncode == 0, ended.stdout

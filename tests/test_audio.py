@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from sweep.data import DataError
 from sweep.data.audio import decode
+from sweep.data.recording import DataError
 
 
 def sine(rate: int, seconds: float = 1.0, frequency: float = 1000.0) -> np.ndarray:

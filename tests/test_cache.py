@@ -12,9 +12,10 @@ import torch
 from cached_set import LENGTHS, assert_same, damage_audio, make_set, read, write
 from conftest import SHARED
 
-from sweep.data import DataError, read_split
 from sweep.data.audio import THREADS, decode_all, in_order
 from sweep.data.cache import _map, cached
+from sweep.data.reading import read_split
+from sweep.data.recording import DataError
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from cached_set import assert_same, make_set, read
 from conftest import ROOT
 
-from sweep.data import DataError
 from sweep.data.cache import MAGIC
+from sweep.data.recording import DataError
 
 
 @pytest.fixture
@@ -87,14 +87,14 @@ def test_bad_audio_leaves_nothing_in_the_cache(root, tmp_path):
 def test_of_processes_at_once_one_decodes(root, tmp_path):
     expected = read(root, None)
     code = (
-        "import json, sys; from pathlib import Path; from sweep.data import read_split, reading\n"
+        "import json, sys; from pathlib import Path; import sweep.data.reading as reading\n"
         "whole, decoded = reading.decode_all, []\n"
         "def counted(*arguments, **options):\n"
         "    decoded.append(1)\n"
         "    yield from whole(*arguments, **options)\n"
         "reading.decode_all = counted\n"
         "sys.stdin.readline()\n"
-        "recordings = read_split(Path(sys.argv[1]), 'train', cache=Path(sys.argv[2]))\n"
+        "recordings = reading.read_split(Path(sys.argv[1]), 'train', cache=Path(sys.argv[2]))\n"
         "print(json.dumps([len(decoded), *(recording.audio.astype(float).sum() for recording in recordings)]))"
     )
     processes = [
@@ -133,7 +133,7 @@ def test_a_cache_that_cannot_be_written_is_said_in_a_line_and_done_without(root,
 def test_a_disk_without_room_is_said_in_a_line_and_done_without(root, tmp_path):
     """A limit on the size of files stands for the full disk: write fails in the middle of the second recording."""
     code = (
-        "import resource, sys; from pathlib import Path; from sweep.data import read_split\n"
+        "import resource, sys; from pathlib import Path; from sweep.data.reading import read_split\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4000, 4000))\n"
         "print([len(recording.audio) for recording in read_split(Path(sys.argv[1]), 'train', cache=Path(sys.argv[2]))])"
     )

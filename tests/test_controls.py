@@ -1,17 +1,20 @@
 """Controls: equal capacity by a fixed projection, and a threshold chosen on held-out recordings."""
 
+from dataclasses import replace
+
 import mir_eval
 import numpy as np
 import pytest
 import torch
+from configs import make_config
 from conftest import ROWS
 
-from sweep.models import Linear
-from sweep.scoring import FREQUENCIES, THRESHOLDS, best_threshold
-from sweep.transcriber import Transcriber, projection
+from sweep.results.scoring import FREQUENCIES, THRESHOLDS, best_threshold
+from sweep.training.models.linear import Linear
+from sweep.training.transcriber import Transcriber, projection
 
-PROTOCOL = {"standardise": 0, "learning_rate": 0.06, "learning_rate_scaling": "features", "schedule": "constant"}
-PROTOCOL |= {"fixed_steps": 0}
+KEYS = {"learning_rate": 0.06, "learning_rate_scaling": "features"}
+PROTOCOL = replace(make_config("protocol=paper").protocol, **KEYS)
 
 
 def test_all_rows_have_as_many_weights_and_one_rate():

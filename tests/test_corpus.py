@@ -5,7 +5,8 @@ import pytest
 from corpus import BAD, ODD, problems_of, read_odd
 from corpus_makers import SAMPLES
 
-from sweep.data import DataError, read_split
+from sweep.data.reading import read_split
+from sweep.data.recording import DataError
 
 
 def test_the_corpus_is_large():

@@ -1,4 +1,4 @@
-"""`python -m sweep.data DIR`: the figures are those of a plain count, and every problem is listed."""
+"""`sweep data DIR`: the figures are those of a plain count, and every problem is listed."""
 
 import csv
 import re
@@ -12,7 +12,7 @@ from own_recordings import HEADER, write, write_midi
 from test_app import call
 from test_audio import sine
 
-from sweep.data.demo import make_demo
+from sweep.data.sources.demo import make_demo
 
 
 def rows(output: str) -> dict[str, list[str]]:
@@ -23,7 +23,7 @@ def rows(output: str) -> dict[str, list[str]]:
 
 def test_the_figures_are_those_of_a_plain_count(tmp_path):
     make_demo(tmp_path / "set", train=3, test=2, seconds=4)
-    ended = call("set", cwd=tmp_path, module="sweep.data", COLUMNS="80")
+    ended = call("data", "set", cwd=tmp_path, COLUMNS="80")
     assert ended.returncode == 0 and ended.stderr == "", ended.stderr
     assert "\x1b" not in ended.stdout and max(map(len, ended.stdout.splitlines())) <= 80
     assert ended.stdout.startswith("set, read as data=musicnet\n") and ended.stdout.endswith("\nno problems\n")
@@ -64,7 +64,7 @@ def test_every_problem_is_listed_with_file_and_line(tmp_path):
     midi = write(root / "test/midi.wav", sine(44100, 4.0), labels=None)
     write_midi(midi.with_suffix(".mid"), (0, False, [(0.0, 1.0, 60), (4.5, 5.0, 61), (4.6, 5.0, 62)]))
     (root / "test/lone.csv").write_text(HEADER)
-    ended = call("mine", cwd=tmp_path, module="sweep.data", COLUMNS="80")
+    ended = call("data", "mine", cwd=tmp_path, COLUMNS="80")
     assert ended.returncode == 1 and ended.stderr == "", ended.stderr
     table, problems = ended.stdout.split("14 problems:\n")
     assert rows(table)["recordings that can be read"] == ["3", "2"]
@@ -102,14 +102,14 @@ def test_every_problem_is_listed_with_file_and_line(tmp_path):
 def test_bad_input_is_a_problem_in_a_line(tmp_path, arguments, said):
     (tmp_path / "empty").mkdir()
     (tmp_path / "file.txt").write_text("")
-    ended = call(*arguments, cwd=tmp_path, module="sweep.data")
+    ended = call("data", *arguments, cwd=tmp_path)
     assert ended.returncode == 1 and ended.stderr == ""
     count, first, *_ = ended.stdout.splitlines()
     assert re.fullmatch(r"\d problems?:", count) and first.startswith(said)
 
 
 def test_a_missing_argument_is_said_with_the_usage(tmp_path):
-    ended = call(cwd=tmp_path, module="sweep.data")
+    ended = call("data", cwd=tmp_path)
     assert ended.returncode == 2 and "DIR" in ended.stderr and "Traceback" not in ended.stderr
 
 
@@ -120,7 +120,7 @@ def test_one_split_of_musicnet_is_reported_and_the_other_missed(tmp_path):
     soundfile.write(tmp_path / "set/train_data/8.wav", sine(44100), 44100)
     for id in "78":
         (tmp_path / f"set/train_labels/{id}.csv").write_text(HEADER)
-    ended = call("set", cwd=tmp_path, module="sweep.data")
+    ended = call("data", "set", cwd=tmp_path)
     assert ended.returncode == 1
     assert rows(ended.stdout)["notes"] == ["0"] and rows(ended.stdout)["recordings without a note"] == ["1"]
     problems = ended.stdout.partition("3 problems:\n")[2].splitlines()
@@ -134,6 +134,6 @@ def test_one_split_of_musicnet_is_reported_and_the_other_missed(tmp_path):
 
 @pytest.mark.skipif(not (SHARED / "musicnet-mini").is_dir(), reason="genuine recordings are not at hand")
 def test_genuine_recordings_have_no_problem(tmp_path):
-    ended = call(str(Path(SHARED, "musicnet-mini")), cwd=tmp_path, module="sweep.data")
+    ended = call("data", str(Path(SHARED, "musicnet-mini")), cwd=tmp_path)
     assert ended.returncode == 0, ended.stdout
     assert rows(ended.stdout)["notes"] == ["8,332", "718"] and rows(ended.stdout)["hours"] == ["0.26", "0.03"]

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from sweep.data import DataError, demo, read_split
-from sweep.data.demo import make_demo
+from sweep.data.reading import read_split
+from sweep.data.recording import DataError
+from sweep.data.sources import demo
+from sweep.data.sources.demo import make_demo
 from sweep.data.synthesis import render
 
 TRAIN, TEST, SECONDS = 8, 1, 8.0  # one recording per ensemble, and a test recording
@@ -87,11 +89,10 @@ def test_the_reader_of_musicnet_reads_it(root):
 
 
 def test_the_same_bytes_in_another_process_with_other_threads_and_hashes(root, tmp_path):
-    script = (
-        f"from sweep.data.demo import make_demo; make_demo({str(tmp_path / 'again')!r}, {TRAIN}, {TEST}, {SECONDS})"
-    )
+    call = f"make_demo({str(tmp_path / 'again')!r}, {TRAIN}, {TEST}, {SECONDS})"
+    script = f"from sweep.data.sources.demo import make_demo; {call}"
     environment = os.environ | {"PYTHONHASHSEED": "1", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    repository = Path(demo.__file__).parents[2]
+    repository = Path(demo.__file__).parents[3]
     subprocess.run([sys.executable, "-c", script], check=True, env=environment, cwd=repository)
     assert files(tmp_path / "again") == files(root)
 

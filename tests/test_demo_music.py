@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from test_demo import level
 
-from sweep.data.demo import ENSEMBLES, compose
-from sweep.data.synthesis import SAMPLE_RATE, Note, render
+from sweep.data.composition import ENSEMBLES, compose
+from sweep.data.recording import SAMPLE_RATE
+from sweep.data.synthesis import Note, render
 
 
 def play(timbre: str, pitch: int, seconds: float = 1.0, velocity: float = 0.9) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Getting MusicNet, on a small one: complete in the end, or a clear error and nothing half done."""
 
+import functools
 import signal
 import subprocess
 import sys
@@ -27,8 +28,10 @@ from small_musicnet import (
     pack,
 )
 
-from sweep.data import DataError, read_split
-from sweep.data.download import ARCHIVE, METADATA, N_TRAIN, TEST_IDS, File, main
+from sweep.commands import download, parser
+from sweep.data.download import ARCHIVE, METADATA, N_TRAIN, TEST_IDS, File
+from sweep.data.reading import read_split
+from sweep.data.recording import DataError
 
 ROOT = Path(__file__).parents[1]
 
@@ -187,50 +190,63 @@ def test_two_calls_at_once_do_not_mix(server, root):
 # The command.
 
 
-def call(script: str, *arguments: str) -> subprocess.Popen:
-    command = [sys.executable, *(("-c", script) if script else ("-m", "sweep.data.download")), *arguments]
+# `sweep download` that takes the small set to be MusicNet.
+SMALL_COMMAND = f"""
+import functools, sys
+from sweep.commands import download, parser
+from sweep.data.download import File
+download.run = functools.partial(download.run, **{SMALL!r})
+sys.exit(parser.main(["download", *sys.argv[1:]]))
+"""
+
+
+def call(*arguments: str) -> subprocess.Popen:
+    command = [sys.executable, *arguments]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_ctrl_c_stops_cleanly_and_the_next_call_goes_on(server, root):
+def test_ctrl_c_stops_cleanly_and_the_next_call_resumes(server, root):
     server.acts = [stall(10_000)]
-    script = f"from sweep.data.download import *; main(**{SMALL!r})"
-    process = call(script, str(root), "--url", server.url)
+    process = call("-c", SMALL_COMMAND, str(root), "--url", server.url)
     partial = root / f"{ARCHIVE_NAME}.partial"
     while not partial.exists():
         assert process.poll() is None
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=20)
-    assert process.returncode == 130 and errors == "" and "the same command goes on from here" in output
+    assert process.returncode == 130 and errors == "" and "the same command resumes the download" in output
     assert partial.stat().st_size < len(PACKED)
-    process = call(script, str(root), "--url", server.url + "/", "--keep-archive")
+    process = call("-c", SMALL_COMMAND, str(root), "--url", server.url + "/", "--keep-archive")
     output, errors = process.communicate(timeout=20)
     assert process.returncode == 0 and errors == "" and f"{root}: MusicNet is complete" in output
     assert_complete(root, archive=True)
 
 
-def error_line(*arguments: object) -> str:
-    with pytest.raises(SystemExit) as caught:
-        main([str(argument) for argument in arguments], **SMALL)
-    assert isinstance(caught.value.code, str) and "\n" not in caught.value.code  # printed to stderr, exit status 1
-    return caught.value.code
+@pytest.fixture
+def error_line(monkeypatch, capsys):
+    """From a command line that must fail to the line on stderr."""
+    monkeypatch.setattr(download, "run", functools.partial(download.run, **SMALL))
+
+    def line(*arguments: object) -> str:
+        assert parser.main(["download", *map(str, arguments)]) == 2
+        (said,) = capsys.readouterr().err.splitlines()
+        return said
+
+    return line
 
 
-def test_errors_are_one_line(server, root, tmp_path, capsys):
+def test_errors_are_one_line(server, root, tmp_path, error_line):
     server.files = {}
     line = error_line(root, "--url", f"{server.url}/")
-    assert line.startswith(f"download: {server.url}/{ARCHIVE_NAME}?download=1: HTTP 404 ") and "--url" in line
+    assert line.startswith(f"sweep download: {server.url}/{ARCHIVE_NAME}?download=1: HTTP 404 ") and "--url" in line
     (tmp_path / "file").write_text("")
-    assert error_line(tmp_path / "file", "--url", server.url).startswith(
-        f"download: {tmp_path / 'file'}: File exists: "
-    )
-    with pytest.raises(SystemExit) as caught:
-        main([str(root), "--url", "ftp://127.0.0.1"])
-    assert caught.value.code == 2 and "must begin with http:// or https://" in capsys.readouterr().err
+    line = error_line(tmp_path / "file", "--url", server.url)
+    assert line.startswith(f"sweep download: {tmp_path / 'file'}: File exists: ")
+    line = error_line(root, "--url", "ftp://127.0.0.1")
+    assert line == "sweep download: --url ftp://127.0.0.1: must begin with http:// or https://"
 
 
-def test_the_module_is_a_command():
-    process = call("", "--help")
+def test_it_is_a_command():
+    process = call("-m", "sweep", "download", "--help")
     output, _ = process.communicate(timeout=20)
-    assert process.returncode == 0 and "python -m sweep.data.download" in output and "--keep-archive" in output
+    assert process.returncode == 0 and output.startswith("usage: sweep download ") and "--keep-archive" in output

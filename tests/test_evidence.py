@@ -3,30 +3,30 @@
 import numpy as np
 import pytest
 import torch
-from small_sweep import run_small_sweep, small_settings
+from conftest import ROWS
+from small_sweep import run_small_sweep
 
-from sweep.data import read_split
-from sweep.data.demo import make_demo
+from sweep.data.reading import read_split
 from sweep.data.recordings import Recordings
-from sweep.evidence import EXCERPT, count_notes, read_evidence, row_starts, weights_per_pitch
-from sweep.representations import from_settings
-from sweep.results import read_result
-from sweep.transcriber import projection
+from sweep.data.sources.demo import make_demo
+from sweep.results.evidence import EXCERPT, count_notes, read_evidence, row_starts, weights_per_pitch
+from sweep.results.result import read_result
+from sweep.training.transcriber import projection
 
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory):
-    """One run of linear-512 and what it was made from: its folder, the recordings and its settings."""
+    """One run of linear-512 and what it was made from: its folder and the recordings."""
     folder = tmp_path_factory.mktemp("evidence")
     root = folder / "tiny"
     make_demo(root, train=2, test=2, seconds=5)
     below = run_small_sweep(root, folder / "runs", ["linear-512"], range(1))
-    return below / "linear/linear-512/seed-0", root, small_settings(root, folder / "runs", "linear-512")
+    return below / "linear/linear-512/seed-0", root
 
 
 def test_counts_by_pitch_and_polyphony_add_up_to_mir_evals(sweep):
-    folder, _, _ = sweep
-    evidence, recordings = read_evidence(folder), read_result(folder)["recordings"]
+    folder, _ = sweep
+    evidence, recordings = read_evidence(folder), read_result(folder).recordings
     assert list(evidence["recordings"]) == list(recordings)
     # Counted by mir_eval: notes in the reference, in the estimate, right.
     expected = np.array([np.sum(scores["blocks"], axis=0) for scores in recordings.values()])
@@ -38,14 +38,14 @@ def test_counts_by_pitch_and_polyphony_add_up_to_mir_evals(sweep):
 
 
 def test_the_excerpt_is_what_the_front_end_gives_at_each_windows_centre(sweep):
-    folder, root, settings = sweep
+    folder, root = sweep
     evidence = read_evidence(folder)
     assert evidence["spectrogram"].shape == (129, EXCERPT) and evidence["roll"].shape == (88, EXCERPT)
     recordings = Recordings(read_split(root, "test"))
     samples = torch.from_numpy((evidence["times"] * 44100).round().astype(int))
     windows = recordings.audio(0, samples - 8192, 16384).double()
     windows = (windows / (windows.norm(dim=1, keepdim=True) + 1e-7)).float()
-    frontend = from_settings(settings["representation"]).transform(engine="direct")
+    frontend = ROWS["linear-512"].transform(engine="direct")
     centres = torch.log(frontend(windows)[:, :, 16] + 1e-5).numpy().T  # frame 16 of 33
     assert len(centres) == 257
     loudest = np.stack([centres[first : first + 2].max(0) for first in range(0, 257, 2)])  # two bins a row

@@ -16,7 +16,7 @@ from experiments.speed import tables
 from experiments.speed.entries import TooSlow, check_speed, correlation
 from experiments.speed.peers import missing, peers, reason
 from experiments.speed.tensorflow_rows import NOTES
-from sweep.data.demo import make_demo
+from sweep.data.sources.demo import make_demo
 
 CASES = ("stft-2048", "mel-2048-128-full", "log-256", "cqt-12")
 

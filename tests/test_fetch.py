@@ -12,8 +12,8 @@ import pytest
 from rich.progress import Progress
 from server import cut, hang_up, honest, ignore_range, serving, stall, status
 
-from sweep.data import DataError
 from sweep.data.fetch import LONGEST_WAIT, fetch
+from sweep.data.recording import DataError
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 OTHER = np.random.default_rng(1).bytes(300_000)

@@ -8,9 +8,9 @@ import pytest
 from own_recordings import HEADER, read, write, write_midi
 from test_app import SHORT, call
 
-from sweep.data import DataError, read_split
-from sweep.data.folder import audio_endings
-from sweep.settings import fingerprint
+from sweep.data.reading import read_split
+from sweep.data.recording import DataError
+from sweep.data.sources.folder import Folder, audio_endings
 
 
 @pytest.fixture
@@ -138,18 +138,18 @@ def test_damaged_midi_files_are_named(root):
 
 
 def test_the_fingerprint_knows_the_files_that_are_read_and_their_split(root):
-    seen = {fingerprint(root, "folder")}
+    seen = {Folder(root).fingerprint()}
     (root / "train" / "notes.txt").write_text("no recording")
     (root / "table.csv").write_text("nor this")
-    assert {fingerprint(root, "folder")} == seen
+    assert {Folder(root).fingerprint()} == seen
     write(root / "train" / "c.wav")
-    seen.add(fingerprint(root, "folder"))
+    seen.add(Folder(root).fingerprint())
     (root / "train" / "c.csv").write_text(HEADER + "1,2,60\n")
-    seen.add(fingerprint(root, "folder"))
+    seen.add(Folder(root).fingerprint())
     table("train/a.wav,train\ntrain/c.wav,test\n")(root)
-    seen.add(fingerprint(root, "folder"))
+    seen.add(Folder(root).fingerprint())
     table("train/a.wav,test\ntrain/c.wav,train\n")(root)
-    seen.add(fingerprint(root, "folder"))
+    seen.add(Folder(root).fingerprint())
     assert len(seen) == 5
 
 

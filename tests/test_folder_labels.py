@@ -7,7 +7,8 @@ import torch
 from own_recordings import HEADER, read, write, write_midi
 from test_audio import sine
 
-from sweep.data import DataError, Recordings
+from sweep.data.recording import DataError
+from sweep.data.recordings import Recordings
 
 
 def test_csv_times_are_samples_of_the_file(tmp_path):

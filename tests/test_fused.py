@@ -6,8 +6,8 @@ import pytest
 import torch
 from conftest import FOUR, ROWS, each, synthesised_music
 
-from sweep.adam import Adam
 from sweep.engines import fft, fused
+from sweep.training.adam import Adam
 from sweep.transforms import CQT, STFT, MelSpectrogram
 
 pytestmark = list(conftest.gpu)

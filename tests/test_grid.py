@@ -1,15 +1,11 @@
 """The grids: exactly the paper's 34 rows, in its order, and every configuration composes and validates."""
 
-from pathlib import Path
-
 import pytest
-from hydra import compose, initialize_config_dir
+from configs import make_config
 from omegaconf import OmegaConf
 
-from sweep.representations import from_settings
-from sweep.settings import check_protocol
+from sweep.config.hydra import CONF
 
-CONF = Path(__file__).resolve().parents[1] / "conf"
 ROWS = {
     "linear": ["linear-256", "linear-512", "linear-1024", "linear-2048", "linear-4096"],
     "log": ["log-256", "log-512", "log-1024", "log-2048", "log-4096"],
@@ -21,11 +17,6 @@ ROWS = {
     "cqt": [f"cqt-{b}" for b in (12, 24, 36, 48, 72, 96, 120, 180, 240, 288)],
 }
 ALL = [row for rows in ROWS.values() for row in rows]
-
-
-def composed(*overrides: str):
-    with initialize_config_dir(str(CONF), version_base=None):
-        return compose("config", overrides=list(overrides))
 
 
 def grid(name: str) -> list[str]:
@@ -51,8 +42,7 @@ def test_every_row_of_every_grid_has_a_file():
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_row_composes_to_what_its_name_says(name):
-    settings = OmegaConf.to_container(composed(f"representation={name}").representation, resolve=True)
-    representation = from_settings({**settings, "name": name})
+    representation = make_config(f"representation={name}").representation
     family, *numbers = name.split("-")
     assert representation.family == family
     if family in ("linear", "log"):
@@ -69,19 +59,17 @@ def test_every_option_of_every_group_composes(group):
     options = [path.stem for path in (CONF / group).glob("*.yaml")]
     assert options
     for option in options:
-        config = composed(f"{group}={option}")
-        OmegaConf.to_container(config, resolve=True)
-        if group == "protocol":
-            check_protocol({**config.protocol, "name": option})
+        config = make_config(f"{group}={option}", "data.root=music")
+        assert (config.data.source if group == "data" else getattr(config, group).name) == option
 
 
 def test_the_paper_protocol_to_the_letter():
-    protocol = composed("protocol=paper").protocol
+    config = make_config("protocol=paper")
     expected = {
         **{"window": 16384, "steps": 35_000, "batch_size": 100, "learning_rate": 1e-6, "loss_scale": 64},
         **{"schedule": "constant", "learning_rate_scaling": "none", "standardise": 0, "output_bias": False},
         **{"validation": 0, "scored_windows": 7500},
     }
-    assert {key: protocol[key] for key in expected} == expected
-    assert composed("protocol=paper").threshold == 0.4
-    assert composed("protocol=paper").data.validation == 0
+    assert {key: getattr(config.protocol, key) for key in expected} == expected
+    assert config.threshold == 0.4
+    assert config.data.validation == 0

@@ -6,7 +6,7 @@ import sys
 from test_app import SHORT
 
 from experiments.resilience.kill import checkpointing, compare, scoring, training
-from sweep.data.demo import make_demo
+from sweep.data.sources.demo import make_demo
 
 
 def test_a_killed_sweep_ends_as_one_that_was_not(tmp_path):

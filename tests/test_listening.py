@@ -7,8 +7,8 @@ import pytest
 import soundfile
 from test_audio import sine
 
-from sweep.data import DataError
 from sweep.data.audio import decode
+from sweep.data.recording import DataError
 from sweep.transcribe.listening import opened
 
 

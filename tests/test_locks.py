@@ -8,12 +8,13 @@ import sys
 import time
 
 import pytest
+from configs import plan_runs
 from conftest import ROOT
 
 from sweep import files, locks
 from sweep.locks import Held, Lost, claim, holder, is_dead, wait
-from sweep.report.table import build_table
-from sweep.results import LOCK, write_plan
+from sweep.results.folder import LOCK
+from sweep.results.table import build_table
 
 ELSEWHERE = "node7~0badcafe~12~345~6789abcd"  # a token of another machine
 
@@ -199,7 +200,7 @@ def test_a_full_disk_is_named_with_the_remedy_and_the_old_file_stays(tmp_path):
 
 def test_a_report_shows_what_is_running(tmp_path):
     folder, run = tmp_path / "demo" / "quick", "linear/cqt-12/seed-0"
-    write_plan(folder, [run])
+    plan_runs(folder, run)
     with claim(folder / run / LOCK):
         table = build_table(folder)
     assert list(table.status) == ["running"] and f"process {os.getpid()} on" in table.note[0]

@@ -8,7 +8,7 @@ import pytest
 from conftest import ROOT
 
 from experiments.protocols.norms import collect, markdown
-from sweep.data.demo import make_demo
+from sweep.data.sources.demo import make_demo
 
 
 @pytest.fixture(scope="module")

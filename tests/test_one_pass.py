@@ -5,7 +5,7 @@ import pytest
 import torch
 from conftest import DEVICES
 
-from sweep.one_pass import cross_entropy_gradient, unit_norm
+from sweep.training.one_pass import cross_entropy_gradient, unit_norm
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -1,6 +1,7 @@
 """The page and the pictures, of a real small sweep and of results that hold less; with Chromium where there is one."""
 
 import base64
+import dataclasses
 import io
 import re
 from html.parser import HTMLParser
@@ -9,19 +10,20 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from chromium import CHROMIUM, Chromium
+from configs import plan_runs
 from PIL import Image
 from rich.console import Console
 from small_sweep import run_small_sweep
 from test_summary import with_recordings
 
-from sweep.data.demo import make_demo
-from sweep.evidence import read_evidence, write_evidence
+from sweep.data.sources.demo import make_demo
 from sweep.report import print_reports
 from sweep.report.page import draw, write_page
 from sweep.report.page import page as page_of
 from sweep.report.pictures import files
 from sweep.report.plots import pareto
-from sweep.results import write_plan, write_result
+from sweep.results.evidence import read_evidence, write_evidence
+from sweep.results.result import write_result
 
 ROOT = Path(__file__).resolve().parents[1]
 OVERVIEW = ["bins", "cost", "recording", "polyphony", "pitch"]
@@ -98,7 +100,7 @@ def page(root):
     runs = root.parent / "runs"
     folder = run_small_sweep(root, runs, ["linear-256", "mel-512-128"], range(2))
     run_small_sweep(root, runs, ["mel-512-128"], range(1), control={"name": "capacity", "width": 64})
-    write_plan(folder, ["linear/cqt-12/seed-0"])
+    plan_runs(folder, "linear/cqt-12/seed-0")
     (report,), rankings = print_reports(folder, Console(quiet=True))
     assert rankings == {}
     return write_page(Console(quiet=True), report, None)[0]
@@ -198,7 +200,8 @@ def test_results_that_hold_less_still_give_a_report(tmp_path):
     folder = tmp_path / "data" / "quick"
     for name in ("cqt-12", "mel-512-128"):
         write_result(folder / f"linear/{name}/seed-0", with_recordings(name, 0.1, 0, 7))
-    write_result(folder / "linear/cqt-12+<b>x/seed-0", with_recordings("cqt-12", 0, 0, 7))
+    made = dataclasses.replace(with_recordings("cqt-12", 0, 0, 7), variant="<b>x")
+    write_result(folder / "linear/cqt-12+<b>x/seed-0", made)
     (folder / "linear/cqt-12/seed-0/evidence.npz").write_bytes(b"no zip")
     text = html(folder)
     assert "cqt-12/seed-0/evidence.npz: damaged" in text
@@ -209,7 +212,7 @@ def test_results_that_hold_less_still_give_a_report(tmp_path):
 
 
 def test_a_folder_without_a_done_run_gives_a_page_that_says_so(tmp_path):
-    write_plan(tmp_path / "d" / "quick", ["linear/cqt-12/seed-0"])
+    plan_runs(tmp_path / "d" / "quick", "linear/cqt-12/seed-0")
     text = html(tmp_path)
     assert "Nothing can be chosen yet" in text and Page(text).tags.count("svg") == 0
 

@@ -10,7 +10,7 @@ from small_sweep import run_small_sweep
 
 from experiments.paper.published import Published
 from experiments.paper.tables import report
-from sweep.data.demo import make_demo
+from sweep.data.sources.demo import make_demo
 
 # In the paper's order, those of the second paper last.
 ORDER = ("Figure 11", "Extraction", "Figures 12 to 14", "Section V-A", "Section V-B", "The transcription tables of P2")
@@ -96,7 +96,7 @@ def test_trained_kernels_have_their_errors_once_they_are_there(bare):
 def test_finished_sweeps_are_in_the_tables(tmp_path):
     make_demo(tmp_path / "tiny", train=2, test=1, seconds=3)
     names = ["linear-256", "mel-512-128"]
-    folder = run_small_sweep(tmp_path / "tiny", tmp_path / "runs", names, range(2), protocol={"name": "paper"})
+    folder = run_small_sweep(tmp_path / "tiny", tmp_path / "runs", names, range(2), protocol__name="paper")
     assert folder == tmp_path / "runs/tiny/paper"
     shutil.copytree(folder, tmp_path / "runs/tiny/quick")  # another protocol is no part of the paper's tables
     text = report(tmp_path / "runs").split("## Your sweeps")[1]

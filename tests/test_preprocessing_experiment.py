@@ -4,6 +4,7 @@ import csv
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,10 +15,12 @@ from experiments.preprocessing.crnn import CRNN
 from experiments.preprocessing.extraction import extract, pieces
 from experiments.preprocessing.stores import Nothing, Store, StoredTranscriber
 from experiments.rows import protocol as read_protocol
-from sweep import data
-from sweep.data.demo import make_demo
-from sweep.models import build_model
-from sweep.steps import Steps
+from sweep.data.reading import read_split
+from sweep.data.recordings import Recordings
+from sweep.data.sources.demo import make_demo
+from sweep.data.windows import Windows, draw_windows
+from sweep.training.models.linear import Linear
+from sweep.training.steps import Steps
 
 NAMES = ("linear-256", "cqt-12")
 
@@ -31,7 +34,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def train(root):
-    return data.Recordings(data.read_split(root, "train"))
+    return Recordings(read_split(root, "train"))
 
 
 @pytest.fixture(scope="module")
@@ -94,22 +97,22 @@ def test_bad_options_end_with_one_line(arguments, says, monkeypatch):
 )
 def test_steps_from_a_store_are_the_steps_on_the_fly(root, device, on_host):
     """The same windows: the store holds those of seed 1, step after step."""
-    train = data.Recordings(data.read_split(root, "train"), device)
+    train = Recordings(read_split(root, "train"), device)
     r, batch = ROWS["cqt-12"], 4
-    protocol = read_protocol("paper") | {"batch_size": batch, "learning_rate": 1e-3}
+    protocol = replace(read_protocol("paper"), batch_size=batch, learning_rate=1e-3)
     live = training.build(r, protocol).to(device)
     store = Store(live, train, 3 * batch, on_host)
-    n_frames = r.n_frames(protocol["window"])
+    n_frames = r.n_frames(protocol.window)
     stored = StoredTranscriber(
-        Nothing(r.n_bins), build_model("linear", r.n_bins, n_frames, None),
-        protocol | {"window": store.samples.shape[1]}, n_frames, training.PRECISION,
+        Nothing(r.n_bins), Linear(r.n_bins, n_frames), replace(protocol, window=store.samples.shape[1]), n_frames,
+        training.PRECISION,
     ).to(device)  # fmt: skip
-    drawn = data.draw_windows(train, range(3), batch_size=batch, length=protocol["window"], seed=1)
+    drawn = draw_windows(train, range(3), batch_size=batch, length=protocol.window, seed=1)
     places = torch.arange(3 * batch).view(3, batch)
     losses = [
         Steps(module, module.configure_optimizers(), recordings, capture=False)(windows).wait()
         for module, recordings, windows in (
-            (live, train, drawn), (stored, store, data.Windows(0, torch.zeros_like(places), places)),
+            (live, train, drawn), (stored, store, Windows(0, torch.zeros_like(places), places)),
         )
     ]  # fmt: skip
     assert losses[0][2] < losses[0][0]  # it learns
@@ -121,7 +124,7 @@ def test_steps_from_a_store_are_the_steps_on_the_fly(root, device, on_host):
 
 def test_the_store_draws_places_that_it_has(train):
     r = ROWS["linear-256"]
-    protocol = read_protocol("paper") | {"batch_size": 2}
+    protocol = replace(read_protocol("paper"), batch_size=2)
     store = Store(training.build(r, protocol), train, 4)
     drawn = store.draw(0, 50, 2)
     assert drawn.start.shape == (50, 2) and set(drawn.start.flatten().tolist()) == {0, 1, 2, 3}

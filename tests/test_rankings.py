@@ -5,13 +5,14 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+from configs import make_result
 from rich.console import Console
 from scipy import stats
 
 from sweep.report import print_reports
 from sweep.report.rankings import kendall, kendall_interval
-from sweep.results import write_result
-from sweep.scoring import SCORES
+from sweep.results.result import write_result
+from sweep.results.scoring import SCORES
 
 NAMES = ["linear-256", "log-512", "mel-512-128", "cqt-12"]
 
@@ -19,8 +20,10 @@ NAMES = ["linear-256", "log-512", "mel-512-128", "cqt-12"]
 def write(folder, name: str, accuracies: list[float], model: str = "linear", seed: int = 0) -> None:
     """A result with these accuracies of as many recordings."""
     recordings = {str(number): dict.fromkeys(SCORES, accuracy) for number, accuracy in enumerate(accuracies)}
-    result = {"scores": dict.fromkeys(SCORES, float(np.mean(accuracies))), "config": {}, "recordings": recordings}
-    write_result(folder / model / name / f"seed-{seed}", result | {"family": name.partition("-")[0], "bins": 84})
+    scores = dict.fromkeys(SCORES, float(np.mean(accuracies)))
+    what = {"model": model, "seed": seed, "protocol": folder.name, "data": folder.parent.name}
+    made = make_result(name, scores=scores, recordings=recordings, **what)
+    write_result(folder / model / name / f"seed-{seed}", made)
 
 
 def printed(directory, width: int = 100) -> str:

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from sweep.data import DataError, read_audio, read_labels, read_split
+from sweep.data.audio import read_audio
+from sweep.data.labels import read_labels
+from sweep.data.reading import read_split
+from sweep.data.recording import DataError
 
 SHARED = Path(os.environ.get("SWEEP_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 HEADER = "start_time,end_time,instrument,note,start_beat,end_beat,note_value\n"

@@ -1,6 +1,7 @@
 """The comparison table, from result files made up here."""
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -8,35 +9,31 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from configs import make_config, make_result, plan_runs
 from rich.console import Console
 
 from sweep.report import build_table, print_reports
-from sweep.results import write_plan, write_result
-from sweep.scoring import SCORES
+from sweep.results.result import Result, write_result
+from sweep.results.scoring import SCORES
 
 ROOT = Path(__file__).parents[1]
 
 
-def result(name: str, accuracy: float = 0.5, **values: object) -> dict:
+def result(name: str, accuracy: float = 0.5, **values: object) -> Result:
     """A made-up result; e_tot is 1 - accuracy, every other score the accuracy."""
     scores = dict.fromkeys(SCORES, accuracy) | {"e_tot": 1 - accuracy}
-    return {
-        "representation": name,
-        "family": name.partition("-")[0],
-        "config": {"threshold": 0.4, "representation": {"norm": "sqrt_length"}, "data": {"source": "demo"}},
+    made = {
+        "source": "demo",
+        "norm": "sqrt_length",
         "scores": scores,
         "recordings": {"1759": scores, "2303": scores},
         "bins": 336,
-        "context": 1024,
-        "empty_filters": 0,
         "parameters": {"frontend": 0, "model": 1_419_264},
-        "resumed_from": 0,
         "seconds": {"setup": 1.5, "training": 60.25, "scoring": 4.5},
         "windows_per_second": 213.4,
         "peak_memory_bytes": 123,
-        "device": "cpu",
-        "git_revision": None,
-    } | values
+    }
+    return make_result(name, **made | values)
 
 
 @pytest.fixture
@@ -44,11 +41,11 @@ def sweep(tmp_path):
     """Three runs done, one failed, one unfinished and one missing of a plan, and one done beside the plan."""
     folder = tmp_path / "runs" / "demo" / "quick"
     names = ["cqt-12", "mel-2048-128", "mel-512-256", "linear-1024", "linear-256", "log-512"]
-    write_plan(folder, [f"linear/{name}/seed-0" for name in names])
+    plan_runs(folder, *(f"linear/{name}/seed-0" for name in names))
     write_result(folder / "linear/cqt-12/seed-0", result("cqt-12", 0.123456789, context=332_752))
     write_result(folder / "linear/linear-256/seed-0", result("linear-256", 0.25))
     write_result(folder / "linear/mel-512-256/seed-0", result("mel-512-256", 0.5, empty_filters=12))
-    write_result(folder / "linear/cqt-12+trainable/seed-0", result("cqt-12", 0.4))
+    write_result(folder / "linear/cqt-12+trainable/seed-0", result("cqt-12", 0.4, variant="trainable"))
     for name, file, text in [
         ("linear-1024", "traceback.txt", "Traceback ...\nRuntimeError: no bin [mel]\n\n"),
         ("log-512", "checkpoint.ckpt", "state"),
@@ -122,7 +119,7 @@ def test_best_scores_are_those_that_look_best(tmp_path):
 
 
 def test_a_sweep_that_has_not_begun_is_a_table_of_missing_rows(tmp_path):
-    write_plan(tmp_path / "demo" / "quick", ["linear/cqt-12/seed-0"])
+    plan_runs(tmp_path / "demo" / "quick", "linear/cqt-12/seed-0")
     assert "0 of 1 runs done, no test recordings" in printed(tmp_path)
     assert "| cqt-12 |  |  |  |  |  |  |  |  |  | missing |" in (tmp_path / "demo/quick/table.md").read_text()
 
@@ -142,16 +139,15 @@ def test_remarks_say_what_the_table_does_not_carry(sweep):
 @pytest.mark.parametrize(
     ("changes", "remark"),
     [
-        ([{}, {}], ""),
-        ([{"protocol.steps": "5"}] * 2, "Changed on the command line: protocol.steps=5."),
-        ([{"protocol.steps": "5"}, {}], "not made alike, so do not compare them across: protocol.steps=5: cqt-12; "),
-        ([{"representation.norm": "none"}, {}], ""),  # stands in the row's name
+        ([[], []], ""),
+        ([["protocol.steps=5"]] * 2, "Changed on the command line: protocol.steps=5."),
+        ([["protocol.steps=5"], []], "not made alike, so do not compare them across: protocol.steps=5: cqt-12; "),
+        ([["representation.norm=none"], []], ""),  # stands in the row's name
     ],
 )
 def test_what_the_command_line_changed_is_said(tmp_path, changes, remark):
     for name, changed in zip(("cqt-12", "cqt-24"), changes, strict=True):
-        made = result(name)
-        made["config"] = made["config"] | {"changed": changed}
+        made = result(name, changed=make_config(*changed).changed_elsewhere)
         write_result(tmp_path / f"demo/quick/linear/{name}/seed-0", made)
     text = " ".join(printed(tmp_path).split())
     assert remark in text
@@ -160,8 +156,9 @@ def test_what_the_command_line_changed_is_said(tmp_path, changes, remark):
 
 def test_remarks_that_do_not_apply_are_left_out(tmp_path):
     folder = tmp_path / "musicnet" / "paper"
+    made = result("linear-256", threshold=0.5, source="musicnet", norm=None)
     for seed in range(2):
-        write_result(folder / f"linear/linear-256/seed-{seed}", result("linear-256", config={"threshold": 0.5}))
+        write_result(folder / f"linear/linear-256/seed-{seed}", made)
     text = " ".join(printed(folder).split())
     assert "threshold 0.5" in text
     for absent in ["evidence", "One seed", "normalisation", "Empty", "not done"]:
@@ -191,7 +188,7 @@ def test_any_folder_around_the_results_will_do(sweep, part):
 
 
 def test_each_protocol_has_its_own_table(sweep):
-    write_result(sweep.parent / "paper/linear/cqt-12/seed-0", result("cqt-12"))
+    write_result(sweep.parent / "paper/linear/cqt-12/seed-0", result("cqt-12", protocol="paper"))
     text = printed(sweep.parents[1])
     assert text.index("demo, protocol paper") < text.index("demo, protocol quick")
     assert len(build_table(sweep.parent / "paper")) == 1
@@ -225,7 +222,7 @@ def test_results_of_somebody_else_are_shown_though_nothing_can_be_written(sweep,
 
 def run_report(*arguments: str) -> subprocess.CompletedProcess:
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "FORCE_COLOR")}
-    command = [sys.executable, "-m", "sweep.report", *arguments]
+    command = [sys.executable, "-m", "sweep", "report", *arguments]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
 
 
@@ -237,12 +234,15 @@ def test_command_prints_a_table_100_columns_wide_in_a_pipe(sweep):
     assert max(map(len, ran.stdout.splitlines())) <= 100
 
 
+ELSEWHERE = json.dumps({"runs": {"../../etc": {"family": "cqt", "cost": 1.0, "identity": {}}}})
+
+
 @pytest.mark.parametrize(
     ("plan", "message"),
     [
         (None, "no such folder"),
         ("", "sweep.json: damaged"),
-        ('{"runs": ["../../etc"]}', "sweep.json: ../../etc is not <model>/<representation>/seed-<n>"),
+        (ELSEWHERE, "sweep.json: ../../etc is not <model>/<representation>/seed-<n>"),
     ],
 )
 def test_command_answers_a_bad_folder_in_one_line(tmp_path, plan, message):
@@ -252,13 +252,13 @@ def test_command_answers_a_bad_folder_in_one_line(tmp_path, plan, message):
         (folder / "sweep.json").write_text(plan)
     ran = run_report(str(folder))
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert ran.stderr.startswith(f"sweep.report: {folder}") and message in ran.stderr and ran.stderr.count("\n") == 1
+    assert ran.stderr.startswith(f"sweep report: {folder}") and message in ran.stderr and ran.stderr.count("\n") == 1
 
 
 def test_command_says_where_there_are_no_results(tmp_path):
     ran = run_report(str(tmp_path))
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert ran.stderr == f"sweep.report: {tmp_path}: no results in or below it; python -m sweep makes some\n"
+    assert ran.stderr == f"sweep report: {tmp_path}: no results in or below it; sweep +grid=smoke makes some\n"
 
 
 def test_chosen_columns_are_those_of_every_form(sweep):
@@ -283,7 +283,7 @@ def test_chosen_columns_are_those_of_every_form(sweep):
 def test_an_unknown_column_is_answered_with_those_there_are(sweep):
     ran = run_report(str(sweep), "--columns", "Acc,accuracies")
     assert (ran.returncode, ran.stdout) == (2, "")
-    assert ran.stderr.startswith("sweep.report: --columns accuracies: no such column; choose among representation, ")
+    assert ran.stderr.startswith("sweep report: --columns accuracies: no such column; choose among representation, ")
     assert ran.stderr.count("\n") == 1 and not (sweep / "table.md").exists()
 
 

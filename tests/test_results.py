@@ -1,7 +1,7 @@
-"""Run folders and their files: names that never collide, files that are whole, results that read back."""
+"""Files of a run and of a sweep: they are whole, read back as they were written, and say what is wrong with them."""
 
-import copy
-import itertools
+import dataclasses
+import json
 import math
 import os
 import subprocess
@@ -10,103 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from configs import make_result
 
 from sweep.files import write_whole
-from sweep.results import (
-    differences,
-    identity,
-    read_plan,
-    read_result,
-    run_folder,
-    write_plan,
-    write_result,
-)
-
-SETTINGS = {
-    "runs": "out",
-    "data": {"name": "demo", "root": "data/demo", "validation": 0.1},
-    "protocol": {"name": "quick", "steps": 100},
-    "model": {"name": "linear"},
-    "representation": {"name": "cqt-48", "n_bins": 336},
-    "frontend": {"trainable": False, "accuracy": "fast", "learning_rate": None},
-    "control": {"name": "none"},
-    "precision": "tf32",
-    "threshold": 0.4,
-    "seed": 3,
-    "device": "cpu",
-    "logger": {"name": "csv"},
-}
-
-
-def changed(**values: object) -> dict:
-    """SETTINGS with some values replaced; data__root is the key data.root."""
-    settings = copy.deepcopy(SETTINGS)
-    for key, value in values.items():
-        *parents, last = key.split("__")
-        section = settings
-        for parent in parents:
-            section = section[parent]
-        section[last] = value
-    return settings
-
-
-def test_a_run_lies_where_its_choices_say():
-    assert run_folder(SETTINGS) == Path("out/demo/quick/linear/cqt-48/seed-3")
-    chosen = changed(frontend__trainable=True, frontend__accuracy="high", threshold=0.5)
-    assert run_folder(chosen) == Path("out/demo/quick/linear/cqt-48+trainable+accuracy=high+threshold=0.5/seed-3")
-    exact = changed(precision="float32", frontend__accuracy="high")  # what float32 implies
-    assert run_folder(exact) == Path("out/demo/quick/linear/cqt-48+precision=float32/seed-3")
-
-
-def test_no_two_variants_share_a_folder():
-    precisions = ["float32", "tf32", "bfloat16"]
-    choices = list(
-        itertools.product([False, True], ["exact", "high", "fast"], precisions, [0.3, 0.30001, 0.4, "tuned"])
-    )
-    keys = ("frontend__trainable", "frontend__accuracy", "precision", "threshold")
-    folders = {run_folder(changed(**dict(zip(keys, values, strict=True)))) for values in choices}
-    assert len(folders) == len(choices)
-
-
-@pytest.mark.parametrize(
-    "key",
-    [
-        "runs",
-        "device",
-        "logger",
-        "progress",
-        "overwrite",
-        "cluster",
-        "retry",
-        "workers",
-        "data__root",
-        "data__cache",
-        "capture",
-    ],
-)
-def test_where_and_how_a_run_is_computed_is_not_its_identity(key):
-    assert identity(changed(**{key: "other"})) == identity(SETTINGS)
-
-
-@pytest.mark.parametrize(
-    "key",
-    ["data__name", "data__validation", "protocol__steps", "frontend__learning_rate", "representation__n_bins", "seed"],
-)
-def test_what_decides_the_result_is_its_identity(key):
-    assert identity(changed(**{key: "other"})) != identity(SETTINGS)
-
-
-def test_differences_name_the_key_and_both_values():
-    old = changed(representation__n_bins=84)
-    new = changed(frontend__trainable=True, retry=None)
-    del new["threshold"]
-    assert sorted(differences(old, new)) == [
-        "frontend.trainable: false -> true",
-        "representation.n_bins: 84 -> 336",
-        "retry: (absent) -> null",
-        "threshold: 0.4 -> (absent)",
-    ]
-    assert differences(SETTINGS, copy.deepcopy(SETTINGS)) == []
+from sweep.results.folder import empty, set_aside
+from sweep.results.plan import Planned, read_plan, write_plan
+from sweep.results.progress import Progress, Tracker, read_progress
+from sweep.results.result import FORMAT, OtherFormatError, read_result, write_result
 
 
 def test_the_same_content_is_not_written_again(tmp_path):
@@ -138,17 +48,20 @@ def test_an_accident_while_writing_leaves_the_old_file(tmp_path, monkeypatch, st
 def test_a_result_reads_back_with_null_for_what_is_not_finite(tmp_path):
     assert read_result(tmp_path) is None
     scores = {"accuracy": np.float32(0.5), "recall": 1 / 3, "average_precision": math.nan, "e_tot": np.float64("inf")}
-    write_result(tmp_path, {"config": {}, "scores": scores, "bins": np.int64(336), "losses": (1.0, math.nan)})
-    assert read_result(tmp_path) == {
-        "config": {},
-        "scores": {"accuracy": 0.5, "recall": 1 / 3, "average_precision": None, "e_tot": None},
-        "bins": 336,
-        "losses": [1.0, None],
-    }
+    recordings = {"1": {"accuracy": np.float64(0.25), "blocks": [(1, np.int64(2), math.nan)]}}
+    written = make_result(scores=scores, recordings=recordings, bins=np.int64(336), moved={"bank": math.nan})
+    write_result(tmp_path, written)
+    assert read_result(tmp_path) == dataclasses.replace(
+        written,
+        scores={"accuracy": 0.5, "recall": 1 / 3, "average_precision": None, "e_tot": None},
+        recordings={"1": {"accuracy": 0.25, "blocks": [[1, 2, None]]}},
+        bins=336,
+        moved={"bank": None},
+    )
     assert "NaN" not in (tmp_path / "result.json").read_text()
 
 
-@pytest.mark.parametrize("content", [b"", b'{"scores": {"accu', b"[]", b"{}", b"null", b"\xff\x00"])
+@pytest.mark.parametrize("content", [b"", b'{"scores": {"accu', b"[]", b"null", b"\xff\x00"])
 def test_a_damaged_file_is_named_with_the_remedy(tmp_path, content):
     for name, read in [("result.json", read_result), ("sweep.json", read_plan)]:
         (tmp_path / name).write_bytes(content)
@@ -156,19 +69,117 @@ def test_a_damaged_file_is_named_with_the_remedy(tmp_path, content):
             read(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{}",
+        '{"runs": ["linear/cqt-12/seed-0"]}',
+        '{"runs": {"linear/cqt-12/seed-0": {"family": "cqt"}}}',
+        '{"runs": 3}',
+    ],
+)
+def test_a_plan_that_holds_something_else_is_damaged(tmp_path, content):
+    (tmp_path / "sweep.json").write_text(content)
+    with pytest.raises(ValueError, match=r"sweep\.json: damaged, .*; delete it; the next sweep writes it anew"):
+        read_plan(tmp_path)
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(make_result())])
+def test_a_result_without_one_of_its_fields_is_damaged(tmp_path, field):
+    write_result(tmp_path, make_result())
+    content = json.loads((tmp_path / "result.json").read_text())
+    wrong = [{key: value for key, value in content.items() if key != field}]
+    if isinstance(content[field], dict):
+        wrong.append(content | {field: None})
+    for each in wrong:
+        (tmp_path / "result.json").write_text(json.dumps(each))
+        with pytest.raises(ValueError, match=rf"result\.json: damaged, it has no {field}; delete it"):
+            read_result(tmp_path)
+
+
+@pytest.mark.parametrize(("content", "found"), [({}, 1), ({"format": 1}, 1), ({"format": FORMAT + 1}, FORMAT + 1)])
+def test_a_result_of_another_version_is_not_damaged_and_says_so(tmp_path, content, found):
+    (tmp_path / "result.json").write_text(json.dumps(content))
+    with pytest.raises(OtherFormatError) as caught:
+        read_result(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path / 'result.json'} has format {found}, this version reads {FORMAT}: choose another folder with "
+        "runs=DIR, or make it anew with overwrite=true"
+    )
+
+
+def planned(family: str = "cqt", cost: float = 1.0, **identity: object) -> Planned:
+    return Planned(family, cost, identity)
+
+
 def test_a_plan_keeps_what_was_planned_and_is_not_rewritten(tmp_path):
-    assert read_plan(tmp_path) == []
-    write_plan(tmp_path, ["linear/cqt-12/seed-0", "linear/cqt-24/seed-0"])
+    assert read_plan(tmp_path) == {}
+    first = {"linear/cqt-12/seed-0": planned(seed=0), "linear/cqt-24/seed-0": planned(cost=2.5)}
+    write_plan(tmp_path, first)
     before = (tmp_path / "sweep.json").stat()
-    assert write_plan(tmp_path, ["linear/cqt-24/seed-0"]) == ["linear/cqt-12/seed-0", "linear/cqt-24/seed-0"]
+    write_plan(tmp_path, {"linear/cqt-24/seed-0": planned(cost=2.5)})
     assert (tmp_path / "sweep.json").stat() == before
-    write_plan(tmp_path, ["linear/cqt-12/seed-1", "linear/cqt-12/seed-0"])
-    assert read_plan(tmp_path) == ["linear/cqt-12/seed-0", "linear/cqt-24/seed-0", "linear/cqt-12/seed-1"]
+    assert read_plan(tmp_path) == first and list(read_plan(tmp_path)) == list(first)
+    more = {"linear/mine/seed-1": planned("mel"), "linear/cqt-12/seed-0": planned(seed=0)}
+    write_plan(tmp_path, more)
+    assert read_plan(tmp_path) == first | more
+    assert list(read_plan(tmp_path)) == ["linear/cqt-12/seed-0", "linear/cqt-24/seed-0", "linear/mine/seed-1"]
+
+
+def test_a_run_asked_for_otherwise_keeps_its_place_in_the_plan(tmp_path):
+    write_plan(tmp_path, {"linear/cqt-12/seed-0": planned(steps=5), "linear/cqt-24/seed-0": planned()})
+    write_plan(tmp_path, {"linear/cqt-12/seed-0": planned(steps=6)})
+    assert list(read_plan(tmp_path)) == ["linear/cqt-12/seed-0", "linear/cqt-24/seed-0"]
+    assert read_plan(tmp_path)["linear/cqt-12/seed-0"].identity == {"steps": 6}
+    lines = (tmp_path / "sweep.json").read_text().splitlines()
+    assert len(lines) == 4 and lines[1].startswith('"linear/cqt-12/seed-0": {')  # people read it: a run a line
+
+
+def test_progress_is_what_the_tracker_was_told(tmp_path):
+    now = 1000.0
+    assert read_progress(tmp_path) is None
+    tracker = Tracker(tmp_path, {"seed": 0}, clock=lambda: now)
+    assert read_progress(tmp_path) == Progress(identity={"seed": 0}, began=1000.0)
+    now = 1010.0
+    tracker.train(first=50, steps=400)
+    started = Progress(identity={"seed": 0}, began=1000.0, first=50, steps=400, step=50, training=1010.0, seen=1010.0)
+    assert read_progress(tmp_path) == started and started.rate is None
+    now = 1110.0
+    tracker.reach(100)
+    found = read_progress(tmp_path)
+    assert found == dataclasses.replace(started, step=100, seen=1110.0) and found.rate == 0.5
+    assert [path.name for path in tmp_path.iterdir()] == ["progress.json"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"null", b"{}", b"\xff\xfe", b'{"began": 1, "identity": {}, "more": 2}']
+)
+def test_progress_that_cannot_be_read_is_none(tmp_path, content):
+    (tmp_path / "progress.json").write_bytes(content)
+    assert read_progress(tmp_path) is None
+
+
+def test_a_folder_is_emptied_but_for_its_lock_and_its_log(tmp_path):
+    for name in ("lock", ".lock.other.partial", "log.txt", "result.json", "progress.json"):
+        (tmp_path / name).touch()
+    (tmp_path / "curves" / "0").mkdir(parents=True)
+    (tmp_path / "elsewhere").symlink_to(tmp_path.parent, target_is_directory=True)
+    empty(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"lock", ".lock.other.partial", "log.txt"}
+    assert tmp_path.exists()
+
+
+def test_what_is_damaged_is_set_aside_in_place_of_an_older_one(tmp_path):
+    for content in ("older", "newer"):
+        (tmp_path / "result.json").write_text(content)
+        assert set_aside(tmp_path / "result.json") == tmp_path / "result.json.damaged"
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("result.json.damaged", "newer")]
 
 
 def test_results_and_scores_import_nothing_heavy():
     heavy = "{'torch', 'lightning', 'hydra', 'omegaconf', 'pandas', 'mir_eval', 'scipy'}"
-    code = f"import sys, sweep.results, sweep.scoring; print(sorted({heavy} & set(sys.modules)))"
+    modules = "sweep.results.folder, sweep.results.plan, sweep.results.scoring"
+    code = f"import sys, {modules}; print(sorted({heavy} & set(sys.modules)))"
     root = Path(__file__).parents[1]
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)
     assert ran.stdout == "[]\n"

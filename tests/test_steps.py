@@ -1,32 +1,26 @@
 """Steps in groups, eager and as a captured graph: the same numbers; and where a store of audio may lie."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from configs import make_config
 from conftest import DEVICES, ROWS, each
 
-import sweep.steps
-from sweep.data import Recording, Recordings, draw_windows
-from sweep.data.recordings import place
-from sweep.models import CNN, build_model
-from sweep.steps import Steps, chunk_length, group_length
-from sweep.transcriber import Transcriber
+import sweep.training.steps
+from sweep.data.recording import Recording
+from sweep.data.recordings import Recordings, place
+from sweep.data.windows import draw_windows
+from sweep.registry import models
+from sweep.training.models.cnn import CNN
+from sweep.training.steps import Steps, chunk_length, group_length
+from sweep.training.transcriber import Transcriber
 
 GPU = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")]
-PROTOCOL = {
-    "window": 16384,
-    "steps": 400,
-    "batch_size": 16,
-    "learning_rate": 1e-4,
-    "learning_rate_scaling": "none",
-    "schedule": "linear",
-    "fixed_steps": 0,
-    "standardise": 0,
-    "loss_scale": 64,
-    "checkpoint_every": 100,
-}
+KEYS = {"steps": 400, "batch_size": 16, "learning_rate": 1e-4, "schedule": "linear", "checkpoint_every": 100}
+PROTOCOL = replace(make_config("protocol=paper").protocol, **KEYS)
 
 
 def recordings(device: str, placement: str = "auto", dtype=np.int16) -> Recordings:
@@ -54,8 +48,8 @@ def steps_for(store: Recordings, name: str = "mel-512-128", capture: bool = True
     trainable = options.pop("trainable", False)
     module = Transcriber(
         representation.transform(accuracy="fast", trainable=trainable),
-        build_model(model, representation.n_bins, 33, None),
-        {**PROTOCOL, **options},
+        models[model](representation.n_bins, 33, None),
+        replace(PROTOCOL, **options),
         33,
         "tf32",
     ).to(store.device)
@@ -128,7 +122,7 @@ def test_warming_up_a_graph_leaves_no_trace():
 
 def test_groups_start_at_multiples_of_their_length(monkeypatch):
     """So a run that goes on from any step passes the same windows together as one that went through."""
-    monkeypatch.setattr(sweep.steps, "group_length", lambda *_: 4)
+    monkeypatch.setattr(sweep.training.steps, "group_length", lambda *_: 4)
     store, taken = recordings("cpu"), []
     module, steps = steps_for(store)
     take = steps._take
@@ -144,17 +138,18 @@ def test_groups_start_at_multiples_of_their_length(monkeypatch):
 
 @each([ROWS["linear-256"], ROWS["log-4096"]])
 def test_groups_are_bounded_by_memory_and_checkpoints(representation):
-    module = Transcriber(representation.transform(), torch.nn.Linear(1, 1), {**PROTOCOL, "batch_size": 100}, 33)
+    module = Transcriber(representation.transform(), torch.nn.Linear(1, 1), replace(PROTOCOL, batch_size=100), 33)
     cpu, cuda = torch.device("cpu"), torch.device("cuda")
     assert group_length(module, cpu) == chunk_length(module, cpu) == 1
     group, chunk = group_length(module, cuda), chunk_length(module, cuda)
     assert group == (10 if representation.name == "linear-256" else 256 * 2**20 // (4 * 100 * 2049 * 33))
     assert chunk % group == 0 and 100 - group < chunk <= 100
-    module.protocol["checkpoint_every"] = 3  # an interval shorter than a group does not change what is computed
+    # An interval shorter than a group does not change what is computed.
+    module.protocol = replace(module.protocol, checkpoint_every=3)
     assert group_length(module, cuda) == chunk_length(module, cuda) == group
     trained = Transcriber(ROWS["linear-256"].transform(trainable=True), torch.nn.Linear(1, 1), PROTOCOL, 33)
     assert group_length(trained, cuda) == 1
-    trained.protocol = PROTOCOL | {"fixed_steps": 100}  # its engine copies frames while it is fixed, too
+    trained.protocol = replace(PROTOCOL, fixed_steps=100)  # its engine copies frames while it is fixed, too
     assert trained.frozen_frontend and group_length(trained, cuda) == 1
 
 

@@ -5,11 +5,12 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
+from configs import make_result, plan_runs
 from rich.console import Console
 
 from sweep.report import print_reports
-from sweep.results import write_plan, write_result
-from sweep.scoring import SCORES
+from sweep.results.result import Result, write_result
+from sweep.results.scoring import SCORES
 
 
 def printed(directory, width: int = 100) -> str:
@@ -18,7 +19,7 @@ def printed(directory, width: int = 100) -> str:
     return console.file.getvalue()
 
 
-def with_recordings(name: str, offset: float, seed: int, recordings: int, blocks: int = 0) -> dict:
+def with_recordings(name: str, offset: float, seed: int, recordings: int, blocks: int = 0) -> Result:
     """A made-up result: accuracies 0.5 + offset but for a little noise, in so many recordings of so many blocks."""
     noise = np.random.default_rng([*name.encode(), seed]).normal(0, 0.002, (recordings, max(blocks, 1)))
     accuracies = 0.5 + offset + 0.05 * np.sin(np.arange(noise.size)).reshape(noise.shape) + noise
@@ -27,18 +28,7 @@ def with_recordings(name: str, offset: float, seed: int, recordings: int, blocks
         # accuracy = right / (reference + estimate - right)
         scores[str(i)]["blocks"] = [[100_000, int(n), int(n)] for n in right]
     means = dict.fromkeys(SCORES, accuracies.mean())
-    return {
-        "scores": means,
-        "recordings": scores,
-        "config": {"threshold": 0.4},
-        "family": name.partition("-")[0],
-        "bins": 84,
-        "context": 1024,
-        "empty_filters": 0,
-        "seconds": {"training": 2.0},
-        "windows_per_second": 100.0,
-        "device": "cpu",
-    }
+    return make_result(name, seed=seed, scores=means, recordings=scores, windows_per_second=100.0)
 
 
 @pytest.mark.parametrize(("recordings", "blocks"), [(8, 0), (2, 9), (1, 9)])
@@ -71,7 +61,7 @@ def test_a_missing_seed_and_results_without_blocks_are_said(tmp_path):
     for name, seeds in [("cqt-12", (0, 1)), ("cqt-24", (1,))]:
         for seed in seeds:
             write_result(tmp_path / f"d/quick/linear/{name}/seed-{seed}", with_recordings(name, 0, seed, 7))
-    write_plan(tmp_path / "d" / "quick", ["linear/cqt-24/seed-0"])
+    plan_runs(tmp_path / "d" / "quick", "linear/cqt-24/seed-0")
     text = " ".join(printed(tmp_path).split())
     written = (tmp_path / "d/quick/table.md").read_text()
     assert "| cqt-24 | 1 of 2 |" in written and "missing" not in written

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from sweep.data import Recording, Recordings, read_labels
+from sweep.data.labels import read_labels
+from sweep.data.recording import Recording
+from sweep.data.recordings import Recordings
 
 SHARED = Path(os.environ.get("SWEEP_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

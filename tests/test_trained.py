@@ -9,10 +9,10 @@ import torch
 from conftest import ROWS
 from test_app import SHORT, call
 
-from sweep.data.demo import make_demo
-from sweep.evidence import SPECTRUM, learned_kernels, read_evidence
+from sweep.data.sources.demo import make_demo
 from sweep.report.trained import fixed_variant, pair_up
 from sweep.report.units import Sample
+from sweep.results.evidence import SPECTRUM, learned_kernels, read_evidence
 
 ROWS_RUN = "representation=linear-256,mel-512-128"
 
@@ -26,7 +26,7 @@ def swept(tmp_path_factory):
     arguments = [ROWS_RUN, *rates, *SHORT, "data=musicnet", "data.root=tiny", "runs=runs"]
     done = call(*arguments, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
-    report = call("runs", cwd=folder, module="sweep.report")
+    report = call("report", "runs", cwd=folder)
     assert report.returncode == 0, report.stderr
     (results,) = (folder / "runs" / "tiny").iterdir()
     return results, report.stdout

@@ -1,8 +1,9 @@
-"""`python -m sweep.transcribe`: what it writes is what the run was scored for, whatever the run and the audio."""
+"""`sweep transcribe`: what it writes is what the run was scored for, whatever the run and the audio."""
 
 import csv
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import matplotlib.image
@@ -12,14 +13,16 @@ import pretty_midi
 import pytest
 import soundfile
 import torch
+from configs import run_alone, short_config
 from conftest import SHARED
-from small_sweep import run_alone, run_small_sweep, small_settings
+from small_sweep import run_small_sweep
 from test_app import call
 
-from sweep.data import folder, read_split
-from sweep.data.demo import make_demo
-from sweep.results import read_result, run_folder
-from sweep.settings import fingerprint
+from sweep.commands import parser
+from sweep.data.reading import read_split
+from sweep.data.sources.demo import make_demo
+from sweep.data.sources.folder import Folder
+from sweep.data.sources.musicnet import MusicNet
 from sweep.transcribe.trained import find_run, load_transcriber
 from sweep.transcribe.transcribe import Ear, transcribe
 
@@ -28,12 +31,12 @@ from sweep.transcribe.transcribe import Ear, transcribe
 SCORED, STRIDE, FIRST, HOP = 182, 612, 52_292, 68
 KINDS = {
     "plain": {},
-    "trained": {"frontend": {"trainable": True}},
+    "trained": {"frontend__trainable": True},
     "controlled": {"control": {"name": "capacity", "width": 40}},
-    "tuned": {"data": {"validation": 0.4}},
-    "changed": {"representation": {"hop_length": 1024}},
-    "cnn": {"model": {"name": "cnn"}},
-    "paper": {"protocol": {"standardise": 0, "output_bias": False}},
+    "tuned": {"data__validation": 0.4, "threshold": "tuned"},
+    "changed": {"representation__hop_length": 1024},
+    "cnn": {"model__name": "cnn"},
+    "paper": {"protocol__standardise": 0, "protocol__output_bias": False},
 }
 
 
@@ -66,32 +69,28 @@ def reference(labels: Path, centres: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_notes_are_those_that_the_run_was_scored_for(kind, root, tmp_path):
     """Without closing and dropping, the table gives at the scored instants the counts that result.json has."""
-    settings = small_settings(root, tmp_path / "runs", "linear-512")
-    for group, keys in KINDS[kind].items():
-        settings[group] |= keys
-    settings["protocol"] |= {"scored_windows": SCORED, "validation_windows": 20}
-    if kind == "tuned":
-        settings["threshold"] = "tuned"
-    run_alone(settings)
-    transcriber, representation, result = load_transcriber(run_folder(settings), "cpu")
+    keys = KINDS[kind] | {"protocol__scored_windows": SCORED, "protocol__validation_windows": 20}
+    config = short_config(root, tmp_path / "runs", "linear-512", **keys)
+    run_alone(config)
+    transcriber, representation, result = load_transcriber(config.folder, "cpu")
     audio = sorted((root / "test_data").iterdir())[0]
     paths = {kind: tmp_path / f"x.{kind}" for kind in ("csv", "mid", "png")}
-    transcribe(audio, Ear(transcriber, representation, "", result["threshold"], HOP, 0.0, 0.0), paths, (0, 1))
+    transcribe(audio, Ear(transcriber, representation, "", result.threshold, HOP, 0.0, 0.0), paths, (0, 1))
     notes = pd.read_csv(paths["csv"])
     centres = FIRST + STRIDE * np.arange(SCORED)
     samples = notes[["onset_seconds", "offset_seconds"]].to_numpy() * 44100
     estimate = sounding(zip(*samples.T, notes.pitch.astype(int), strict=True), centres)
     wanted = reference(root / "test_labels" / f"{audio.stem}.csv", centres)
     actual = [roll[:, 21:109].sum() for roll in (wanted, estimate, wanted & estimate)]
-    assert actual == np.sum(result["recordings"][audio.stem]["blocks"], axis=0).tolist()
+    assert actual == np.sum(result.recordings[audio.stem]["blocks"], axis=0).tolist()
     assert actual[1] > 0  # it hears something
 
 
 def test_nothing_sounds_in_silence(root, tmp_path):
     """Between two sounds, in digital silence and in noise at -80 dB, where the model by itself hears something."""
-    settings = small_settings(root, tmp_path / "runs", "linear-256", protocol={"standardise": 1})
-    run_alone(settings)
-    transcriber, representation, _ = load_transcriber(run_folder(settings), "cpu")
+    config = short_config(root, tmp_path / "runs", "linear-256", protocol__standardise=1)
+    run_alone(config)
+    transcriber, representation, _ = load_transcriber(config.folder, "cpu")
     sound, rate = soundfile.read(sorted((root / "test_data").iterdir())[0])
     noise = np.random.default_rng(0).normal(0, 1e-4, 2 * rate)
     soundfile.write(tmp_path / "x.wav", np.r_[sound, np.zeros(2 * rate), noise, sound], rate, subtype="FLOAT")
@@ -145,8 +144,10 @@ def test_a_run_that_cannot_transcribe_is_named(sweep, tmp_path):
     assert "the run is unfinished" in said(copy / run)
     (copy / run / "traceback.txt").write_text("Traceback\nValueError: it went wrong\n")
     assert "the run is failed, ValueError: it went wrong" in said(copy / run)
+    (copy / run / "result.json").write_text('{"format": 2}')
+    assert "the run is damaged, " in said(copy / run)
     (copy / run / "result.json").write_text("{}")
-    assert "damaged" in said(copy / run)
+    assert "the run is changed, " in said(copy / run) and "has format 1, this version reads 2" in said(copy / run)
     (copy / run / "kept").replace(copy / run / "result.json")
     weights = (copy / run / "model.ckpt").read_bytes()
     half = len(weights) // 2
@@ -168,9 +169,10 @@ def test_files_stand_beside_the_audio_and_are_no_part_of_a_data_folder(sweep, ro
         (data / "mine" / split).mkdir(parents=True)
         shutil.copy(root / wav, data / "mine" / split / f"{id}.wav")
         shutil.copy(root / f"{split}_labels/{id}.csv", data / "mine" / split / f"{id}.csv")
-    before = fingerprint(data / "as_musicnet"), fingerprint(data / "mine", "folder")
+    sources = MusicNet(data / "as_musicnet"), Folder(data / "mine")
+    before = [source.fingerprint() for source in sources]
     files = ["as_musicnet/test_data/2001.wav", "mine/train/1001.wav"]
-    ended = call(str(sweep), *files, cwd=data, module="sweep.transcribe")
+    ended = call("transcribe", str(sweep), *files, cwd=data)
     assert ended.returncode == 0 and ended.stderr == "", ended.stderr
     first, *lines = ended.stdout.splitlines()
     assert "accuracy 0." in first and first.endswith("of 2 done")
@@ -182,9 +184,9 @@ def test_files_stand_beside_the_audio_and_are_no_part_of_a_data_folder(sweep, ro
         assert f" {len(notes)} note" in line
         image = matplotlib.image.imread(f"{stem}.notes.png")
         assert image.shape == (1125, 1800, 4) and image[..., :3].std() > 0.1
-    assert (fingerprint(data / "as_musicnet"), fingerprint(data / "mine", "folder")) == before
+    assert [source.fingerprint() for source in sources] == before
     assert len(read_split(data / "as_musicnet", "test")) == 2
-    pairs, problems = folder.find(data / "mine", "train")
+    pairs, problems = sources[1].find("train")
     assert [pair.labels.name for pair in pairs] == ["1001.csv"] and not problems
 
 
@@ -196,7 +198,7 @@ def test_what_cannot_be_transcribed_is_said_and_the_rest_is(sweep, root, tmp_pat
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 44100)
     files = ["a=b.wav", "text.wav", "$silent$ 音.wav", "empty.wav", "nowhere.wav"]
     run = sweep / "linear/linear-256/seed-0"
-    ended = call(str(run), *files, "out=to/here", "picture=10:20", cwd=tmp_path, module="sweep.transcribe")
+    ended = call("transcribe", str(run), *files, "--out", "to/here", "--picture", "10:20", cwd=tmp_path)
     assert ended.returncode == 1
     assert [line.split(": ")[1] for line in ended.stderr.splitlines()] == ["text.wav", "empty.wav", "nowhere.wav"]
     assert "$silent$ 音.wav: 0:01, 0 notes" in ended.stdout
@@ -205,45 +207,59 @@ def test_what_cannot_be_transcribed_is_said_and_the_rest_is(sweep, root, tmp_pat
     }
 
 
+def refused(words: list[str], folder: Path, monkeypatch, capsys) -> str:
+    """What the command says where it does nothing."""
+    monkeypatch.chdir(folder)
+    with pytest.raises(SystemExit) as ended:
+        sys.exit(parser.main(["transcribe", *words]))
+    out, err = capsys.readouterr()
+    assert ended.value.code == 2 and out == ""
+    return err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["nowhere", "x.wav"], "nowhere: no such folder"),
-        (["best", "ou=x", "x.wav"], "ou=x: no such file and no such key; there is out, device"),
-        (["best", "device=tpu", "x.wav"], "device 'tpu': choose one of auto, cpu, cuda"),
-        (["best", "threshold=2", "x.wav"], "threshold 2.0: needs a number"),
-        (["best", "hop=0", "x.wav"], "hop 0: needs a whole number"),
-        (["best", "gap=-1", "x.wav"], "gap=-1: needs a number of at least 0"),
-        (["best", "picture=20", "x.wav"], "picture=20: needs FROM:TO in seconds"),
-        (["best", "picture=20:999", "x.wav"], "picture=20:999: needs FROM:TO in seconds, at most 300 apart"),
-        (["best", "out=there"], "no audio file is named"),
-        (["RUN", "out=file", "x.wav"], "out=file: cannot be made"),
+        (["best", "--threshold", "2", "x.wav"], "--threshold 2.0: needs a number"),
+        (["best", "--hop", "0", "x.wav"], "--hop 0: needs a whole number"),
+        (["best", "--gap", "-1", "x.wav"], "--gap -1.0: needs a number of at least 0"),
+        (["best", "--picture", "20", "x.wav"], "--picture 20: needs FROM:TO in seconds"),
+        (["best", "--picture", "20:999", "x.wav"], "--picture 20:999: needs FROM:TO in seconds, at most 300 apart"),
+        (["RUN", "--out", "file", "x.wav"], "--out file: cannot be made"),
         (["RUN", "x.wav", "x.flac"], "x.wav and x.flac: both would be written to x.notes.csv"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_bad_input_ends_in_one_line(arguments, said, sweep, tmp_path, monkeypatch, capsys):
-    from sweep.transcribe.__main__ import main
-
-    monkeypatch.chdir(tmp_path)
-    Path("file").write_text("")
+    (tmp_path / "file").touch()
     run = str(sweep / "linear/linear-256/seed-0")
-    monkeypatch.setattr("sys.argv", ["transcribe", *(run if word == "RUN" else word for word in arguments)])
-    assert main() == 2
-    out, err = capsys.readouterr()
-    assert out == "" and err.startswith(f"sweep.transcribe: {said}") and err.count("\n") == 1
+    err = refused([run if word == "RUN" else word for word in arguments], tmp_path, monkeypatch, capsys)
+    assert err.startswith(f"sweep transcribe: {said}") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["best", "--outt", "x", "x.wav"], "unrecognized arguments: --outt"),
+        (["best", "--device", "tpu", "x.wav"], "argument --device: invalid choice: 'tpu' (choose from "),
+        (["best", "--out", "there"], "the following arguments are required: AUDIO"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_wrong_options_end_with_the_usage(arguments, said, tmp_path, monkeypatch, capsys):
+    usage, _, error = refused(arguments, tmp_path, monkeypatch, capsys).strip().rpartition("\n")
+    assert usage.startswith("usage: sweep transcribe [-h]") and error.startswith(f"sweep transcribe: error: {said}")
 
 
 @pytest.mark.skipif(not (SHARED / "musicnet-mini").is_dir(), reason="genuine recordings are not at hand")
 def test_a_genuine_recordings_midi_scores_as_its_run_did(tmp_path):
     """Trained on the others; closing gaps and dropping crumbs moves the accuracy by a little only."""
     root, runs = SHARED / "musicnet-mini", tmp_path / "runs"
-    settings = small_settings(root, runs, "mel-1024-128", protocol={"steps": 150, "batch_size": 64})
-    settings["protocol"]["scored_windows"] = 1000
-    run_alone(settings)
-    accuracy = read_result(run_folder(settings))["scores"]["accuracy"]
+    keys = {"protocol__steps": 150, "protocol__batch_size": 64, "protocol__scored_windows": 1000}
+    accuracy = run_alone(short_config(root, runs, "mel-1024-128", **keys)).scores["accuracy"]
     audio = root / "test_data/2303.flac"
-    ended = call(str(runs), str(audio), "out=.", cwd=tmp_path, module="sweep.transcribe")
+    ended = call("transcribe", str(runs), str(audio), "--out", ".", cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     midi = pretty_midi.PrettyMIDI(str(tmp_path / "2303.notes.mid"))
     notes = [(note.start * 44100, note.end * 44100, note.pitch) for note in midi.instruments[0].notes]

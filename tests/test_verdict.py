@@ -1,11 +1,14 @@
 """The sentence on what to choose, from results made up here."""
 
+import dataclasses
+
 import pandas as pd
 import pytest
+from configs import plan_runs
 from test_summary import with_recordings
 
 from sweep.report import read_report
-from sweep.results import write_plan, write_result
+from sweep.results.result import write_result
 
 
 def told(
@@ -15,7 +18,7 @@ def told(
     for name, offset in rows.items():
         for seed in range(seeds):
             made = with_recordings(name, offset, seed, recordings, blocks)
-            made["windows_per_second"] = speeds.get(name.replace("-", "_"), 100.0)
+            made = dataclasses.replace(made, windows_per_second=speeds.get(name.replace("-", "_"), 100.0))
             write_result(folder / "d/quick" / f"linear/{name}/seed-{seed}", made)
     return read_report(folder / "d" / "quick").verdict
 
@@ -60,10 +63,9 @@ def test_what_the_certainty_rests_on_is_said(tmp_path, keys, words):
 
 def test_demo_data_and_rows_still_to_come_are_said(tmp_path):
     for name, offset in (("cqt-12", -0.2), ("cqt-24", 0.0)):
-        made = with_recordings(name, offset, 0, 8)
-        made["config"] = {"data": {"source": "demo"}}
+        made = dataclasses.replace(with_recordings(name, offset, 0, 8), source="demo")
         write_result(tmp_path / f"d/quick/linear/{name}/seed-0", made)
-    write_plan(tmp_path / "d/quick", ["linear/cqt-36/seed-0"])
+    plan_runs(tmp_path / "d/quick", "linear/cqt-36/seed-0")
     text = read_report(tmp_path / "d/quick").verdict
     assert text.endswith(
         "(synthetic demo data, not recorded music, these trained models only), with 1 of 3 rows still to come."
@@ -71,7 +73,7 @@ def test_demo_data_and_rows_still_to_come_are_said(tmp_path):
 
 
 def test_nothing_is_chosen_where_nothing_can_be_told(tmp_path):
-    write_plan(tmp_path / "d/quick", ["linear/cqt-36/seed-0"])
+    plan_runs(tmp_path / "d/quick", "linear/cqt-36/seed-0")
     assert read_report(tmp_path / "d/quick").verdict == "Nothing can be chosen yet: no run is done."
     assert "There is nothing to choose between yet: the one row that is done is cqt-12, accuracy 0." in told(
         tmp_path, {"cqt-12": 0.0}

@@ -4,14 +4,15 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from small_sweep import run_alone, small_settings
+from configs import run_alone, short_config
 from wandb_files import OfflineRun, read_offline_run
 
-import sweep.checkpoints
-from sweep.results import read_result, run_folder
+import sweep.training.checkpoints
+from sweep.results.result import read_result
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHORT = ["protocol.steps=10", "protocol.checkpoint_every=5", "protocol.scored_windows=30", "device=cpu"]
@@ -56,7 +57,7 @@ def test_a_sweep_is_one_group_of_runs_with_the_scores_and_one_report(small_set, 
 
 def test_a_rerun_continues_its_run_and_an_overwritten_one_replaces_it(small_set, tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
-    settings = small_settings(small_set, tmp_path / "runs", "mel-512-128", logger={"name": "wandb", "project": "sweep"})
+    config = short_config(small_set, tmp_path / "runs", "mel-512-128", logger={"name": "wandb", "project": "sweep"})
     with monkeypatch.context() as patch:
 
         def dies(self, trainer, module, outputs, batch, batch_idx):
@@ -64,18 +65,18 @@ def test_a_rerun_continues_its_run_and_an_overwritten_one_replaces_it(small_set,
             if module.step == 10:
                 raise RuntimeError("power cut")
 
-        kept = sweep.checkpoints.Checkpoint.on_train_batch_end
-        patch.setattr(sweep.checkpoints.Checkpoint, "on_train_batch_end", dies)
+        kept = sweep.training.checkpoints.Checkpoint.on_train_batch_end
+        patch.setattr(sweep.training.checkpoints.Checkpoint, "on_train_batch_end", dies)
         with pytest.raises(RuntimeError, match="power cut"):
-            run_alone(settings)
-    run_alone(settings)
+            run_alone(config)
+    run_alone(config)
     first, second = sorted(offline_runs(tmp_path), key=lambda run: run.history[0]["trainer/global_step"])
     assert first.id == second.id and first.name == second.name
     steps = [[point["trainer/global_step"] for point in each.history] for each in (first, second)]
     assert (min(steps[0]), max(steps[0]), min(steps[1]), max(steps[1])) == (0, 9, 10, 19)
-    scores = read_result(run_folder(settings))["scores"]
+    scores = read_result(config.folder).scores
     assert {name: second.summary[name] for name in scores} == scores and "accuracy" not in first.summary
     assert (first.resume, second.resume) == (False, True)  # what `wandb sync` is told: make it, continue it
-    run_alone(settings | {"overwrite": True})
+    run_alone(replace(config, overwrite=True))
     (anew,) = offline_runs(tmp_path)
     assert (anew.id, anew.resume, len(anew.history)) == (first.id, False, 20)

@@ -6,15 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from sweep.data import (
-    DataError,
-    Recording,
-    Recordings,
-    scoring_windows,
-    split_validation,
-    step_generator,
-    training_windows,
-)
+from sweep.data.recording import DataError, Recording
+from sweep.data.recordings import Recordings
+from sweep.data.windows import scoring_windows, split_validation, step_generator, training_windows
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
 NO_NOTES = np.empty((0, 3), np.int64)

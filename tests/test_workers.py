@@ -6,20 +6,22 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hydra import compose, initialize_config_dir
+from configs import changed, make_config
+from conftest import ROWS
 from rich.console import Console
 from test_app import REPOSITORY, SHORT, call
 
-from sweep import results
-from sweep.jobs import DONE, FAILED, Run, Walk
-from sweep.pace import cost
-from sweep.settings import settings_of
-from sweep.workers import Place, places, visible_gpus
+from sweep.config import HostCluster, RunConfig
+from sweep.results.folder import LOCK, TRACEBACK
+from sweep.results.plan import read_plan
+from sweep.scheduling.jobs import DONE, FAILED, Run, Walk
+from sweep.scheduling.workers import Place, places, visible_gpus
 
-ROWS = "representation=linear-256,log-256,mel-512-128"
+THREE = "representation=linear-256,log-256,mel-512-128"
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +37,11 @@ def start(*arguments: str, cwd: Path) -> subprocess.Popen:
     )
 
 
-def settings_for(root: str, runs: Path) -> dict:
+def config_for(root: str, runs: Path) -> RunConfig:
     """A short run of mel-512-128, as a sweep composes it."""
     overrides = ["data=musicnet", f"data.root={root}", "data.cache=null", "representation=mel-512-128", "workers=0"]
-    overrides += ["protocol.steps=12", "protocol.batch_size=8", "protocol.checkpoint_every=5", "device=cpu"]
-    with initialize_config_dir(str(REPOSITORY / "conf"), version_base=None):
-        config = compose("config", overrides=[*overrides, f"runs={runs}"], return_hydra_config=True)
-    return settings_of(config, config.hydra)
+    overrides += ["protocol.steps=12", "protocol.batch_size=8", "protocol.checkpoint_every=5"]
+    return make_config(*overrides, f"runs={runs}")
 
 
 def logs(cwd: Path) -> dict[str, str]:
@@ -49,12 +49,12 @@ def logs(cwd: Path) -> dict[str, str]:
 
 
 def test_a_worker_that_is_killed_ends_neither_its_run_nor_the_sweep(tmp_path, tiny):
-    process = start(ROWS, *tiny, "protocol.steps=100", "cluster=cpus", "cluster.processes=2", cwd=tmp_path)
+    process = start(THREE, *tiny, "protocol.steps=100", "cluster=cpus", "cluster.processes=2", cwd=tmp_path)
     deadline, victim = time.monotonic() + 120, None
     while victim is None:
         assert time.monotonic() < deadline and process.poll() is None
         for path in tmp_path.glob("runs/*/*/*/*/*/checkpoint.ckpt"):
-            victim = int((path.parent / results.LOCK).read_text().split("~")[2])
+            victim = int((path.parent / LOCK).read_text().split("~")[2])
         time.sleep(0.01)
     assert victim != process.pid
     os.kill(victim, signal.SIGKILL)
@@ -66,25 +66,24 @@ def test_a_worker_that_is_killed_ends_neither_its_run_nor_the_sweep(tmp_path, ti
     (again,) = (row for row, times in begun.items() if times == 2)
     result = next(tmp_path.glob(f"runs/*/*/*/{again}/*/result.json"))
     assert json.loads(result.read_text())["resumed_from"] > 0
-    assert not list(tmp_path.rglob(".*")) and not list(tmp_path.rglob(results.LOCK))
+    assert not list(tmp_path.rglob(".*")) and not list(tmp_path.rglob(LOCK))
 
 
 def test_two_sweeps_on_one_folder_share_the_runs(tmp_path, tiny):
     """Each sees the whole table, each run is begun once."""
-    processes = [start(ROWS, *tiny, "protocol.steps=20", cwd=tmp_path) for _ in range(2)]
+    processes = [start(THREE, *tiny, "protocol.steps=20", cwd=tmp_path) for _ in range(2)]
     outputs = [process.communicate(timeout=120)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0], outputs
     assert all("3 of 3 runs done" in output for output in outputs)
     assert [log.count("attempt ") for log in logs(tmp_path).values()] == [1] * 3
-    plan = json.loads((tmp_path / "runs/tiny/quick/sweep.json").read_text())["runs"]
-    assert len(plan) == 3
+    assert len(read_plan(tmp_path / "runs/tiny/quick")) == 3
 
 
 def test_a_walk_tries_again_and_gives_up(tmp_path, tiny):
     """The run's folder is blocked for the first two attempts, then for good."""
-    settings = settings_for(tiny[-1].removeprefix("data.root="), tmp_path)
+    config = config_for(tiny[-1].removeprefix("data.root="), tmp_path)
     for retry, state in ((1, FAILED), (2, DONE)):
-        run = Run("[1/1] mel-512-128", settings | {"runs": str(tmp_path / f"retry-{retry}"), "retry": retry})
+        run = Run("[1/1] mel-512-128", replace(config, runs=str(tmp_path / f"retry-{retry}"), retry=retry))
         blocked = run.folder / "model.ckpt" / "in the way"
         blocked.mkdir(parents=True)
         said, states = [], [0]
@@ -98,48 +97,40 @@ def test_a_walk_tries_again_and_gives_up(tmp_path, tiny):
         Walk([run], say, Console(quiet=True), [0], states).go()
         assert states == [state] and len(said) == retry + 1
         assert "tried again" in said[0] and ("accuracy" in said[-1]) == (state == DONE)
-    died = Run("[1/1] mel-512-128", settings | {"runs": str(tmp_path / "died")})
+    died = Run("[1/1] mel-512-128", replace(config, runs=str(tmp_path / "died")))
     said, states = [], [0]
     Walk([died], lambda line, style: said.append(line), Console(quiet=True), [2], states).go()
     assert states == [FAILED] and "2 processes ended in the middle of it" in said[0]
-    assert "ProcessDied" in (died.folder / results.TRACEBACK).read_text()
+    assert "ProcessDied" in (died.folder / TRACEBACK).read_text()
 
 
 def test_places_share_the_cores(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(2, 10)))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,GPU-5, 7,-1,3")
     assert visible_gpus() == ["0", "GPU-5", "7"]
-    assert places({"name": "gpus", "processes": 2}) == [
+    assert places(HostCluster(name="gpus", processes=2)) == [
         Place("GPU 0", "0", (2, 3, 4, 5)),
         Place("GPU 1", "GPU-5", (6, 7, 8, 9)),
     ]
-    assert [place.cores for place in places({"name": "gpus", "processes": "auto"})] == [(2, 3), (4, 5, 6), (7, 8, 9)]
-    assert [place.cores for place in places({"name": "cpus", "processes": "auto"})] == [
-        (core,) for core in range(2, 10)
-    ]
+    gpus, cpus = (HostCluster(name=name, processes="auto") for name in ("gpus", "cpus"))
+    assert [place.cores for place in places(gpus)] == [(2, 3), (4, 5, 6), (7, 8, 9)]
+    assert [place.cores for place in places(cpus)] == [(core,) for core in range(2, 10)]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(ValueError, match="cluster gpus: there is no GPU on this host; choose cluster=cpus"):
-        places({"name": "gpus", "processes": "auto"})
+        places(gpus)
 
 
 def test_trained_front_ends_cost_more_once_they_are_trained():
-    numbers, protocol = {"family": "cqt", "n_bins": 84}, {"steps": 100, "fixed_steps": 0}
-    plain, trained = ({"representation": numbers, "frontend": {"trainable": t}} for t in (False, True))
-    late = trained | {"protocol": protocol | {"fixed_steps": 50}}
-    costs = [cost(one) for one in (plain | {"protocol": protocol}, late, trained | {"protocol": protocol})]
-    assert costs[0] < costs[1] < costs[2] == 13 * costs[0]
+    plain, trained = (make_config("representation=cqt-12", f"frontend.trainable={t}") for t in ("false", "true"))
+    late = changed(trained, protocol__fixed_steps=trained.protocol.steps // 2)
+    assert plain.cost < late.cost < trained.cost == 13 * plain.cost
 
 
 def test_the_longest_run_comes_first():
     """In the order of the times that experiments/protocols/results.csv has for the paper's protocol."""
-    rows = [
-        {"family": "cqt", "n_bins": 2016},
-        {"family": "log", "n_fft": 4096, "n_bins": None},
-        {"family": "cqt", "n_bins": 504},
-        {"family": "mel", "n_fft": 4096, "n_mels": 512},
-        {"family": "mel", "n_fft": 512, "n_mels": 128},
-    ]
-    costs = [cost({"representation": row, "protocol": {"steps": 100}}) for row in rows]
+    config = make_config()
+    names = ("cqt-288", "log-4096", "cqt-72", "mel-4096-512", "mel-512-128")
+    costs = [replace(config, representation=ROWS[name]).cost for name in names]
     assert costs == sorted(costs, reverse=True)
 
 

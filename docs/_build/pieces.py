@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import keys
 import pandas as pd
 from markdown.extensions.toc import slugify
 
@@ -28,7 +29,7 @@ def make(name: str, *arguments: str) -> tuple[str | None, str]:
     Raises:
         ValueError: there is no such piece.
     """
-    makers = {it.__name__: it for it in (section, files, cost, error, protocols, tables)}
+    makers = {it.__name__: it for it in (section, files, cost, error, protocols, tables)} | {"keys": keys.table}
     if name not in makers:
         raise ValueError(f"made: {name}: choose one of {', '.join(makers)}")
     return (arguments[0] if name == "section" else None), makers[name](*arguments)

@@ -10,8 +10,10 @@ from pathlib import Path
 import torch
 
 from experiments.rows import rows
-from sweep import data
-from sweep.data.demo import make_demo
+from sweep.data.reading import read_split
+from sweep.data.recordings import Recordings
+from sweep.data.sources.demo import make_demo
+from sweep.data.windows import training_windows
 
 CHOICES = {"direct": {"engine": "direct"}, **{name: {"accuracy": name} for name in ("exact", "high", "fast")}}
 
@@ -23,8 +25,8 @@ def main():
     root = parser.parse_args().root or Path("data/demo")
     if root == Path("data/demo"):
         make_demo(root)
-    test = data.Recordings(data.read_split(root, "test"))
-    windows, _ = data.training_windows(test, batch_size=64, length=16384, seed=0, step=0)
+    test = Recordings(read_split(root, "test"))
+    windows, _ = training_windows(test, batch_size=64, length=16384, seed=0, step=0)
     few, worst, seconds = windows[:4], dict.fromkeys(CHOICES, (0.0, "")), 0.0
     for row in rows():
         expected = row.transform(engine="direct")(few.double())

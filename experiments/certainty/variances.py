@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from sweep.report.table import build_table
 from sweep.report.units import block_values
-from sweep.results import read_result
+from sweep.results.result import read_result
+from sweep.results.table import build_table
 
 
 def read(folder: Path) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -21,7 +21,7 @@ def read(folder: Path) -> tuple[np.ndarray, list[np.ndarray]]:
     """
     table = build_table(folder)
     shape = table.representation.nunique(), table.seed.nunique()
-    runs = [read_result(folder / run)["recordings"] for run in table.run]
+    runs = [read_result(folder / run).recordings for run in table.run]
     scores = np.array([[scores["accuracy"] for scores in run.values()] for run in runs]).reshape(*shape, -1)
     blocks = []
     for name in runs[0] if all("blocks" in scores for run in runs for scores in run.values()) else []:

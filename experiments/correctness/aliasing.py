@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from sweep.representations import ConstantQ
+from sweep.representations.families.constant_q import ConstantQ
 
 SAMPLES = 16_384
 FRAMES = slice(10, 22)  # far from the clip's ends; evenly many, so that the two turns cancel

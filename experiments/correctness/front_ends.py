@@ -14,7 +14,10 @@ from experiments.speed import peers, peers_outside_torch
 from experiments.speed.peers import ACCURACIES
 from experiments.speed.peers_outside_torch import Unavailable
 from sweep.filters import CONSTANT_Q_ALGORITHMS
-from sweep.representations import ConstantQ, Fourier, Mel, Representation
+from sweep.representations import Representation
+from sweep.representations.families.constant_q import ConstantQ
+from sweep.representations.families.fourier import Linear as Fourier
+from sweep.representations.families.mel import Mel
 from sweep.transforms import CQT
 
 COMMON = {"sample_rate": 44_100, "hop_length": 512, "window": "hann"}

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from sweep.data.synthesis import SAMPLE_RATE, Note, render
+from sweep.data.recording import SAMPLE_RATE
+from sweep.data.synthesis import Note, render
 
 LOW, HIGH = 55.0, SAMPLE_RATE / 2  # Hz, from where to where the sines sweep
 SCALE = range(36, 85)  # MIDI, C2 to C6

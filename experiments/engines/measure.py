@@ -13,9 +13,9 @@ import torch
 
 from experiments.rows import rows
 from experiments.speed import timing
-from sweep import machine
 from sweep.engines import ACCURACIES, Auto
 from sweep.representations import Representation
+from sweep.training import machine
 
 COLUMNS = ("device", "machine", "clips", "accuracy", "representation", "way", "ms")
 STFTS = ("linear-256", "linear-512", "linear-1024", "linear-2048", "linear-4096", "log-1024", "log-4096")

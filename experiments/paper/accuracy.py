@@ -7,8 +7,8 @@ import pandas as pd
 
 from experiments.correctness import tables as correctness
 from experiments.paper.published import UNKNOWN, Published, digits, read, table
-from sweep.report.table import FAMILIES, build_table
-from sweep.results import RESULT
+from sweep.results.result import RESULT
+from sweep.results.table import build_table
 
 # The transforms of figures 12 to 14 in their order: ours and nnAudio's by experiments/correctness's names.
 FIGURES_12_14 = {
@@ -21,6 +21,7 @@ FIGURES_12_14 = {
     "librosa's CQT": ("cqt", ("librosa",)),
 }
 FRONT_ENDS, HEADS = ("STFT", "Mel", "CQT"), ("FC", "CNN")
+FAMILIES = ("linear", "log", "mel", "cqt")
 PROTOCOLS = ("paper", "converged")
 SCORES = {"accuracy": "Acc", "e_tot": "Etot", "precision": "P", "recall": "R", "average_precision": "AP"}
 _MACHINE = "two H200, torch 2.11, November 2026; trained on eight recordings of piano, scored on MusicNet's 2303"

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from sweep.models import N_NOTES
+from sweep.data.recording import N_NOTES
 
 
 class CRNN(nn.Module):

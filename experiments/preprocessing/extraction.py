@@ -12,8 +12,8 @@ import torch
 from experiments.speed import peers, peers_outside_torch, timing
 from experiments.speed.peers import reason
 from experiments.speed.peers_outside_torch import Unavailable
-from sweep import data
 from sweep.data.recording import SAMPLE_RATE
+from sweep.data.recordings import Recordings
 from sweep.representations import Representation
 
 HOURS = 34.0  # MusicNet's length, rounded as its authors do
@@ -35,7 +35,7 @@ def build(library: str, r: Representation, device: torch.device) -> tuple[Callab
         return peers.build_nnaudio(r, device, "CQT2010v2"), f"CQT2010v2; CQT1992v2 {error}"
 
 
-def pieces(recordings: data.Recordings, seconds: float) -> torch.Tensor:
+def pieces(recordings: Recordings, seconds: float) -> torch.Tensor:
     """(clips, samples) float32: the beginning of the recordings one after the other, so many seconds in all."""
     total = min(int(seconds * SAMPLE_RATE), len(recordings.samples))
     length = min(CLIP, total)

@@ -7,6 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -15,27 +16,29 @@ from rich.console import Console
 from experiments.preprocessing import tables, training
 from experiments.preprocessing.extraction import LIBRARIES, extract, pieces
 from experiments.rows import protocol as read_protocol
-from experiments.rows import rows
+from experiments.rows import recordings, rows
 from experiments.speed.measure import describe_machine, limit_memory, warm_up
 from experiments.speed.peers import reason
-from sweep import data, machine
-from sweep.data.loading import describe, load
+from sweep.data.recording import DataError
+from sweep.data.recordings import Recordings
 from sweep.representations import Representation
+from sweep.training import machine
+from sweep.training.loading import describe, load
 
 HERE = Path(__file__).parent
 PARTS = ("linear", "crnn", "extraction")
 SECONDS = {"cpu": 20, "cuda": 600}  # of audio that are extracted, at most
 
 
-def measure(r: Representation, train: data.Recordings, parts: list[str], size: training.Size) -> dict:
+def measure(r: Representation, train: Recordings, parts: list[str], size: training.Size) -> dict:
     """A row of the comparison of training steps."""
-    protocol = read_protocol("paper") | {"batch_size": size.windows}
+    protocol = replace(read_protocol("paper"), batch_size=size.windows)
     row = {"representation": r.name, "bins": r.n_bins, "reason": ""}
     if "linear" in parts:
         found, count = training.linear_costs(r, train, protocol, size)
         epoch = training.EPOCH_WINDOWS / size.windows
         row |= tables.costs("linear", found, epoch) | {"store_windows": count}
-        row["epoch_mb"] = round(4e-6 * r.n_bins * r.n_frames(protocol["window"]) * training.EPOCH_WINDOWS)
+        row["epoch_mb"] = round(4e-6 * r.n_bins * r.n_frames(protocol.window) * training.EPOCH_WINDOWS)
     if "crnn" in parts:
         found, batch = training.crnn_costs(r, train, protocol, size)
         epoch = training.SEGMENT / size.segment * training.SEGMENTS / batch
@@ -89,13 +92,11 @@ def main() -> None:
     except ValueError as error:
         sys.exit(f"experiments.preprocessing: {error}")
     size = training.FULL if device.type == "cuda" else training.REDUCED
-    source, root = ("musicnet", options.root) if options.root else ("demo", "data/demo")
-    where = {"source": source, "root": root, "validation": 0, "placement": "auto", "cache": options.cache}
     try:
-        train, _, _ = load(where, device, Console(quiet=True))
+        train, _, _ = load(recordings(options.root, options.cache), device, Console(quiet=True))
         if "crnn" in parts:
             train.check_length(size.segment)
-    except data.DataError as error:
+    except DataError as error:
         sys.exit(f"experiments.preprocessing: {error}")
     warm_up(device)
     if device.type == "cpu":

@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
-from sweep import data
 from sweep.data.recordings import Recordings
-from sweep.transcriber import Transcriber
+from sweep.data.windows import Windows, training_windows
+from sweep.training.transcriber import Transcriber
 
 
 class Nothing(nn.Module):
@@ -24,7 +24,7 @@ class StoredTranscriber(Transcriber):
 
 
 class Store:
-    """Features and targets of windows, with what `sweep.steps.Steps` asks of recordings.
+    """Features and targets of windows, with what `sweep.training.steps.Steps` asks of recordings.
 
     A window is known by its place in the store, which stands where recordings have its first sample; its length is the
     number of its features.
@@ -42,7 +42,7 @@ class Store:
     @torch.no_grad()
     def __init__(self, transcriber: Transcriber, recordings: Recordings, count: int, on_host: bool = False):
         protocol = transcriber.protocol
-        batch, length = protocol["batch_size"], protocol["window"]
+        batch, length = protocol.batch_size, protocol.window
         self.device, self.on_host = recordings.device, on_host
         shape, where = (count, transcriber.n_features), "cpu" if on_host else self.device
         self.samples = torch.empty(shape, device=where, pin_memory=on_host)
@@ -50,7 +50,7 @@ class Store:
         drawn = {"batch_size": batch, "length": length, "seed": 1}
         with transcriber.arithmetic():
             for step in range(count // batch):
-                audio, target = data.training_windows(recordings, step=step, **drawn)
+                audio, target = training_windows(recordings, step=step, **drawn)
                 at = slice(step * batch, (step + 1) * batch)
                 self.samples[at].copy_(transcriber.features(audio).flatten(1))
                 self.target[at].copy_(target)
@@ -71,8 +71,8 @@ class Store:
         """(batch, 128): of the windows whose place, plus half their features, is given."""
         return self.target.index_select(0, centre.to(self.device) - self.samples.shape[1] // 2)
 
-    def draw(self, first: int, steps: int, batch_size: int) -> data.Windows:
+    def draw(self, first: int, steps: int, batch_size: int) -> Windows:
         """Places of the windows of some steps, each window as likely as any."""
         generator = torch.Generator().manual_seed(first)
         place = torch.randint(len(self), (steps, batch_size), generator=generator)
-        return data.Windows(first, torch.zeros_like(place), place)
+        return Windows(first, torch.zeros_like(place), place)

@@ -4,7 +4,7 @@ import gc
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -13,12 +13,15 @@ from experiments.preprocessing.crnn import CRNN
 from experiments.preprocessing.stores import Nothing, Store, StoredTranscriber
 from experiments.speed import timing
 from experiments.speed.entries import rounding
-from sweep import data, machine
-from sweep.models import build_model
+from sweep.config import Protocol
+from sweep.config.groups import implied_accuracy
+from sweep.data.recordings import Recordings
+from sweep.data.windows import draw_windows
 from sweep.representations import Representation
-from sweep.settings import implied_accuracy
-from sweep.steps import Steps, group_length
-from sweep.transcriber import Transcriber
+from sweep.training import machine
+from sweep.training.models.linear import Linear
+from sweep.training.steps import Steps, group_length
+from sweep.training.transcriber import Transcriber
 
 PRECISION = "tf32"  # the sweep's default
 EPOCH_WINDOWS = 100_000  # the paper's epoch of the linear model
@@ -103,7 +106,7 @@ def costs(sides: dict[str, Side], rounds: int, device: torch.device) -> dict[str
     return {name: Cost(side.first, medians[name], side.peak) for name, side in sides.items()}
 
 
-def linear_costs(r: Representation, train: data.Recordings, protocol: dict, size: Size) -> tuple[dict[str, Cost], int]:
+def linear_costs(r: Representation, train: Recordings, protocol: Protocol, size: Size) -> tuple[dict[str, Cost], int]:
     """The linear model on the fly, from a store on the device, and on CUDA from one on the host.
 
     Filling a store counts for nothing here: `extraction` says what that takes.
@@ -111,21 +114,21 @@ def linear_costs(r: Representation, train: data.Recordings, protocol: dict, size
     Returns:
         "fly", "stored" and "host"; and the windows that the store on the device holds.
     """
-    device, batch = train.device, protocol["batch_size"]
-    n_frames = r.n_frames(protocol["window"])
+    device, batch = train.device, protocol.batch_size
+    n_frames = r.n_frames(protocol.window)
     chunk = whole_groups(size.chunk, r, protocol, device)
-    drawn = {"batch_size": batch, "length": protocol["window"], "seed": 0}
+    drawn = {"batch_size": batch, "length": protocol.window, "seed": 0}
 
     def fly() -> Callable:
         transcriber = build(r, protocol).to(device)
         steps = Steps(transcriber, transcriber.configure_optimizers(), train, capture=True)
-        steps(data.draw_windows(train, range(steps.group), **drawn)).wait()
-        windows = data.draw_windows(train, range(chunk), **drawn)
+        steps(draw_windows(train, range(steps.group), **drawn)).wait()
+        windows = draw_windows(train, range(chunk), **drawn)
         return lambda: steps(windows).wait()
 
     def stored(store: Store, chunk: int) -> Callable:
-        model = build_model("linear", r.n_bins, n_frames, None)
-        numbers = protocol | {"window": store.samples.shape[1]}
+        model = Linear(r.n_bins, n_frames)
+        numbers = replace(protocol, window=store.samples.shape[1])
         transcriber = StoredTranscriber(Nothing(r.n_bins), model, numbers, n_frames, PRECISION).to(device)
         steps = Steps(transcriber, transcriber.configure_optimizers(), store, capture=True)
         steps(store.draw(0, steps.group, batch)).wait()
@@ -147,31 +150,31 @@ def linear_costs(r: Representation, train: data.Recordings, protocol: dict, size
     return costs(sides, size.repeats, device), count
 
 
-def build(r: Representation, protocol: dict) -> Transcriber:
+def build(r: Representation, protocol: Protocol) -> Transcriber:
     """The sweep's transcriber with the linear model and its default precision."""
-    n_frames = r.n_frames(protocol["window"])
+    n_frames = r.n_frames(protocol.window)
     frontend = r.transform(accuracy=implied_accuracy(PRECISION))
-    return Transcriber(frontend, build_model("linear", r.n_bins, n_frames, None), protocol, n_frames, PRECISION)
+    return Transcriber(frontend, Linear(r.n_bins, n_frames), protocol, n_frames, PRECISION)
 
 
-def whole_groups(chunk: int, r: Representation, protocol: dict, device: torch.device) -> int:
+def whole_groups(chunk: int, r: Representation, protocol: Protocol, device: torch.device) -> int:
     """So many steps, rounded to whole groups of those that one graph holds."""
     group = group_length(shape(r, protocol), device)
     return max(1, chunk // group) * group
 
 
-def shape(r: Representation, protocol: dict) -> Transcriber:
+def shape(r: Representation, protocol: Protocol) -> Transcriber:
     """A transcriber of the same shape without a front-end's tables."""
-    n_frames = r.n_frames(protocol["window"])
+    n_frames = r.n_frames(protocol.window)
     return StoredTranscriber(Nothing(r.n_bins), torch.nn.Identity(), protocol, n_frames, PRECISION)
 
 
-def crnn_costs(r: Representation, train: data.Recordings, protocol: dict, size: Size) -> tuple[dict[str, Cost], int]:
+def crnn_costs(r: Representation, train: Recordings, protocol: Protocol, size: Size) -> tuple[dict[str, Cost], int]:
     """The CNN + biLSTM on the fly and from a store on the device, and its batch, halved until a step fits."""
     batch = size.segments
     while True:
         try:
-            return _crnn_costs(r, train, protocol | {"window": size.segment, "batch_size": batch}, size), batch
+            return _crnn_costs(r, train, replace(protocol, window=size.segment, batch_size=batch), size), batch
         except torch.cuda.OutOfMemoryError:
             if batch == 1:
                 raise
@@ -179,13 +182,13 @@ def crnn_costs(r: Representation, train: data.Recordings, protocol: dict, size: 
         torch.cuda.empty_cache()
 
 
-def _crnn_costs(r: Representation, train: data.Recordings, protocol: dict, size: Size) -> dict[str, Cost]:
-    device, batch, frames = train.device, protocol["batch_size"], r.n_frames(size.segment)
+def _crnn_costs(r: Representation, train: Recordings, protocol: Protocol, size: Size) -> dict[str, Cost]:
+    device, batch, frames = train.device, protocol.batch_size, r.n_frames(size.segment)
     drawn = {"batch_size": batch, "length": size.segment, "seed": 0}
 
     def segments(step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """(batch, samples) and the notes of each frame, (batch, frames, 128)."""
-        windows = data.draw_windows(train, range(step, step + 1), **drawn)
+        windows = draw_windows(train, range(step, step + 1), **drawn)
         recording, start = windows.recording[0], windows.start[0]
         centres = start[:, None] + r.hop_length * torch.arange(frames)
         centres = centres.minimum(train.lengths[recording, None] - 1)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sweep.report.table import build_table
+from sweep.results.table import build_table
 
 KEPT = ("accuracy", "average_precision", "seconds_training")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sweep.report.table import build_table
+from sweep.results.table import build_table
 
 PROTOCOLS = ("paper", "converged")
 NORMS = ("sqrt_length", "none", "n_fft")

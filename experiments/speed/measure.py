@@ -18,7 +18,7 @@ from experiments.speed.entries import Entry, prepare, rounding, set_up
 from experiments.speed.peers import Peer, missing, peers
 from experiments.speed.tensorflow_rows import tensorflow_rows
 from experiments.speed.workloads import Case, cases, music
-from sweep import machine
+from sweep.training import machine
 
 HERE = Path(__file__).parent
 ROUNDS = {"cpu": 3, "cuda": 25}

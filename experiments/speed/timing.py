@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from sweep import machine
+from sweep.training import machine
 
 SETTLED = 0.05  # seconds: of a shorter work several calls make one time
 BURST = 0.04  # seconds that they last on a CPU; 0.03 were not enough for what follows a peer whose threads spin

@@ -7,9 +7,14 @@ from pathlib import Path
 import torch
 
 from experiments.rows import rows
-from sweep import data
-from sweep.data.demo import make_demo
-from sweep.representations import ConstantQ, Fourier, Mel, Representation
+from sweep.data.reading import read_split
+from sweep.data.recordings import Recordings
+from sweep.data.sources.demo import make_demo
+from sweep.data.windows import training_windows
+from sweep.representations import Representation
+from sweep.representations.families.constant_q import ConstantQ
+from sweep.representations.families.fourier import Linear as Fourier
+from sweep.representations.families.mel import Mel
 
 PAPER_CLIPS, PAPER_SAMPLES = 1770, 80_000  # P1's figure 11
 SWEEP_BATCH, SWEEP_SAMPLES = 100, 16_384  # the protocols' batch and window
@@ -114,13 +119,13 @@ def music(root: Path, chosen: list[Case]) -> dict[str, torch.Tensor]:
     """
     if root == Path("data/demo"):
         make_demo(root)
-    recordings = data.Recordings(data.read_split(root, "train"))
+    recordings = Recordings(read_split(root, "train"))
     clips = {}
     for case in chosen:
         if case.workload not in clips:
             steps = range(math.ceil(case.clips * case.passes / 100))
             windows = [
-                data.training_windows(recordings, batch_size=100, length=case.samples, seed=0, step=step)[0]
+                training_windows(recordings, batch_size=100, length=case.samples, seed=0, step=step)[0]
                 for step in steps
             ]
             clips[case.workload] = torch.cat(windows)[: case.clips * case.passes].contiguous()

@@ -11,14 +11,17 @@ import torch
 from rich.console import Console
 
 from experiments.rows import protocol as read_protocol
-from experiments.rows import rows
-from sweep import data, machine
-from sweep.data.loading import describe, load
-from sweep.models import build_model
+from experiments.rows import recordings, rows
+from sweep.config import Protocol
+from sweep.config.groups import implied_accuracy
+from sweep.data.recordings import Recordings
+from sweep.data.windows import draw_windows
+from sweep.registry import models
 from sweep.representations import Representation
-from sweep.settings import implied_accuracy
-from sweep.steps import Steps, chunk_length
-from sweep.transcriber import Transcriber
+from sweep.training import machine
+from sweep.training.loading import describe, load
+from sweep.training.steps import Steps, chunk_length
+from sweep.training.transcriber import Transcriber
 
 COLUMNS = ("representation", "bins", "group", "ms_per_step", "ms_eager", "floor_ms", "windows_per_second", "memory_mb")
 
@@ -31,11 +34,11 @@ def bandwidth(device: torch.device) -> float:
     return 2 * source.nbytes / seconds
 
 
-def floor_bytes(representation: Representation, protocol: dict) -> int:
+def floor_bytes(representation: Representation, protocol: Protocol) -> int:
     """What a step must move: windows in, spectrogram out and in again, weights and Adam's two moments in and out."""
-    features = protocol["batch_size"] * representation.n_bins * representation.n_frames(protocol["window"])
-    weights = features // protocol["batch_size"] * 128
-    return 2 * protocol["batch_size"] * protocol["window"] + 2 * 4 * features + 6 * 4 * weights
+    features = protocol.batch_size * representation.n_bins * representation.n_frames(protocol.window)
+    weights = features // protocol.batch_size * 128
+    return 2 * protocol.batch_size * protocol.window + 2 * 4 * features + 6 * 4 * weights
 
 
 def median_seconds(work, repeats: int) -> float:
@@ -51,21 +54,21 @@ def median_seconds(work, repeats: int) -> float:
     return statistics.median(times)
 
 
-def measure(representation: Representation, train: data.Recordings, protocol: dict, options) -> dict:
+def measure(representation: Representation, train: Recordings, protocol: Protocol, options) -> dict:
     """One row of the table."""
     device = train.device
     seconds = {}
-    n_frames = representation.n_frames(protocol["window"])
+    n_frames = representation.n_frames(protocol.window)
     torch.cuda.reset_peak_memory_stats(device)
     kept = torch.cuda.memory_allocated(device)
     for capture in (True, False) if options.eager else (True,):
         frontend = representation.transform(accuracy=implied_accuracy(options.precision))
-        model = build_model(options.model, representation.n_bins, n_frames, None)
+        model = models[options.model](representation.n_bins, n_frames, None)
         module = Transcriber(frontend, model, protocol, n_frames, options.precision).to(device)
         steps = Steps(module, module.configure_optimizers(), train, capture)
         length = chunk_length(module, device) if capture else steps.group
-        drawn = {"batch_size": protocol["batch_size"], "length": protocol["window"], "seed": 0}
-        windows = data.draw_windows(train, range(length), **drawn)
+        drawn = {"batch_size": protocol.batch_size, "length": protocol.window, "seed": 0}
+        windows = draw_windows(train, range(length), **drawn)
         seconds[capture] = median_seconds(lambda: steps(windows).wait(), options.repeats) / length  # noqa: B023
     peak = torch.cuda.max_memory_allocated(device) - kept
     floor = floor_bytes(representation, protocol) / options.bandwidth
@@ -76,7 +79,7 @@ def measure(representation: Representation, train: data.Recordings, protocol: di
         "ms_per_step": round(1e3 * seconds[True], 4),
         "ms_eager": round(1e3 * seconds[False], 3) if False in seconds else "",
         "floor_ms": round(1e3 * floor, 4),
-        "windows_per_second": round(protocol["batch_size"] / seconds[True]),
+        "windows_per_second": round(protocol.batch_size / seconds[True]),
         "memory_mb": round(peak / 2**20),
     }
 
@@ -97,9 +100,7 @@ def main() -> None:
         sys.exit("experiments.throughput: needs a CUDA device; this machine has none that torch sees")
     protocol = read_protocol("paper")
     device = machine.choose_device("cuda")
-    source, root = ("musicnet", options.root) if options.root else ("demo", "data/demo")
-    where = {"source": source, "root": root, "validation": 0, "placement": "auto", "cache": options.cache}
-    train, _, _ = load(where, device, Console(quiet=True))
+    train, _, _ = load(recordings(options.root, options.cache), device, Console(quiet=True))
     options.bandwidth = bandwidth(device)
     print(
         f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}, {options.precision}, {options.model}: ",

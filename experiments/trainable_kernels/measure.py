@@ -25,7 +25,7 @@ from experiments.trainable_kernels.cells import (
 from experiments.trainable_kernels.records import Records
 from experiments.trainable_kernels.spectra import SHOWN
 from experiments.trainable_kernels.training import Run, curve, search, train
-from sweep import machine
+from sweep.training import machine
 
 HERE = Path(__file__).parent
 SEEDS = (0, 1, 2)  # of the fair runs; the first is the search's too

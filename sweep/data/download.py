@@ -1,12 +1,10 @@
-"""`python -m sweep.data.download [DIR]`: fetches MusicNet, unpacks it and makes sure that all of it is there."""
+"""Fetches MusicNet, unpacks it and makes sure that all of it is there."""
 
-import argparse
 import fcntl
 import gzip
 import os
 import re
 import shutil
-import sys
 import tarfile
 import zlib
 from collections.abc import Collection, Iterator, Sequence
@@ -14,8 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import Progress
 
 from sweep.data.fetch import CHUNK, MIRROR, PAUSES, TIMEOUT, fetch
 from sweep.data.recording import DataError
@@ -184,37 +181,3 @@ def _alone(root: Path) -> Iterator[None]:
         except BlockingIOError:
             raise DataError(f"{root}: another download is at work there: wait for it, or stop it") from None
         yield
-
-
-def main(arguments: Sequence[str] | None = None, **musicnet) -> None:
-    """Get MusicNet; exit 1 with one line if that fails, 130 on Ctrl-C.
-
-    Args:
-        arguments: of the command line.
-        musicnet: what `get_musicnet` should take to be MusicNet.
-    """
-    parser = argparse.ArgumentParser(prog="python -m sweep.data.download", description="Download and unpack MusicNet.")
-    parser.add_argument("root", nargs="?", default="data/musicnet", type=Path, metavar="DIR", help="[data/musicnet]")
-    parser.add_argument("--url", default=ZENODO, metavar="BASE", help=f"the files' address without names [{ZENODO}]")
-    parser.add_argument("--keep-archive", action="store_true", help=f"do not delete {ARCHIVE.name} afterwards")
-    options = parser.parse_args(arguments)
-    if not options.url.startswith(("http://", "https://")):
-        parser.error(f"--url {options.url}: must begin with http:// or https://")
-    console = Console(highlight=False)
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    try:
-        with Progress(TextColumn("{task.description}"), *columns, console=console) as progress:
-            get_musicnet(options.root, options.url, options.keep_archive, progress=progress, **musicnet)
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on from here")
-        sys.exit(130)
-    except OSError as error:
-        remedy = "free some space or name a folder that can be written to; the same command then goes on"
-        sys.exit(f"download: {error.filename or options.root}: {error.strerror or error}: {remedy}")
-    except DataError as error:
-        sys.exit(f"download: {error}")
-    console.print(f"{options.root}: MusicNet is complete", markup=False, soft_wrap=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -3,13 +3,12 @@
 from functools import partial
 from pathlib import Path
 
-from sweep.data import folder, musicnet
 from sweep.data.audio import decode_all
 from sweep.data.cache import cached
 from sweep.data.labels import check_labels, refuse
 from sweep.data.recording import SAMPLE_RATE, Pair, Recording
-
-FIND = {"demo": musicnet.find, "musicnet": musicnet.find, "folder": folder.find}
+from sweep.data.source import Source
+from sweep.registry import sources
 
 
 def read_split(
@@ -20,18 +19,19 @@ def read_split(
     Args:
         root: folder of the data.
         split: "train" or "test".
-        source: how the folder is laid out: "musicnet", "demo" (the same) or "folder".
+        source: how the folder is laid out, a registered name.
         cache: folder that keeps decoded audio from one start to the next; None: all audio is decoded into memory.
-        sample_rate: in Hz. "folder" resamples what has another one; the others, whose label times count samples at
-            this rate, refuse it.
+        sample_rate: in Hz. Some sources resample what has another one; those whose label times count samples at this
+            rate refuse it.
 
     Raises:
         DataError: the first problem of the folder, of an audio file or of a label file.
     """
     root = Path(root)
-    pairs = refuse(*find_pairs(root, split, source))
+    found: Source = sources[source](root)
+    pairs = refuse(*find_pairs(found, split))
     paths = [pair.audio for pair in pairs]
-    how: dict = {"sample_rate": sample_rate, "resample": source == "folder"}
+    how: dict = {"sample_rate": sample_rate, "resample": found.RESAMPLES}
     decode = partial(decode_all, paths, **how)
     decoded = cached(Path(cache), root, split, paths, how, decode) if cache else list(decode())
     notes = [refuse(*check_labels(pair.labels, audio, sample_rate)) for pair, audio in zip(pairs, decoded, strict=True)]
@@ -41,9 +41,9 @@ def read_split(
     ]
 
 
-def find_pairs(root: Path, split: str, source: str) -> tuple[list[Pair], list[str]]:
+def find_pairs(source: Source, split: str) -> tuple[list[Pair], list[str]]:
     """The files of a split, sorted by id, numbers by value, and the problems with them, one line each."""
-    pairs, problems = FIND[source](root, split)
+    pairs, problems = source.find(split)
     return sorted(pairs, key=_by_number), problems
 
 

@@ -14,6 +14,7 @@ from sweep.data.labels import check_labels
 from sweep.data.reading import find_pairs
 from sweep.data.recording import SAMPLE_RATE, DataError, Pair
 from sweep.data.recordings import label_segments
+from sweep.registry import sources
 
 WINDOW = 16_384  # samples, of all protocols
 # What a recording needs at least: one window to train on; to be scored, the second that is left out first, and four.
@@ -44,12 +45,13 @@ def report(root: Path, source: str | None, console: Console) -> list[str]:
     """
     if source is None:
         source = "musicnet" if any((root / f"{split}_data").is_dir() for split in LEAST) else "folder"
+    layout = sources[source](root)
     facts: dict[str, list[Facts]] = {}
     problems: list[str] = []
     for split in LEAST:
-        pairs, wrong = find_pairs(root, split, source)
+        pairs, wrong = find_pairs(layout, split)
         problems += wrong
-        results = list(in_order(partial(examine, split=split, resample=source == "folder"), pairs, f"reading {split}"))
+        results = list(in_order(partial(examine, split=split, resample=layout.RESAMPLES), pairs, f"reading {split}"))
         facts[split] = [fact for fact, _ in results if fact]
         problems += [problem for _, wrong in results for problem in wrong]
     problems = list(dict.fromkeys(problems))  # a folder's own problems are those of both splits

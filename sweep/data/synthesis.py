@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-SAMPLE_RATE = 44_100  # Hz, MusicNet's
+from sweep.data.recording import SAMPLE_RATE
+
 HIGHEST_PARTIAL = 18_000.0  # Hz; below half the sample rate with room for vibrato, so nothing aliases
 N_PARTIALS = 60  # at most; they reach 4 kHz on the lowest note
 RING = 0.35  # s that a note may sound on after its key is released

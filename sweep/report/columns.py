@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from sweep.report.units import ROW
-from sweep.scoring import SCORES
+from sweep.results.scoring import SCORES
 
 # Of the table, of its family: what a row may be the best of.
 BEST = {(False, False): "", (True, False): "table", (False, True): "family", (True, True): "both"}

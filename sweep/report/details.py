@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sweep.evidence import read_evidence
 from sweep.report.units import ROW
-from sweep.results import read_result
+from sweep.results.evidence import read_evidence
+from sweep.results.result import read_result
 
 CURVES = ("train/loss", "validation/loss", "validation/average_precision")
 
@@ -46,7 +46,7 @@ def read_details(folder: Path, table: pd.DataFrame) -> tuple[list[Details], list
         except ValueError as error:
             evidence = {}
             problems.append(str(error))
-        recordings = read_result(folder / run.run).get("recordings", {})
+        recordings = read_result(folder / run.run).recordings
         accuracy = {name: scores["accuracy"] for name, scores in recordings.items()}
         row = tuple(getattr(run, name) for name in ROW)
         found.append(Details(row, run.seed, accuracy, read_curves(folder / run.run), evidence))

@@ -5,10 +5,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 
-from sweep.evidence import REFERENCE, row_starts
 from sweep.report.details import Details
 from sweep.report.pictures import Picture, new_figure
-from sweep.scoring import FREQUENCIES, PITCHES
+from sweep.results.evidence import REFERENCE, row_starts
+from sweep.results.scoring import FREQUENCIES, PITCHES
 
 _OCTAVES = (55, 110, 220, 440, 880, 1760, 3520)  # Hz, the As
 # Neither, only in the reference (missed), only in the estimate (false), both (right).

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 
 from sweep.report.details import Details, rows_of
 from sweep.report.pictures import COLOURS, MARKERS, OTHER, Picture, new_figure
-from sweep.scoring import PITCHES
+from sweep.results.scoring import PITCHES
 
 _ROW_HEIGHT = 0.155  # inches
 _FEWEST_NOTES = 20  # of a pitch or polyphony in the reference for its accuracy to be shown

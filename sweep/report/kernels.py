@@ -3,9 +3,9 @@
 import matplotlib
 import numpy as np
 
-from sweep.evidence import SPECTRUM
 from sweep.report.details import Details
 from sweep.report.pictures import Picture, new_figure
+from sweep.results.evidence import SPECTRUM
 
 _BEFORE = {"color": "#999999", "linewidth": 1.4, "label": "as it began"}
 _AFTER = {"color": "black", "linewidth": 0.7, "label": "as it was trained"}

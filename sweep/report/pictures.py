@@ -10,10 +10,12 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, which the colour-blind tell apart; the markers do without colour.
-COLOURS = {"linear": "#0072B2", "log": "#009E73", "mel": "#E69F00", "cqt": "#D55E00"}
-MARKERS = {"linear": "o", "log": "s", "mel": "^", "cqt": "D"}
-OTHER = "#555555"
+from sweep.registry import families
+
+# By family; the markers do without colour.
+COLOURS = {name: families[name].COLOUR for name in families.names()}
+MARKERS = {name: families[name].MARKER for name in families.names()}
+OTHER = "#555555"  # of a family whose class is not at hand
 STYLE = {
     "font.family": "sans-serif",
     "font.size": 9,

@@ -23,22 +23,20 @@ def accuracy_by_bins(done: pd.DataFrame) -> Picture:
     """Accuracy against the number of bins, a line for the rows of a family that differ in nothing else."""
     figure, labels = new_figure(7.2, 4.2), {}
     axes = figure.subplots()
-    # mel-<n_fft>-<bands>: its lines are those of one n_fft.
-    inner = done.representation.str.extract(r"^mel-(\d+)-\d+$")[0].fillna("")
+    # A line joins the rows whose names differ in their last number alone, such as mel-512-128 and mel-512-256.
+    inner = done.representation.str.replace(r"-?\d+$", "", regex=True)
     groups = done.groupby(["model", "variant", "family", inner], sort=False)
     families = list(dict.fromkeys(done.family))
     kinds = list(dict.fromkeys(done[["model", "variant"]].itertuples(index=False, name=None)))
-    for (model, variant, family, n_fft), part in groups:
+    for (model, variant, family, name), part in groups:
         part = part.sort_values("bins")
         first = kinds.index((model, variant)) == 0
         look = {"color": COLOURS.get(family, OTHER), "linestyle": "-" if first else "--"}
         aside = _ASIDE ** families.index(family)
         bins, accuracy = part.bins.astype(float) * aside, part.accuracy
         axes.plot(bins, accuracy, linewidth=1, alpha=0.6, **look)
-        if n_fft:
-            axes.annotate(
-                f"n_fft {n_fft}", (bins.iloc[-1], accuracy.iloc[-1]), (5, -3), textcoords="offset points", fontsize=7
-            )
+        if name != family:
+            axes.annotate(name, (bins.iloc[-1], accuracy.iloc[-1]), (5, -3), textcoords="offset points", fontsize=7)
         for row in part.itertuples():
             gid = f"tip-{len(labels)}"
             labels[gid] = _told(row)

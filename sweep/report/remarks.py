@@ -2,9 +2,10 @@
 
 import pandas as pd
 
+from sweep.registry import families
 from sweep.report.certainty import FEWEST_UNITS
 from sweep.report.units import FEWEST_RECORDINGS, Sample
-from sweep.scoring import BLOCK_SECONDS
+from sweep.results.scoring import BLOCK_SECONDS
 
 _CNN_BINS = 128  # that the CNN's first kernel spans
 
@@ -38,10 +39,9 @@ def remarks_on(table: pd.DataFrame, certainty: list[str]) -> list[str]:
     if len(empty):
         filters = ", ".join(f"{row.representation} ({row.empty_filters})" for row in empty.itertuples())
         remarks += [f"Empty mel filters, whose input is the constant log(1e-5): {filters}."]
-    if "cqt" in set(done.family):
-        norm = values(done.norm[done.family == "cqt"]) or "sqrt_length"
-        ours = "our normalisation: scaled by the square root of each kernel's length"
-        remarks += [f"Constant-Q in {ours if norm == 'sqrt_length' else f'normalisation {norm}'}."]
+    for name in (name for name in families.names() if name in set(done.family)):
+        said = families[name].remark(values(done.norm[done.family == name]))
+        remarks += [said] * (said is not None)
     remarks += certainty
     if done.arithmetic.notna().any():
         remarks += [

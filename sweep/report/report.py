@@ -1,6 +1,5 @@
 """Reports: what the results below a folder say, printed, and written beside them."""
 
-import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,11 +16,10 @@ from sweep.report.printing import markdown, print_cells
 from sweep.report.rankings import Rankings, rank
 from sweep.report.remarks import certainty_remarks, remarks_on, values
 from sweep.report.summary import summarise
-from sweep.report.table import IDENTITY, build_table, is_run
 from sweep.report.trained import Trained, pair_up
 from sweep.report.units import ROW, Sample, read_sample
 from sweep.report.verdict import verdict
-from sweep.results import PLAN
+from sweep.results.table import IDENTITY, build_table, protocol_folders
 
 
 @dataclass(frozen=True)
@@ -141,20 +139,6 @@ def write(console: Console, folder: Path, files: Mapping[str, str | bytes]) -> N
             write_whole(folder / name, content)
     except OSError as error:
         console.print(Text(f"{' and '.join(files)} were not written: {error}", "red"))
-
-
-def protocol_folders(directory: Path) -> list[Path]:
-    """The <data>/<protocol> folders in and below a directory, and the one it lies in if it is part of one."""
-    folders = set()
-    for name, below, files in os.walk(os.path.abspath(directory)):
-        path = Path(name)
-        if PLAN in files:
-            folders.add(path)
-        if path.name.startswith("seed-") and is_run(path):
-            if len(path.parents) > 2:
-                folders.add(path.parents[2])
-            below.clear()  # logs and pictures
-    return sorted(folders)
 
 
 def _title(table: pd.DataFrame) -> str:

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from sweep.report import certainty
-from sweep.report.table import MOVED
 from sweep.report.units import ROW, Sample
-from sweep.scoring import SCORES
+from sweep.results.scoring import SCORES
+from sweep.results.table import MOVED
 
 CERTAINTY = ("accuracy_spread", "accuracy_low", "accuracy_high", "behind", "behind_low", "behind_high")
 MARKS = ("best_of_table", "best_of_family")

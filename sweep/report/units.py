@@ -1,6 +1,5 @@
 """What the scores of a comparison rest on: test recordings, or blocks of time where there are few recordings."""
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sweep.results import read_result
+from sweep.results.result import read_result
 
 FEWEST_RECORDINGS = 6  # that are compared as they are; of fewer, blocks of time are
 # Neighbouring blocks of 10 s are alike: accuracies correlate by 0.11, the differences of rows by 0.15. The mean of
@@ -49,11 +48,9 @@ def read_sample(folder: Path, table: pd.DataFrame) -> Sample:
         table: `build_table`'s.
     """
     done = table[table.status == "done"]
-    runs = {run: read_result(folder / run).get("recordings", {}) for run in done.run}
-    shared = (
-        functools.reduce(lambda ids, recordings: [i for i in ids if i in recordings], runs.values()) if runs else []
-    )
-    recordings = list(shared)
+    runs = {run: read_result(folder / run).recordings for run in done.run}
+    first: dict = next(iter(runs.values()), {})
+    recordings = [name for name in first if all(name in other for other in runs.values())]
     blocks = len(recordings) < FEWEST_RECORDINGS
     rows = list(dict.fromkeys(done[ROW].itertuples(index=False, name=None)))
     seeds = sorted(set(done.seed))

@@ -1,1 +1,1 @@
-"""What a trained run hears in an audio file: `python -m sweep.transcribe RUN audio.wav`."""
+"""What a trained run hears in an audio file: `sweep transcribe RUN audio.wav`."""

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sweep.scoring import FREQUENCIES, PITCHES
+from sweep.results.scoring import FREQUENCIES, PITCHES
 
 # What mir_eval.transcription allows an onset to be off by: less than that is no note of its own to its metrics. On
 # MusicNet's 2303, cqt-48 of 300 steps, they make of 2,305 stretches 837 notes, where the labels have 718.

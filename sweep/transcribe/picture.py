@@ -10,7 +10,7 @@ from matplotlib.collections import PolyCollection
 
 from sweep.report.excerpts import LOUDNESS, frequency_ticks
 from sweep.report.pictures import STYLE, new_figure, png
-from sweep.scoring import PITCHES
+from sweep.results.scoring import PITCHES
 
 _CERTAINTY = matplotlib.colormaps["viridis"]
 

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from sweep.report.report import protocol_folders
-from sweep.report.table import build_table, state_of
+from sweep.config import RunConfig
 from sweep.report.units import ROW
-from sweep.results import MODEL, RESULT, read_result
+from sweep.results.folder import MODEL, state_of
+from sweep.results.plan import read_plan
+from sweep.results.result import RESULT, Result
+from sweep.results.table import build_table, protocol_folders
 
 BEST = "best"
 _ROOT = "runs"  # conf's default
@@ -33,7 +35,7 @@ def find_run(asked: Path) -> tuple[Path, str]:
         return asked, ""
     folders = protocol_folders(asked)
     if not folders:
-        raise ValueError(f"{asked}: no runs in or below it; python -m sweep makes some")
+        raise ValueError(f"{asked}: no runs in or below it; sweep +grid=smoke makes some")
     if len(folders) > 1:
         names = ", ".join(str(asked / folder.resolve().relative_to(asked.resolve())) for folder in folders)
         raise ValueError(f"{asked}: holds sweeps whose accuracies do not compare; choose one: {names}")
@@ -41,7 +43,7 @@ def find_run(asked: Path) -> tuple[Path, str]:
     table = table[[asked.resolve() in (folders[0] / run).resolve().parents for run in table.run]]
     done = table[(table.status == "done") & table.accuracy.notna()]
     if done.empty:
-        raise ValueError(f"{asked}: none of its {len(table)} runs is done; python -m sweep.status {asked} says why")
+        raise ValueError(f"{asked}: none of its {len(table)} runs is done; sweep status {asked} says why")
     return _best(folders[0], done)
 
 
@@ -55,12 +57,20 @@ def _best(folder: Path, done: pd.DataFrame) -> tuple[Path, str]:
     return _relative(folder / best.run), f"accuracy {mean:.3f}{seeds}, the highest of {rows.ngroups} done"
 
 
-def _check_done(run: Path) -> None:
-    """Raise a ValueError unless the run is done."""
-    status, note, _ = state_of(run)
-    if status != "done":
-        note = f", {note}" * bool(note)
-        raise ValueError(f"{run}: the run is {status}{note}: transcribing takes one that is done")
+def _check_done(run: Path) -> Result:
+    """The result of a run.
+
+    Raises:
+        ValueError: the run is not done.
+    """
+    folder = run.resolve()
+    table = folder.parents[min(2, len(folder.parents) - 1)]
+    planned = read_plan(table).get(folder.relative_to(table).as_posix())
+    state = state_of(run, planned.identity if planned else None)
+    if state.result is None:
+        note = f", {state.note}" * bool(state.note)
+        raise ValueError(f"{run}: the run is {state.status}{note}: transcribing takes one that is done")
+    return state.result
 
 
 def _relative(path: Path) -> Path:
@@ -84,23 +94,20 @@ def load_transcriber(run: Path, device: str):
     """
     import torch  # seconds, which an unknown run need not wait for
 
-    from sweep.checkpoints import check_state
-    from sweep.machine import choose_device
-    from sweep.models import N_NOTES
-    from sweep.representations import from_settings
-    from sweep.run import build_transcriber
+    from sweep.data.recording import N_NOTES
+    from sweep.training.building import build_transcriber
+    from sweep.training.checkpoints import check_state
+    from sweep.training.machine import choose_device
 
-    device, result, path = choose_device(device), read_result(run), run / MODEL
+    result, path = _check_done(run), run / MODEL
     if not path.exists():
         raise ValueError(f"{path}: no such file, so there is nothing to transcribe with; overwrite=true makes it anew")
-    settings = result["config"]
-    check_state(path, settings)
+    config = RunConfig.from_tree(result.config)
+    check_state(path, config)
     try:
-        representation = from_settings(settings["representation"])
-        bias = torch.zeros(N_NOTES) if settings["protocol"]["output_bias"] else None
-        transcriber = build_transcriber(settings, representation, bias)
+        transcriber = build_transcriber(config, torch.zeros(N_NOTES) if config.protocol.output_bias else None)
         transcriber.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
     except (KeyError, TypeError, RuntimeError) as error:
         said = " ".join(str(error).split())
         raise ValueError(f"{path}: made by another version, this one cannot load it ({said})") from None
-    return transcriber.to(device).eval(), representation, result
+    return transcriber.to(choose_device(device)).eval(), config.representation, result

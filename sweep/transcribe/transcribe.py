@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from sweep.data.recording import SAMPLE_RATE
-from sweep.evidence import row_starts
 from sweep.files import write_whole
 from sweep.representations import Representation
-from sweep.scoring import PITCHES
+from sweep.results.evidence import row_starts
+from sweep.results.scoring import PITCHES
+from sweep.training.transcriber import Transcriber
 from sweep.transcribe import notes, picture
 from sweep.transcribe.listening import Sound, opened
-from sweep.transcriber import Transcriber
 
 # Root mean square below which a window is silence, -75 dB of full scale. Scaled to unit norm, as the model sees it, it
 # would be noise of a kind that it has not heard: the quietest windows of nine MusicNet recordings have -71 dB.
@@ -81,12 +81,12 @@ def _frames(sound: Sound, ear: Ear):
     """Some seconds at a time, what the model says and sees: (frames, 88) probabilities, (frames, rows) spectrogram."""
     transcriber, protocol = ear.transcriber, ear.transcriber.protocol
     device = next(transcriber.parameters()).device
-    batch = protocol["batch_size"] if device.type == "cuda" else _BATCH
+    batch = protocol.batch_size if device.type == "cuda" else _BATCH
     starts = row_starts(ear.representation.n_bins)
     terminal = Console(stderr=True)
     with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
         bar = progress.add_task(sound.path.name, total=sound.declared)
-        for windows in sound.windows(protocol["window"], ear.hop_length):
+        for windows in sound.windows(protocol.window, ear.hop_length):
             said = []
             for part in windows.split(batch):
                 part = part.to(device)

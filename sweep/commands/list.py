@@ -1,0 +1,62 @@
+"""`sweep list`: prints what can be chosen, a line each."""
+
+import argparse
+
+import yaml
+from rich.console import Console
+from rich.text import Text
+
+from sweep.config.hydra import CONF
+from sweep.registry import families, models, sources
+
+GROUPS = ("representation", "model", "data", "protocol", "grid")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Say what the command does and takes."""
+    parser.description = "Print the representations, models, data sets, protocols and grids that can be chosen."
+    parser.add_argument("group", metavar="GROUP", nargs="?", choices=GROUPS, help=f"one of {', '.join(GROUPS)}")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print one group, or all."""
+    console = Console(highlight=False, soft_wrap=True)
+    for group in [arguments.group] if arguments.group else GROUPS:
+        console.print(Text(f"{'+' * (group == 'grid')}{group}=", "bold"))
+        for name, about in options(group).items():
+            console.print(Text(f"  {name:15} {about}".rstrip()))
+    return 0
+
+
+def options(group: str) -> dict[str, str]:
+    """The options of a group of conf/ and one sentence on each, representations in the order of a table."""
+    paths = {path.stem: path for path in sorted((CONF / group).glob("*.yaml"))}
+    if group == "representation":
+        return _representations(paths)
+    registries = {"model": models, "data": sources}
+    if group in registries:
+        registry = registries[group]
+        return {name: _first_line(registry[name]) for name in [*paths, *registry.names()]}
+    return {name: _comment(path) for name, path in paths.items()}
+
+
+def _representations(paths: dict) -> dict[str, str]:
+    found = {}
+    for name, path in paths.items():
+        own = yaml.safe_load(path.read_text())
+        family = own.pop("defaults")[0].removeprefix("base/").removesuffix("@_here_")
+        numbers = ", ".join(f"{key}={value}" for key, value in own.items())
+        order = (families[family].ORDER, [int(part) for part in name.split("-")[1:] if part.isdecimal()])
+        found[name] = (order, f"{_first_line(families[family])} {numbers}")
+    return {name: about for name, (_, about) in sorted(found.items(), key=lambda item: item[1][0])}
+
+
+def _first_line(cls: type) -> str:
+    return (cls.__doc__ or "").strip().partition("\n")[0]
+
+
+def _comment(path) -> str:
+    """The comments at the head of a file, as one line."""
+    lines = path.read_text().splitlines()
+    told = [line[1:].strip() for line in lines if line.startswith("#") and "@package" not in line]
+    return " ".join(told[:1])

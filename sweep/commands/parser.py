@@ -1,0 +1,39 @@
+"""The sub-commands and their one parser; a sub-command's module is imported when it is called."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+COMMANDS = {
+    "plan": "print the runs of a sweep with expected time, disk and GPU memory; start nothing",
+    "status": "print which runs are done, running, failed and to do, and the time left",
+    "report": "print the comparison and write it as tables, page and pictures",
+    "transcribe": "write the notes that a trained run hears in audio files",
+    "list": "print the representations, models, data sets and protocols",
+    "data": "check a data folder: print what it holds and every problem",
+    "download": "fetch and unpack MusicNet",
+}
+
+
+def main(words: Sequence[str]) -> int:
+    """Run a sub-command.
+
+    Args:
+        words: of the command line, a name in COMMANDS first.
+
+    Returns:
+        The exit code: 2 with one line on stderr where the command could not do its work; otherwise the command's own.
+    """
+    name = words[0]
+    module = importlib.import_module(f"sweep.commands.{name}")
+    parser = argparse.ArgumentParser(prog=f"sweep {name}", formatter_class=argparse.RawDescriptionHelpFormatter)
+    module.configure(parser)
+    arguments = parser.parse_args(words[1:])
+    try:
+        return module.run(arguments)
+    except (OSError, ValueError) as error:
+        print(f"sweep {name}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130

@@ -1,0 +1,58 @@
+"""`sweep report DIR`: prints and writes the tables, pictures and pages of the results below a folder."""
+
+import argparse
+from pathlib import Path
+
+from rich.console import Console
+
+from sweep.report import print_reports
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Say what the command does and takes."""
+    parser.description = (
+        "Print a table for each <data>/<protocol> folder of results, and write it there as table.csv (every run),\n"
+        "summary.csv (every line of the table, with intervals), table.md and table.tex (what is printed), report.html\n"
+        "(the table and all pictures in one file) and pictures/ (as PNG and PDF). Where there are several rankings of\n"
+        "the same data, they are set side by side, in rankings.csv and rankings.md."
+    )
+    parser.add_argument(
+        "directory",
+        metavar="DIR",
+        nargs="?",
+        default="runs",
+        type=Path,
+        help="folder of results: the root, one run, or anything between (default: runs)",
+    )
+    parser.add_argument(
+        "--columns",
+        metavar="A,B,...",
+        help='columns of the tables in all their forms: headings such as "Acc,95 %%,best,parameters,memory", or '
+        "columns of summary.csv (default: those that the results need, and all in the CSV files)",
+    )
+    parser.add_argument("--tables-only", action="store_true", help="no page and no pictures")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print and write all that there is to report.
+
+    Raises:
+        ValueError: there is nothing to report, something is damaged, or there is no such column.
+    """
+    directory = arguments.directory
+    if not directory.is_dir():
+        raise ValueError(f"{directory}: no such folder")
+    columns = arguments.columns.split(",") if arguments.columns else None
+    reports, rankings = print_reports(directory, columns=columns)
+    if not reports:
+        raise ValueError(f"{directory}: no results in or below it; sweep +grid=smoke makes some")
+    if arguments.tables_only:
+        return 0
+    from sweep.report.page import write_page  # takes a second to import
+
+    console = Console(highlight=False, soft_wrap=True)
+    for found in reports:
+        with console.status(f"drawing {found.folder}"):
+            path, _ = write_page(console, found, rankings.get(found.folder.parent))
+        console.print(f"{path}: the table and all pictures in one file; pictures/ beside it: as PNG and PDF")
+    return 0

@@ -1,0 +1,118 @@
+"""`sweep KEY=VALUE ...`: composes the runs with Hydra, trains them, prints one table at the end."""
+
+import signal
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+from rich.markup import escape
+
+from sweep.config import HostCluster, Logger, SlurmCluster
+from sweep.config.hydra import CONF, cluster_config, run_config
+from sweep.scheduling.jobs import DONE, Run, Walk
+from sweep.scheduling.plan import Asked, compose_runs, tables, write_plans
+
+
+@hydra.main(version_base=None, config_path=str(CONF), config_name="config")
+def job(config: DictConfig) -> None:
+    """A single run: hydra.mode=RUN. A sweep ends before, in Asked."""
+    found = run_config(config, HydraConfig.get())
+    if not walk([Run(f"[1/1] {found.row}", found)], Console(highlight=False)):
+        sys.exit(1)
+
+
+def sweep(asked: Asked, console: Console) -> bool:
+    """All runs of a sweep; whether all are done."""
+    launcher = asked.config.hydra.launcher._target_.rpartition(".")[2]
+    if launcher != "BasicLauncher":
+        raise ValueError(f"hydra/launcher {launcher}: runs go where cluster says; choose cluster=slurm, gpus or cpus")
+    cluster = cluster_config(asked.config)
+    if isinstance(cluster, HostCluster):
+        from sweep.scheduling.workers import Workers, places
+
+        with Workers(places(cluster)) as workers:
+            runs = compose_runs(asked)
+            write_plans(runs)
+            complete = workers.go(runs, console)
+    else:
+        runs = compose_runs(asked)
+        write_plans(runs)
+        if isinstance(cluster, SlurmCluster):
+            from sweep.scheduling.slurm import launch
+
+            complete = launch(runs, cluster, console)
+        else:
+            complete = walk(runs, console)
+    for folder in tables(runs):
+        if any(run.state().status == "done" for run in runs if run.config.table == folder):
+            report_on(folder, runs[-1].config.logger, console)
+    return complete
+
+
+def walk(runs: list[Run], console: Console) -> bool:
+    """Runs one after the other, here; whether all are done."""
+
+    def say(line: str, style: str) -> None:
+        console.print(escape(line), style=style, soft_wrap=True)
+
+    states = [0] * len(runs)
+    Walk(runs, say, console, [0] * len(runs), states).go()
+    return all(state == DONE for state in states)
+
+
+def report_on(folder: Path, logger: Logger, console: Console) -> None:
+    """Print the tables of a <runs>/<data>/<protocol> folder; where W&B logs, draw the page and send it there.
+
+    Only if a run has been added since: the same command again logs nothing again.
+    """
+    from sweep.report import print_reports
+
+    table = folder / "table.csv"
+    before = table.read_bytes() if table.exists() else b""
+    (report,), _ = print_reports(folder)
+    if logger.name != "wandb" or table.read_bytes() == before:
+        return
+    from sweep.report.page import write_page
+    from sweep.training.loggers import log_report
+
+    try:
+        page, pictures = write_page(console, report, None)
+        log_report(report, pictures, page, logger)
+    except Exception as error:  # the results are safe, and W&B's is but a copy
+        console.print(f"no report to Weights & Biases: {escape(str(error))}", style="red", soft_wrap=True)
+
+
+def ask(words: list[str]) -> Asked | None:
+    """The sweep that the words of a command line ask for; None where Hydra did all itself, as with --help.
+
+    Raises:
+        ValueError: a word is none that Hydra knows, or names no option.
+    """
+    sys.argv[1:] = words
+    try:
+        job()
+    except Asked as asked:
+        return asked
+    except HydraException as error:
+        raise ValueError(str(error)) from None
+    return None
+
+
+def main(words: list[str]) -> None:
+    """Run the sweep, then print its tables; exit 1 if a run failed, 130 on Ctrl-C."""
+    console = Console(highlight=False)
+    try:
+        asked = ask(words)
+        if asked and not sweep(asked, console):
+            sys.exit(1)
+    except KeyboardInterrupt as stop:
+        console.print("stopped; the same command resumes")
+        sys.exit(128 + (stop.args[0] if stop.args and stop.args[0] else signal.SIGINT))
+    except (OmegaConfBaseException, OSError, ValueError, KeyError) as error:
+        missing = "missing key " if isinstance(error, KeyError) else ""
+        raise SystemExit(f"sweep: {missing}{str(error).splitlines()[0]}") from None

@@ -1,0 +1,132 @@
+"""`sweep transcribe RUN AUDIO...`: writes the notes that a trained run hears in audio files."""
+
+import argparse
+import math
+import os
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from sweep.checks import check_number, check_share, check_whole
+from sweep.files import NOTES
+from sweep.transcribe.notes import GAP, SHORTEST, outputs
+from sweep.transcribe.trained import find_run, load_transcriber
+
+HOP_LENGTH = 512  # samples, librosa's default
+LONGEST = 300  # seconds of a picture: its pixels are then 0.2 s wide
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Say what the command does and takes."""
+    parser.description = (
+        "Write, for each audio file, the notes that a trained run hears in it, as <name>.notes.csv and\n"
+        "<name>.notes.mid, and <name>.notes.png, a picture of spectrogram, probabilities and notes.\n"
+        "Exits 0 where all was transcribed, 1 where some audio was not, 2 where nothing could be."
+    )
+    parser.add_argument(
+        "run",
+        metavar="RUN",
+        type=Path,
+        help="folder of a run that is done; or of a sweep, such as runs/demo/quick: then its best run",
+    )
+    parser.add_argument("audio", metavar="AUDIO", nargs="+", type=Path, help="a file that libsndfile reads")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        type=Path,
+        help="folder for the files, made if there is none (default: beside the audio)",
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
+    parser.add_argument("--threshold", type=float, help="probability above which a note sounds (default: the run's)")
+    parser.add_argument(
+        "--hop",
+        type=float,
+        default=HOP_LENGTH,
+        help=f"samples at 44,100 Hz between frames; more is faster and coarser (default: {HOP_LENGTH}, 11.6 ms)",
+    )
+    parser.add_argument(
+        "--gap", type=float, default=GAP, help=f"seconds up to which a gap in a note is closed (default: {GAP})"
+    )
+    parser.add_argument(
+        "--shortest", type=float, default=SHORTEST, help=f"seconds that a note lasts at least (default: {SHORTEST})"
+    )
+    parser.add_argument(
+        "--picture",
+        metavar="FROM:TO",
+        default="0:30",
+        help=f"seconds of the audio to draw, at most {LONGEST} (default: 0:30)",
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Transcribe all files; 0 where all was transcribed, 1 where some audio was not.
+
+    Raises:
+        ValueError: nothing could be transcribed; names the option or file, the value and the remedy.
+    """
+    if arguments.threshold is not None:
+        check_share("--threshold", arguments.threshold)
+    for name in ("hop", "gap", "shortest"):
+        check_number(f"--{name}", getattr(arguments, name), 0)
+    check_whole("--hop", int(arguments.hop) if arguments.hop == int(arguments.hop) else arguments.hop)
+    stretch = _stretch(arguments.picture)
+    run, why = find_run(arguments.run)
+    paths = {file: outputs(file, arguments.out, NOTES) for file in arguments.audio}
+    check_paths(paths, arguments.out)
+    transcriber, representation, result = load_transcriber(run, arguments.device)
+    from sweep.transcribe.transcribe import Ear, transcribe  # and with it matplotlib
+
+    threshold = result.threshold if arguments.threshold is None else arguments.threshold
+    rules = (threshold, int(arguments.hop), arguments.gap, arguments.shortest)
+    ear = Ear(transcriber, representation, "+".join(filter(None, (result.representation, result.variant))), *rules)
+    console = Console(highlight=False, soft_wrap=True)
+    why = why or f"accuracy {result.scores['accuracy'] or 0:.3f}"
+    demo = "; trained on the synthetic demo set" * (result.source == "demo")
+    console.print(f"{run}: {why}{demo}", markup=False)
+    failed = False
+    for file, own in paths.items():
+        began = time.perf_counter()
+        try:
+            told = transcribe(file, ear, own, stretch)
+        except (OSError, ValueError) as error:
+            failed = True
+            print(f"sweep transcribe: {error}", file=sys.stderr)
+            continue
+        written = f"{own['csv'].with_suffix('')}.csv, .mid, .png"
+        console.print(f"{file}: {told} in {time.perf_counter() - began:.1f} s: {written}", markup=False)
+    return int(failed)
+
+
+def _stretch(text: str) -> tuple[float, float]:
+    """The two ends of FROM:TO in seconds."""
+    first, _, last = text.partition(":")
+    try:
+        ends = float(first), float(last)
+    except ValueError:
+        ends = math.nan, math.nan
+    if not 0 <= ends[0] < ends[1] <= ends[0] + LONGEST:
+        raise ValueError(f"--picture {text}: needs FROM:TO in seconds, at most {LONGEST} apart")
+    return ends
+
+
+def check_paths(paths: dict[Path, dict[str, Path]], out: Path | None) -> None:
+    """Make the folder if one is asked for, and see that all can be written and nothing twice, before hours of work.
+
+    Raises:
+        ValueError: two files have one name, or a folder cannot be written.
+    """
+    taken: dict[Path, Path] = {}
+    for file, own in paths.items():
+        other = taken.setdefault(own["csv"].absolute(), file)
+        if other != file:
+            raise ValueError(f"{other} and {file}: both would be written to {own['csv']}; give them two calls")
+    try:
+        if out:
+            out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--out {out}: cannot be made ({error.strerror}); choose another folder") from None
+    for folder in {own["csv"].parent for own in paths.values()}:
+        if folder.is_dir() and not os.access(folder, os.W_OK):
+            raise ValueError(f"{folder}: cannot be written; choose another folder with --out DIR")

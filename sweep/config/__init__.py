@@ -1,0 +1,20 @@
+"""The configuration of a run: its groups, its identity, its folder and its row's name."""
+
+from sweep.config.groups import (
+    ACCURACIES,
+    Cluster,
+    Control,
+    Data,
+    FrontEnd,
+    HostCluster,
+    Logger,
+    Model,
+    Protocol,
+    SlurmCluster,
+)
+from sweep.config.run import RunConfig, differences, identity
+
+__all__ = [
+    "ACCURACIES", "Cluster", "Control", "Data", "FrontEnd", "HostCluster", "Logger", "Model", "Protocol", "RunConfig",
+    "SlurmCluster", "differences", "identity",
+]  # fmt: skip

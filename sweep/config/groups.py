@@ -1,0 +1,224 @@
+"""The groups of conf/: one frozen dataclass each, one field a key."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from sweep.checks import check_choice, check_whole
+from sweep.fields import Group, choice, positive, share, text, values, whole
+from sweep.registry import check_options, models, sources
+
+ACCURACIES = ("exact", "high", "fast")
+MODEL_ARGUMENTS = ("n_bins", "n_frames", "bias")  # that a run gives a model's class; the others are its keys
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data(Group):
+    """The recordings to train on and to test on."""
+
+    PLACE = "data."
+
+    name: str = text()
+    """The folder's name, which tells data sets apart."""
+    source: str = text()
+    """How the folder is laid out."""
+    root: str = text("a folder", changes_result=False)
+    """Folder of the recordings."""
+    cache: str | None = text("a folder, or null for none", also=(None,), changes_result=False)
+    """Folder for decoded audio, which may be deleted any time."""
+    validation: float = share()
+    """Share of the training recordings that is held out; loss and average precision on them are logged."""
+    placement: str = choice("auto", "float32", "int16", "host", changes_result=False)
+    """Where the audio lies on a GPU machine: on the GPU in one of two types, or in pinned memory of the host."""
+    fingerprint: str | None = text("a hash", also=(None,), default=None)
+    """Hash of the files' names and sizes, taken when the sweep is planned; null for the demo set."""
+
+    def check(self) -> None:
+        if self.source not in sources:
+            check_choice("data.source", self.source, sources.names())
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any], place: str | None = None) -> Self:
+        root = tree.get("root")
+        if root == "???":
+            raise ValueError("data.root is missing: name the folder of the recordings, data.root=DIR")
+        if not isinstance(root, str) or not root:
+            raise ValueError(f"data.root {root}: needs a folder")
+        return super().from_tree({"name": Path(root).resolve().name, **tree}, place)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Protocol(Group):
+    """How a model is trained and how it is scored."""
+
+    PLACE = "protocol."
+
+    name: str = text()
+    """The file's name."""
+    window: int = whole()
+    """Samples of a window, which the model sees at a time."""
+    steps: int = whole()
+    """Optimiser steps."""
+    batch_size: int = whole()
+    """Windows a step."""
+    learning_rate: float = positive()
+    """Adam's learning rate at the first step."""
+    learning_rate_scaling: str = choice("features", "none")
+    """Whether the rate is divided by the square root of the number of features."""
+    fixed_steps: int = whole(least=0)
+    """Steps after which a trainable front-end is trained too."""
+    schedule: str = choice("linear", "constant")
+    """Whether the rate falls linearly to 0 at the last step."""
+    standardise: int = whole(least=0)
+    """Batches whose mean and deviation standardise each bin; 0 leaves the bins as they are."""
+    output_bias: bool = choice(False, True)
+    """Whether the model has an output bias, which starts at the logit of each note's share of the time."""
+    loss_scale: float = positive()
+    """Factor of the mean binary cross-entropy."""
+    validation: float = share()
+    """What `data.validation` is unless it is set."""
+    validation_windows: int = whole(least=0)
+    """Windows of each held-out recording."""
+    checkpoint_every: int = whole(changes_result=False)
+    """Steps between two checkpoints."""
+    scored_windows: int = whole()
+    """Windows of each test recording that are scored, at most."""
+
+    def check(self) -> None:
+        if self.fixed_steps >= self.steps:
+            raise ValueError(
+                f"protocol.fixed_steps {self.fixed_steps}: needs to be fewer than protocol.steps, {self.steps}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Group):
+    """The model behind the front-end; its class may have keys of its own."""
+
+    PLACE = "model."
+
+    name: str = text()
+    """The file's and the class's registered name."""
+    learning_rate: float = positive()
+    """The learning rate that the paper gives it."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def check(self) -> None:
+        if self.name not in models:
+            check_choice("model.name", self.name, models.names())
+        if self.options:
+            check_options(models[self.name], MODEL_ARGUMENTS, self.options, "model.")
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any], place: str | None = None) -> Self:
+        own = ("name", "learning_rate")
+        for key in own:
+            if key not in tree:
+                raise ValueError(f"model.{key}: missing; give it a value")
+        return cls(**{key: tree[key] for key in own}, options={k: v for k, v in tree.items() if k not in own})
+
+    def record(self) -> dict[str, Any]:
+        return {**super().record(), **self.options}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontEnd(Group):
+    """How a representation is computed."""
+
+    PLACE = "frontend."
+
+    trainable: bool | str = choice(False, True, "bank", "kernels", spelling="trainable={}", usual=False)
+    """Whether the front-end's kernels are trained too; of a Mel row also its bank (bank or kernels: one alone)."""
+    learning_rate: float | None = positive(also=(None,), spelling="frontend_rate={}")
+    """Learning rate of a trainable front-end; null is the model's."""
+    accuracy: str = choice(*ACCURACIES, spelling="accuracy={}", usual=lambda config: implied_accuracy(config.precision))
+    """Relative error allowed: 1e-5, 1e-4 or 1e-3; auto is high with precision=float32, otherwise fast."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Control(Group):
+    """Whether all representations get the same number of weights."""
+
+    PLACE = "control."
+
+    name: str = choice("none", "capacity", spelling="{}", usual="none")
+    """none: the weights grow with the bins; capacity: a fixed random projection of each frame comes first."""
+    width: int | None = whole(also=(None,), default=None)
+    """Features of a frame after the projection."""
+
+    def check(self) -> None:
+        if self.name == "capacity":
+            check_whole("control.width", self.width)
+        elif self.width is not None:
+            raise ValueError(f"control.width ({self.width}): unknown key; it belongs to control=capacity")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logger(Group):
+    """Where the curves of a run go beside its folder."""
+
+    PLACE = "logger."
+
+    name: str = choice("csv", "wandb", "none")
+    """csv: files in the run's folder; wandb: Weights & Biases beside them."""
+    project: str | None = text(also=(None,), default=None)
+    """W&B's project."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster(Group):
+    """Where the runs of a sweep go; this one: one after the other in this process."""
+
+    PLACE = "cluster."
+
+    name: str = text()
+    """The file's name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HostCluster(Cluster):
+    """Several processes of this host."""
+
+    processes: int | str = whole(also=("auto",))
+    """How many; auto is one for each GPU or core."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlurmCluster(Cluster):
+    """A SLURM job for each run, as one array."""
+
+    gpus: int = whole(least=0)
+    """GPUs of each job."""
+    cpus: int = whole()
+    """Cores of each job."""
+    memory: int | None = whole(also=(None,))
+    """GB of each job; null is the cluster's default."""
+    timeout: int = whole()
+    """Minutes of each job; one that needs longer writes a checkpoint, is queued again and resumes."""
+    requeues: int = whole(least=0)
+    """How often a job may be queued again."""
+    grace: int = whole(least=0)
+    """Seconds before its end at which a job is told to stop."""
+    parallel: int = whole()
+    """Jobs at a time, at most."""
+    partition: str | None = text(also=(None,))
+    """SLURM's partition; null is the cluster's default."""
+    account: str | None = text(also=(None,))
+    """SLURM's account; null is the cluster's default."""
+    qos: str | None = text(also=(None,))
+    """SLURM's quality of service; null is the cluster's default."""
+    setup: list[str] | None = values(list, "a list, see conf/cluster/slurm.yaml", also=(None,))
+    """Shell commands before a job, such as `[module load cuda]`."""
+    extra: dict[str, Any] | None = values(dict, "a dict, see conf/cluster/slurm.yaml", also=(None,))
+    """Further options of sbatch, such as `{constraint: a100}`."""
+    detach: bool = choice(False, True)
+    """Submit and return."""
+
+
+CLUSTERS: dict[str, type[Cluster]] = {"none": Cluster, "gpus": HostCluster, "cpus": HostCluster, "slurm": SlurmCluster}
+
+
+def implied_accuracy(precision: str) -> str:
+    """The front-end's accuracy where none is asked for: what its rounding costs is no more than the model's."""
+    return "high" if precision == "float32" else "fast"

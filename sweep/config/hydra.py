@@ -1,0 +1,49 @@
+"""From Hydra's composed configuration to a `RunConfig`, and to the cluster of a sweep."""
+
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from sweep.checks import check_choice
+from sweep.config.groups import CLUSTERS, Cluster
+from sweep.config.run import ASIDE, RunConfig
+
+_HERE = Path(__file__).resolve().parents[1]
+# In a wheel the configuration lies inside the package, in a checkout beside it.
+CONF = next(folder for folder in (_HERE / "conf", _HERE.parent / "conf") if folder.is_dir())
+_NAMED = ("protocol", "model", "representation")  # groups whose files do not say their own name
+_GROUPS = (*_NAMED, "data", "control")
+
+
+def run_config(config: DictConfig, hydra: DictConfig) -> RunConfig:
+    """The configuration of one run.
+
+    Args:
+        config: of the run, as Hydra composed it.
+        hydra: its hydra node: the option chosen in each group, the command line's overrides.
+
+    Raises:
+        ValueError: names the key, the value and the remedy.
+    """
+    tree: Any = OmegaConf.to_container(config, resolve=True)
+    tree.pop("hydra", None)
+    for name in _NAMED:
+        tree[name] = {**(tree[name] or {}), "name": hydra.runtime.choices[name]}
+    overrides = (override.lstrip("+~").partition("=") for override in hydra.overrides.task)
+    inside = tuple(f"{name}." for name in _GROUPS)
+    tree["changed"] = {key: value for key, _, value in overrides if key.startswith(inside) and key not in ASIDE}
+    return RunConfig.from_tree(tree)
+
+
+def cluster_config(config: DictConfig) -> Cluster:
+    """Where the runs of a sweep go, which is needed before any run is composed.
+
+    Raises:
+        ValueError: names the key, the value and the remedy.
+    """
+    tree: Any = OmegaConf.to_container(config.cluster, resolve=True)
+    check_choice("cluster.name", tree.get("name"), CLUSTERS)
+    if tree["name"] == "gpus" and config.device == "cpu":
+        raise ValueError("cluster gpus with device cpu: choose cluster=cpus")
+    return CLUSTERS[tree["name"]].from_tree(tree)

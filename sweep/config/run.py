@@ -1,0 +1,203 @@
+"""The configuration of one run: built once, checked, never changed, passed on whole or by its parts."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from sweep.checks import check_whole
+from sweep.config.groups import (
+    CLUSTERS,
+    Cluster,
+    Control,
+    Data,
+    FrontEnd,
+    Logger,
+    Model,
+    Protocol,
+    implied_accuracy,
+)  # fmt: skip
+from sweep.data.recording import SAMPLE_RATE
+from sweep.fields import Group, choice, group, keys_of, share, text, values, whole
+from sweep.representations import Representation, from_tree
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig(Group):
+    """One training of one model behind one representation, and how it is scored."""
+
+    data: Data = group(only=Data)
+    protocol: Protocol = group(only=Protocol)
+    model: Model = group(only=Model)
+    representation: Representation = group(only=Representation)
+    frontend: FrontEnd = group(only=FrontEnd)
+    control: Control = group(only=Control)
+    precision: str = choice("float32", "tf32", "bfloat16", spelling="precision={}", usual="tf32")
+    """Of products on a GPU; bfloat16 for the model only. A CPU computes in float32."""
+    threshold: float | str = share(also=("tuned",), spelling="threshold={}", usual=0.4)
+    """Probability above which a note counts as sounding; tuned chooses it on the held-out recordings."""
+    seed: int = whole(least=0)
+    """Seed of the training windows; `seed=0,1,2` multiplies a sweep."""
+    logger: Logger = group(only=Logger, changes_result=False)
+    cluster: Cluster = group(changes_result=False, **CLUSTERS)
+    device: str = choice("auto", "cpu", "cuda", changes_result=False)
+    """Where a run computes; auto is a GPU where there is one."""
+    capture: bool = choice(False, True, changes_result=False)
+    """Replay training steps as a CUDA graph; false launches them one by one."""
+    workers: int | str = whole(least=0, also=("auto",), changes_result=False)
+    """Processes that score; auto is one per core up to eight."""
+    retry: int = whole(least=0, changes_result=False)
+    """How often a run that failed is tried again."""
+    overwrite: bool = choice(False, True, changes_result=False)
+    """Start finished and half-done runs anew."""
+    runs: str = text("a folder", changes_result=False)
+    """Root folder of the results."""
+    changed: Mapping[str, str] = values(dict, "keys and their values", changes_result=False)
+    """What the command line set inside a group, as it was typed."""
+
+    def check(self) -> None:
+        if self.seed >= 2**63:
+            raise ValueError(f"seed {self.seed}: needs a number below 2^63")
+        if self.cluster.name == "gpus" and self.device == "cpu":
+            raise ValueError("cluster gpus with device cpu: choose cluster=cpus")
+        self.representation.check_trainable(self.frontend.trainable)
+        if self.threshold == "tuned" and not self.data.validation:
+            raise ValueError("threshold tuned: needs held-out recordings to choose it on, such as data.validation=0.1")
+        if self.data.validation:
+            check_whole("protocol.validation_windows", self.protocol.validation_windows)
+        row, window = self.representation, self.protocol.window
+        if row.sample_rate != SAMPLE_RATE:
+            raise ValueError(
+                f"{row.place}sample_rate {row.sample_rate}: the recordings have {SAMPLE_RATE} Hz; choose that"
+            )
+        if row.pad_mode == "reflect" and window <= row.context // 2:
+            raise ValueError(
+                f"protocol.window {window}: too short for {row.name}, whose reflect padding takes {row.context // 2} "
+                "samples; choose a longer window"
+            )
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any], place: str | None = None) -> Self:
+        """Build a configuration from plain values: Hydra's, with the names of its groups, or those of `record`."""
+        tree = dict(tree)
+        if isinstance(tree.get("frontend"), Mapping):
+            frontend = tree["frontend"] = dict(tree["frontend"])
+            if frontend.get("accuracy") == "auto":
+                frontend["accuracy"] = implied_accuracy(tree.get("precision"))
+            if not frontend.get("trainable") and "learning_rate" in frontend:
+                frontend["learning_rate"] = None  # no trainable kernels, so no rate
+        if isinstance(tree.get("representation"), Mapping):
+            tree["representation"] = from_tree(tree["representation"])
+        return super().from_tree(tree, place)
+
+    @property
+    def variant(self) -> str:
+        """How the row differs from the one that its representation names, parts joined by "+"; empty where it does not.
+
+        Choices that are not the usual ones are spelled as their fields say, then a representation's changed numbers.
+        """
+        parts = [spelled for spelled in _spelled(self, self) if spelled]
+        # What the command line changed in a representation makes it another row than the one it is named after.
+        parts += [
+            f"{key.removeprefix('representation.')}={value}"
+            for key, value in self.changed.items()
+            if key.startswith("representation.")
+        ]
+        return "+".join(parts)
+
+    @property
+    def changed_elsewhere(self) -> str:
+        """What the command line set in the groups that all rows share, "key=value ..."."""
+        changed = self.changed.items()
+        return " ".join(f"{key}={value}" for key, value in changed if not key.startswith("representation."))
+
+    @property
+    def row(self) -> str:
+        """The row's name: the representation and its variant, such as "cqt-48+norm=none"."""
+        return "+".join(filter(None, (self.representation.name, self.variant)))
+
+    @property
+    def table(self) -> Path:
+        """The folder that holds the table of the run's sweep: <runs>/<data>/<protocol>."""
+        return Path(self.runs, self.data.name, self.protocol.name)
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder: <runs>/<data>/<protocol>/<model>/<row>/seed-<n>."""
+        return self.table / self.model.name / self.row / f"seed-{self.seed}"
+
+    @property
+    def cost(self) -> float:
+        """How long the run takes, compared with others: steps times what a step costs."""
+        steps, fixed = self.protocol.steps, self.protocol.fixed_steps
+        if self.frontend.trainable:
+            steps = fixed + (steps - fixed) * self.representation.TRAINED_COST
+        return steps * self.representation.cost
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The keys that decide the run's result, dotted, with their values."""
+        return identity(self.record())
+
+
+def identity(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys that decide a run's result, dotted, with their values.
+
+    Where the files lie is not among them, the data's name is.
+
+    Args:
+        record: a configuration as `RunConfig.record` gives it.
+    """
+    found = _flatten(record).items()
+    return {key: value for key, value in found if key not in ASIDE and key.partition(".")[0] not in ASIDE}
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What differs between two identities, one line a key, in the order of the new one.
+
+    >>> differences({"seed": 0, "protocol.steps": 100}, {"seed": 0, "protocol.steps": 200})
+    ['protocol.steps: 100 -> 200']
+    """
+    absent = object()
+
+    def show(value: Any) -> str:
+        return "(absent)" if value is absent else json.dumps(value, default=str)
+
+    return [
+        f"{key}: {show(old.get(key, absent))} -> {show(new.get(key, absent))}"
+        for key in {**new, **old}
+        if old.get(key, absent) != new.get(key, absent)
+    ]
+
+
+def _flatten(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, with dotted keys."""
+    flat: dict[str, Any] = {}
+    for key, value in record.items():
+        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _aside(cls: type[Group], prefix: str = "") -> Iterator[str]:
+    """The keys of a group that change no result."""
+    for field in keys_of(cls):
+        key = field.metadata["key"]
+        if not key.changes_result:
+            yield f"{prefix}{field.name}"
+        for part in (key.groups or {}).values():
+            yield from _aside(part, f"{field.name}.")
+
+
+def _spelled(part: Group, config: RunConfig) -> Iterator[str]:
+    """How the choices of a group that are not the usual ones are spelled."""
+    for field in keys_of(type(part)):
+        key, value = field.metadata["key"], getattr(part, field.name)
+        if isinstance(value, Group):
+            yield from _spelled(value, config)
+        elif key.spelling and value != (key.usual(config) if callable(key.usual) else key.usual):
+            yield key.spelling.partition("=")[0] if value is True else key.spelling.format(value)
+
+
+# The keys and groups that may differ between two calls that mean the same run.
+ASIDE = frozenset(_aside(RunConfig))

@@ -1,0 +1,214 @@
+"""The fields of a configuration: what values each takes, whether it changes a result, how a row's name spells it.
+
+A group of conf/ is a frozen dataclass whose fields are made by the functions below:
+
+    @dataclass(frozen=True, kw_only=True)
+    class Protocol(Group):
+        steps: int = whole()
+        # and under it, as a string, one sentence: "Optimiser steps."
+
+From that follow the checks and their messages, the identity of a run, the name of its row (`sweep.config`) and the
+reference page (docs/_build/keys.py).
+"""
+
+import dataclasses
+import difflib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass
+from typing import Any, ClassVar, Self
+
+from sweep.checks import check_choice, check_even, check_number, check_positive, check_share, check_text, check_whole
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a field's metadata say of it.
+
+    Attributes:
+        check: called with the key's name and a value; raises ValueError.
+        takes: the values it takes, in words.
+        changes_result: whether two runs that differ in it may have different results.
+        spelling: how a row's name says it, such as "threshold={}"; None: the name leaves it out.
+        usual: the value that a row's name leaves out, or a function from the configuration to it.
+        groups: for a field that is a group of its own, the dataclasses it may be, by name ("" for the only one).
+    """
+
+    check: Callable[[str, Any], None]
+    takes: str
+    changes_result: bool = True
+    spelling: str | None = None
+    usual: Any = None
+    groups: Mapping[str, type["Group"]] | None = None
+
+
+def whole(least: int = 1, **about: Any) -> Any:
+    """A whole number of at least `least`. `about`: see `_field`."""
+    return _field(lambda key, value: check_whole(key, value, least), f"whole number, at least {least}", **about)
+
+
+def even(**about: Any) -> Any:
+    """An even whole number of at least 2."""
+    return _field(check_even, "even whole number", **about)
+
+
+def positive(**about: Any) -> Any:
+    """A finite number above 0."""
+    return _field(check_positive, "number above 0", **about)
+
+
+def number(least: float, **about: Any) -> Any:
+    """A finite number of at least `least`."""
+    return _field(lambda key, value: check_number(key, value, least), f"number, at least {least:g}", **about)
+
+
+def share(**about: Any) -> Any:
+    """A number of at least 0 and below 1."""
+    return _field(check_share, "number from 0 to below 1", **about)
+
+
+def choice(*options: Any, **about: Any) -> Any:
+    """One of some values."""
+    words = ", ".join(f"`{_plain(option)}`" for option in options)
+    return _field(lambda key, value: check_choice(key, value, options), words, **about)
+
+
+def text(needs: str = "text", **about: Any) -> Any:
+    """Text that is not empty; `needs` says what it is, such as "a folder"."""
+    return _field(lambda key, value: check_text(key, value, needs), needs, **about)
+
+
+def values(kind: type, needs: str, **about: Any) -> Any:
+    """A list or a mapping."""
+
+    def check(key: str, value: Any) -> None:
+        if not isinstance(value, kind):
+            raise ValueError(f"{key} {value}: needs {needs}")
+
+    return _field(check, needs, **about)
+
+
+def group(*, changes_result: bool = True, **classes: type["Group"]) -> Any:
+    """A group of keys: of one class, `only=Class`, or of the class that its key `name` chooses."""
+    return dataclasses.field(metadata={"key": Key(_accept, "", changes_result, groups=classes)})
+
+
+def _field(
+    check: Callable[[str, Any], None],
+    takes: str,
+    *,
+    also: tuple[Any, ...] = (),
+    changes_result: bool = True,
+    spelling: str | None = None,
+    usual: Any = None,
+    default: Any = MISSING,
+) -> Any:
+    """A dataclass field with a `Key`.
+
+    Args:
+        check, takes, changes_result, spelling, usual: of the `Key`.
+        also: values allowed besides those that pass the check, such as None or "auto".
+        default: of the field; without it the configuration must give a value.
+    """
+
+    def checked(key: str, value: Any) -> None:
+        if not any(value is other or (isinstance(other, str) and value == other) for other in also):
+            check(key, value)
+
+    takes = " or ".join([*(f"`{_plain(other)}`" for other in also if _plain(other) not in takes), takes])
+    about = Key(checked, takes, changes_result, spelling, usual)
+    return dataclasses.field(default=default, metadata={"key": about})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Keys that belong together, checked when the group is made.
+
+    Attributes:
+        PLACE: what stands before a key in a message, such as "protocol.".
+    """
+
+    PLACE: ClassVar[str] = ""
+
+    def __post_init__(self):
+        for field in keys_of(type(self)):
+            field.metadata["key"].check(f"{self.place}{field.name}", getattr(self, field.name))
+        self.check()
+
+    @property
+    def place(self) -> str:
+        """What stands before a key of this group in a message."""
+        return self.PLACE
+
+    def check(self) -> None:
+        """Check keys that depend on each other; every key is known to be right by itself.
+
+        Raises:
+            ValueError: names the key, the value and the remedy.
+        """
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any], place: str | None = None) -> Self:
+        """Build a group from plain values, as Hydra composes them or `record` gives them.
+
+        Args:
+            tree: key to value; groups within it are mappings.
+            place: what stands before a key in a message; None: the class's own.
+
+        Raises:
+            ValueError: a key is unknown or missing, or has a wrong value.
+        """
+        place = cls.PLACE if place is None else place
+        fields = {field.name: field for field in keys_of(cls)}
+        check_keys(tree, list(fields), [name for name in fields if fields[name].default is MISSING], place)
+        return cls(**{name: _built(fields[name], value, place) for name, value in tree.items()})
+
+    def record(self) -> dict[str, Any]:
+        """The values as JSON holds them, groups as dicts within it: what `from_tree` takes."""
+        pairs = ((field.name, getattr(self, field.name)) for field in keys_of(type(self)))
+        return {name: value.record() if isinstance(value, Group) else value for name, value in pairs}
+
+
+def keys_of(cls: type[Group]) -> Iterator[Field]:
+    """The fields of a group that a configuration sets."""
+    return (field for field in dataclasses.fields(cls) if "key" in field.metadata)
+
+
+def check_keys(tree: Mapping[str, Any], known: list[str], needed: list[str], place: str) -> None:
+    """Check that a tree has all needed keys and no unknown one.
+
+    Raises:
+        ValueError: names the key, its value and what was probably meant.
+    """
+    for key, value in tree.items():
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            remedy = f"did you mean {close[0]}?" if close else f"there is {', '.join(known)}"
+            raise ValueError(f"{place}{key} ({value}): unknown key; {remedy}")
+    for key in needed:
+        if key not in tree or tree[key] == "???":
+            raise ValueError(f"{place}{key}: missing; give it a value")
+
+
+def _built(field: Field, value: Any, place: str) -> Any:
+    """The value of a field, a group made of the mapping that stands for it."""
+    groups = field.metadata["key"].groups
+    if groups is None or isinstance(value, Group):
+        return value
+    key = f"{place}{field.name}"
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{key} {value}: needs keys, see conf/{field.name}")
+    if "only" in groups:
+        return groups["only"].from_tree(value)
+    check_choice(f"{key}.name", value.get("name"), groups)
+    return groups[value["name"]].from_tree(value)
+
+
+def _accept(key: str, value: Any) -> None:
+    """A group checks itself."""
+
+
+def _plain(value: Any) -> str:
+    """A value as YAML writes it."""
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,1 @@
+"""The families of representations: a module each, found by the registry."""

@@ -1,0 +1,61 @@
+"""Constant-Q magnitude."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sweep import filters
+from sweep.fields import choice, positive, whole
+from sweep.registry import families
+from sweep.representations.representation import Representation
+
+
+@families.register("cqt")
+@dataclass(frozen=True, kw_only=True)
+class ConstantQ(Representation):
+    """Constant-Q magnitude."""
+
+    TRANSFORM = "CQT"
+    ORDER, COLOUR, MARKER = 3, "#D55E00", "D"
+    TRAINED_COST = 13.0  # H100, experiments/trainable_kernels
+
+    n_bins: int = whole()
+    """Bins."""
+    bins_per_octave: int = whole()
+    """Bins per octave, which set the kernels' lengths."""
+    f_min: float = positive()
+    """Lowest bin in Hz."""
+    norm: str = choice(*filters.CONSTANT_Q_NORMS)
+    """What a kernel whose window sums to 1 is multiplied with; `sqrt_length` is the root of its length."""
+    algorithm: str = choice(*filters.CONSTANT_Q_ALGORITHMS)
+    """How the sum is evaluated: `exact`, or as one of the publications has it."""
+
+    def __post_init__(self):
+        object.__setattr__(self, "algorithm", str(self.algorithm))  # YAML reads 1992 as a number
+        super().__post_init__()
+
+    def measure(self) -> dict[str, Any]:
+        frequencies = filters.constant_q_frequencies(self.n_bins, self.bins_per_octave, self.f_min, self.sample_rate)
+        numbers = (frequencies, self.bins_per_octave, self.sample_rate, self.norm)
+        kernels = filters.constant_q_kernels(self.window, *numbers)
+        return {"frequencies": frequencies, "context": int(kernels.lengths.max())}
+
+    @property
+    def cost(self) -> float:
+        return self.n_bins + 500.0  # as long as an STFT of 500 bins more
+
+    @classmethod
+    def remark(cls, norms: str) -> str | None:
+        if norms == "sqrt_length":
+            return "Constant-Q in our normalisation: scaled by the square root of each kernel's length."
+        return f"Constant-Q normalised by {norms}."
+
+    def check_trainable(self, trainable: bool | str) -> None:
+        super().check_trainable(trainable)
+        if trainable and self.algorithm in ("1992", "2010", "2010v2"):
+            raise ValueError(
+                f"frontend.trainable {trainable}: {self.name} with algorithm {self.algorithm} has no time-domain "
+                "kernel for each bin; choose representation.algorithm=exact or 1992v2"
+            )
+
+    def training_options(self, samples: int | None) -> dict[str, Any]:
+        return {"max_samples": samples}

@@ -1,0 +1,47 @@
+"""STFT magnitude at linearly or logarithmically spaced frequencies."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sweep import filters
+from sweep.fields import choice, even, number, positive, whole
+from sweep.registry import families
+from sweep.representations.representation import Representation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fourier(Representation):
+    """STFT magnitude at frequencies of one's choice."""
+
+    TRANSFORM = "STFT"
+
+    n_fft: int = even()
+    """Window length in samples."""
+    scale: str = choice(*filters.STFT_SCALES)
+    """How the bins are spaced; `fft` is the FFT's own grid."""
+    n_bins: int | None = whole(also=(None,))
+    """Bins; null is n_fft / 2 + 1."""
+    f_min: float = number(0)
+    """Lowest bin in Hz."""
+    f_max: float = positive()
+    """Where the first bin beyond the highest would lie, in Hz."""
+
+    def measure(self) -> dict[str, Any]:
+        numbers = (self.sample_rate, self.n_fft, self.scale, self.n_bins, self.f_min, self.f_max)
+        return {"frequencies": filters.stft_frequencies(*numbers), "context": self.n_fft}
+
+
+@families.register("linear")
+@dataclass(frozen=True, kw_only=True)
+class Linear(Fourier):
+    """STFT magnitude, bins equally far apart."""
+
+    ORDER, COLOUR, MARKER = 0, "#0072B2", "o"
+
+
+@families.register("log")
+@dataclass(frozen=True, kw_only=True)
+class Log(Fourier):
+    """STFT magnitude, bins of constant frequency ratio."""
+
+    ORDER, COLOUR, MARKER = 1, "#009E73", "s"

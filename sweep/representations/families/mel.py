@@ -1,0 +1,44 @@
+"""Power spectrum summed over mel bands."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sweep import filters
+from sweep.fields import choice, even, number, positive, whole
+from sweep.registry import families
+from sweep.representations.representation import Representation
+
+
+@families.register("mel")
+@dataclass(frozen=True, kw_only=True)
+class Mel(Representation):
+    """Power spectrum summed over mel bands."""
+
+    TRANSFORM = "MelSpectrogram"
+    ORDER, COLOUR, MARKER = 2, "#E69F00", "^"
+    TRAINED_PARTS = ("bank", "kernels")
+
+    n_fft: int = even()
+    """Window length in samples."""
+    n_mels: int = whole()
+    """Bands."""
+    f_min: float = number(0)
+    """Lowest corner of the lowest band in Hz."""
+    f_max: float | None = positive(also=(None,))
+    """Highest corner of the highest band in Hz; null is half the sample rate."""
+    mel_scale: str = choice(*filters.MEL_SCALES)
+    """From Hz to mel: Slaney's or HTK's formula."""
+    norm: str | None = choice(*filters.MEL_NORMS)
+    """Bands of equal area (slaney) or of peak 1 (null)."""
+    power: float = positive()
+    """Exponent of the magnitude before it is summed."""
+
+    def measure(self) -> dict[str, Any]:
+        numbers = (self.sample_rate, self.n_fft, self.n_mels, self.f_min, self.f_max, self.mel_scale, self.norm)
+        bank = filters.mel_bank(*numbers)
+        corners = filters.mel_frequencies(self.n_mels, self.f_min, self.f_max or self.sample_rate / 2, self.mel_scale)
+        empty = int((bank.sum(axis=1) == 0).sum())
+        return {"frequencies": corners[1:-1], "context": self.n_fft, "empty_filters": empty}
+
+    def training_options(self, samples: int | None) -> dict[str, Any]:
+        return {"nonnegative": True}  # a logarithm follows

@@ -1,0 +1,97 @@
+"""The sweep as a whole: which runs it has, in order, written down before the first one starts."""
+
+import functools
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from sweep.config import Data, RunConfig, differences
+from sweep.config.hydra import run_config
+from sweep.registry import sources
+from sweep.results.plan import write_plan
+from sweep.scheduling.jobs import Run
+
+
+class Asked(BaseException):
+    """A sweep is asked for.
+
+    Hydra would compose each run's configuration again when its turn comes, a quarter of a second each, and know only
+    its own ways to launch it. So it is left here, with the sweep's configuration.
+
+    Attributes:
+        config: of the sweep.
+        loader: Hydra's, of the runs' configurations.
+    """
+
+    def __init__(self, config: DictConfig, loader: ConfigLoader):
+        super().__init__()
+        self.config, self.loader = config, loader
+
+
+class Ask(Callback):
+    """Hydra calls this before a sweep."""
+
+    def on_multirun_start(self, config: DictConfig, **_) -> None:
+        raise Asked(config, GlobalHydra.instance().config_loader())
+
+
+def compose_runs(asked: Asked) -> list[Run]:
+    """Compose and check every run's configuration.
+
+    Raises:
+        ValueError: a configuration is wrong, or two runs would share a folder.
+    """
+    planned: dict[Path, RunConfig] = {}
+    for job in _compose(asked.config, asked.loader):
+        config = run_config(job, job.hydra)
+        other = planned.setdefault(config.folder, config)
+        clash = differences(other.identity, config.identity)
+        if clash:
+            raise ValueError(
+                f"two runs of this sweep would share {config.folder}: {'; '.join(clash)}; give them two calls"
+            )
+    configs = [replace(config, data=fingerprinted(config.data)) for config in planned.values()]
+    return [Run(title, config) for title, config in zip(_titles(list(planned)), configs, strict=True)]
+
+
+def write_plans(runs: list[Run]) -> None:
+    """Write sweep.json of each table, before the first run starts, so that status and table know what is missing."""
+    for table in tables(runs):
+        write_plan(table, {run.name: run.planned() for run in runs if run.config.table == table})
+
+
+def tables(runs: list[Run]) -> list[Path]:
+    """The <runs>/<data>/<protocol> folders of a sweep, where its tables lie."""
+    return list(dict.fromkeys(run.config.table for run in runs))
+
+
+@functools.cache
+def fingerprinted(data: Data) -> Data:
+    """The configuration of the data, with the fingerprint of the folder as it is now."""
+    return replace(data, fingerprint=sources[data.source](Path(data.root)).fingerprint())
+
+
+def _compose(config: DictConfig, loader: ConfigLoader) -> Iterator[DictConfig]:
+    """The configuration of each run, as Hydra's sweeper would launch it."""
+    sweeper = Plugins.instance()._instantiate(config.hydra.sweeper)
+    arguments = [*sweeper._parse_config(), *config.hydra.overrides.task]
+    overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
+    for batch in sweeper.split_arguments(overrides, None):
+        for job in batch:
+            yield loader.load_sweep_config(config, list(job))
+
+
+def _titles(folders: list[Path]) -> list[str]:
+    """Which run of how many, and what distinguishes it from the others: its representation, and what else varies."""
+    # <data>/<protocol>/<model>/<representation>/<seed>
+    parts = [folder.parts[-5:] for folder in folders]
+    varying = [place == 3 or len(set(column)) > 1 for place, column in enumerate(zip(*parts, strict=True))]
+    shown = (" ".join(part for part, varies in zip(run, varying, strict=True) if varies) for run in parts)
+    return [f"[{n:{len(str(len(folders)))}d}/{len(folders)}] {title}" for n, title in enumerate(shown, 1)]

@@ -1,0 +1,174 @@
+"""A sweep as an array of SLURM jobs, one for each run: cluster=slurm. submitit submits them and queues them again."""
+
+import contextlib
+import io
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from sweep import locks
+from sweep.config import SlurmCluster
+from sweep.results.folder import TRACEBACK
+from sweep.results.result import RESULT
+from sweep.scheduling.jobs import Run, Walk, line_of
+from sweep.scheduling.workers import bar
+
+_POLL = 2.0  # seconds between two looks at the queue
+_UNSEEN = 10.0  # seconds after which a job that the queue does not show is over, and its files are seen here
+
+
+class Job:
+    """What one SLURM job does."""
+
+    def __call__(self, run: Run) -> None:
+        os.environ.setdefault("OMP_NUM_THREADS", os.environ.get("SLURM_CPUS_PER_TASK", "1"))
+        if int(os.environ.get("SLURM_RESTART_COUNT", 0)):  # what it began before is not to be overwritten
+            run = _resuming(run)
+        console = Console(highlight=False, width=200)
+
+        def say(line: str, style: str) -> None:
+            console.print(escape(line), style=style, soft_wrap=True)
+
+        try:
+            Walk([run], say, console, [0], [0], patience=2 * locks.STALE).go()
+        except KeyboardInterrupt as stop:  # a checkpoint is written
+            number = stop.args[0] if stop.args and stop.args[0] else signal.SIGINT
+            if number == signal.SIGUSR2:
+                signal.raise_signal(number)  # submitit now asks SLURM to queue the job again
+            sys.exit(128 + number)  # SLURM itself does, or the job was cancelled
+
+    def checkpoint(self, run: Run):
+        """What submitit starts when the job comes up again: the same, as the run's folder holds its state."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self, run)
+
+
+def launch(runs: list[Run], cluster: SlurmCluster, console: Console) -> bool:
+    """Submit a sweep; unless detached, wait for it and say each run that is done; whether all are.
+
+    Jobs that end without a word, cancelled or on a node that failed, are submitted again as often as `retry` says.
+
+    Raises:
+        ValueError: there is no SLURM, or it refuses the jobs.
+    """
+    states = ["missing" if run.config.overwrite else run.state().status for run in runs]
+    if "done" in states:
+        console.print(f"{states.count('done')} of {len(runs)} runs done before")
+    for run in (run for run, state in zip(runs, states, strict=True) if state == "changed"):
+        console.print(escape(f"{run.title}  failed: {run.state().note}"), style="red", soft_wrap=True)
+    open_runs = [run for run, state in zip(runs, states, strict=True) if state not in ("done", "changed")]
+    for attempt in range(1 + runs[0].config.retry):
+        if not open_runs:
+            break
+        if attempt:
+            open_runs = [_resuming(run) for run in open_runs]
+        began = time.time()
+        jobs = submit(open_runs, cluster)
+        array = jobs[0].partition("_")[0]
+        console.print(f"{len(jobs)} jobs submitted: {array}; scancel {array} ends them", soft_wrap=True)
+        if cluster.detach:
+            console.print(f"sweep status {runs[0].config.runs} shows the state", soft_wrap=True)
+            return "changed" not in states
+        try:
+            open_runs = follow(dict(zip(jobs, open_runs, strict=True)), began, console)
+        except KeyboardInterrupt:
+            console.print(f"the jobs go on; sweep status {runs[0].config.runs} shows their state")
+            raise
+    return all(run.state().status == "done" for run in runs)
+
+
+def _resuming(run: Run) -> Run:
+    """The run, without starting anew what an earlier job of it began."""
+    return replace(run, config=replace(run.config, overwrite=False))
+
+
+def submit(runs: list[Run], cluster: SlurmCluster) -> list[str]:
+    """The ids of a job for each run: <array>_<number>, or a plain number where there is one."""
+    try:
+        import submitit
+    except ImportError:
+        raise ValueError("cluster slurm: needs submitit; pip install 'spectrogram-sweep[slurm]'") from None
+    if not shutil.which("sbatch"):
+        raise ValueError("cluster slurm: there is no sbatch here; run this on a login node, or choose another cluster")
+    folder = Path(runs[0].config.runs).resolve() / "slurm"
+    executor = submitit.SlurmExecutor(folder=folder / "%A", max_num_timeout=cluster.requeues)
+    options: dict = {key: getattr(cluster, key) for key in ("partition", "account", "qos") if getattr(cluster, key)}
+    options |= {"gpus_per_node": cluster.gpus} if cluster.gpus else {}
+    options |= {"mem": f"{cluster.memory}GB"} if cluster.memory else {}
+    executor.update_parameters(
+        job_name="sweep",
+        time=cluster.timeout,
+        cpus_per_task=cluster.cpus,
+        array_parallelism=cluster.parallel,
+        signal_delay_s=cluster.grace,
+        setup=list(cluster.setup or []),
+        stderr_to_stdout=True,
+        additional_parameters={"requeue": True, **(cluster.extra or {})},
+        **options,
+    )
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return [job.job_id for job in executor.map_array(Job(), runs)]
+    except submitit.core.utils.FailedJobError as error:
+        reason = "; ".join(line for line in f"{said.getvalue()}\n{error}".splitlines() if "sbatch: error" in line)
+        raise ValueError(f"cluster slurm: sbatch refused the jobs: {reason}; see conf/cluster/slurm.yaml") from None
+
+
+def follow(jobs: dict[str, Run], began: float, console: Console) -> list[Run]:
+    """Wait until all jobs are over, saying each run that is; those that ended without a word are returned."""
+    left, lost = dict(jobs), []
+    seen = {job: time.monotonic() for job in jobs}
+    with bar(console, len(jobs)) as advance:
+        while left:
+            states = queue(jobs)
+            for job, run in list(left.items()):
+                if job in states or states is None:
+                    seen[job] = time.monotonic()
+                if _is_new(run.folder / RESULT, began) and (result := run.state().result):
+                    line, style = line_of(run, result, f"job {job}, {sum(result.seconds.values()):.1f} s"), ""
+                elif time.monotonic() - seen[job] < _UNSEEN:
+                    continue
+                elif _is_new(run.folder / TRACEBACK, began):
+                    path = run.folder / TRACEBACK
+                    error = path.read_text(errors="replace").strip().splitlines()[-1]
+                    line, style = f"{run.title}  failed: {error} (traceback in {path}, job {job})", "red"
+                else:
+                    line, style = f"{run.title}  job {job} ended early: cancelled, or its node failed", "red"
+                    lost.append(run)
+                console.print(escape(line), style=style, soft_wrap=True)
+                del left[job]
+            running = sum(state == "RUNNING" for state in (states or {}).values())
+            advance(len(jobs) - len(left), f"{running} running, {len(states or {}) - running} waiting")
+            time.sleep(_POLL)
+    return lost
+
+
+def queue(jobs: dict[str, Run]) -> dict[str, str] | None:
+    """The state of each job that SLURM still has; None where it does not answer."""
+    array = next(iter(jobs)).partition("_")[0]
+    command = ["squeue", "--noheader", "--array", "--format=%i %T", f"--jobs={array}"]
+    try:
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    except subprocess.TimeoutExpired:
+        return None
+    if ended.returncode:  # it forgets a job some minutes after its end
+        return {} if "Invalid job id" in ended.stderr else None
+    return dict(re.findall(r"^(\S+) (\S+)$", ended.stdout, re.MULTILINE))
+
+
+def _is_new(path: Path, began: float) -> bool:
+    try:
+        return path.stat().st_mtime > began - 1
+    except FileNotFoundError:
+        return False

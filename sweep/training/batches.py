@@ -1,0 +1,58 @@
+"""What Lightning's loops go through: chunks of training steps, and the held-out recordings."""
+
+from collections.abc import Iterator
+
+import torch
+
+from sweep.config import Protocol
+from sweep.data.recordings import Recordings
+from sweep.data.windows import Windows, draw_windows, scoring_windows
+
+
+class Chunks:
+    """Where the training windows lie, so many steps at a time: an iterable without a length.
+
+    Chunks end at multiples of their length, whatever step they begin at, and where the front-end begins to be trained.
+
+    Args:
+        recordings: to train on.
+        protocol: of the run.
+        seed: of the windows.
+        first: step.
+        length: steps in a chunk.
+    """
+
+    def __init__(self, recordings: Recordings, protocol: Protocol, seed: int, first: int, length: int):
+        self.recordings, self.protocol, self.seed = recordings, protocol, seed
+        self.first, self.length = first, length
+
+    def __iter__(self) -> Iterator[Windows]:
+        protocol = self.protocol
+        step = self.first
+        while step < protocol.steps:
+            end = min((step // self.length + 1) * self.length, protocol.steps)
+            if step < protocol.fixed_steps:
+                end = min(end, protocol.fixed_steps)
+            options = {"batch_size": protocol.batch_size, "length": protocol.window, "seed": self.seed}
+            yield draw_windows(self.recordings, range(step, end), **options)
+            step = end
+
+
+class HeldOut:
+    """Evenly spaced windows of each held-out recording with their targets, one recording a batch.
+
+    Args:
+        recordings: held out.
+        protocol: of the run.
+    """
+
+    def __init__(self, recordings: Recordings, protocol: Protocol):
+        self.recordings, self.protocol = recordings, protocol
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        length = self.protocol.window
+        for index in range(len(self.recordings)):
+            count = self.protocol.validation_windows
+            starts = scoring_windows(self.recordings, index, length=length, count=count)
+            targets = self.recordings.targets(index, starts + length // 2)
+            yield self.recordings.audio(index, starts, length), targets

@@ -1,0 +1,138 @@
+"""The state of a half-done run: kept while it trains, found again and checked when it goes on."""
+
+import logging
+import pickle
+import signal
+import threading
+import time
+import zipfile
+from pathlib import Path
+
+import lightning as L
+import torch
+from lightning.pytorch.plugins import TorchCheckpointIO
+
+from sweep.config import RunConfig
+from sweep.files import whole
+from sweep.locks import Lock
+from sweep.results.folder import CHECKPOINT, MODEL, ChangedError, describe_change, set_aside
+from sweep.results.progress import Tracker
+from sweep.training.callbacks import Curve
+
+# The last one comes from SLURM before a job's time is up, by way of submitit, which then queues it again.
+STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR2") if hasattr(signal, name))
+_SAY = 20.0  # seconds between two notes of how far training is
+_log = logging.getLogger(__name__)
+
+
+class Checkpoint(L.Callback):
+    """Writes the state of training whole, every so many steps and when Ctrl-C is pressed or SIGTERM comes.
+
+    Those are heard at the end of a chunk of steps, when weights, optimiser and step count belong together.
+
+    Args:
+        path: of the checkpoint.
+        every: steps; where that falls within a chunk, its end counts.
+        curve: looks at the losses first, so that no diverged state is kept.
+        lock: of the run's folder; nothing is written once it is lost.
+        tracker: told how far training is.
+
+    Attributes:
+        stopped: the signal that asked to stop, or None.
+    """
+
+    def __init__(self, path: Path, every: int, curve: Curve, lock: Lock, tracker: Tracker):
+        self.path, self.every, self.curve, self.lock, self.tracker = path, every, curve, lock, tracker
+        self.stopped, self._handlers = None, {}
+        self._said = time.monotonic()
+
+    def on_train_start(self, trainer, module):
+        if threading.current_thread() is threading.main_thread():
+            heard = [n for n in STOPPING if n != getattr(signal, "SIGUSR2", None) or callable(signal.getsignal(n))]
+            self._handlers = {number: signal.signal(number, self._on_signal) for number in heard}
+
+    def _on_signal(self, number, _):
+        self.stopped = number
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        if time.monotonic() - self._said > _SAY:
+            self._said = time.monotonic()
+            self.tracker.reach(module.step)
+        if module.step == module.protocol.steps:  # the model is kept instead
+            return
+        if self.stopped or module.step // self.every > (module.step - len(batch)) // self.every:
+            self.curve.catch_up(trainer)
+            self.save(trainer, self.path)
+        if self.stopped:
+            raise KeyboardInterrupt
+
+    def save(self, trainer, path: Path, weights_only: bool = False):
+        """Write to a temporary name, then rename: a crash leaves the last checkpoint as it was."""
+        self.lock.confirm()
+        for logger in trainer.loggers:
+            logger.save()
+        trainer.save_checkpoint(path, weights_only=weights_only)
+        _log.info("%s written at step %d", path.name, trainer.lightning_module.step)
+        self.tracker.reach(trainer.lightning_module.step)
+
+    def on_train_end(self, trainer, module):
+        self._restore()
+
+    def on_exception(self, trainer, module, exception):
+        self._restore()
+
+    def _restore(self):
+        while self._handlers:
+            signal.signal(*self._handlers.popitem())
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Writes Lightning's checkpoints whole. Its own way leaves files in the system's temporary folder when killed."""
+
+    def save_checkpoint(self, checkpoint, path, storage_options=None):
+        with whole(Path(path)) as partial, open(partial, "xb") as file:
+            torch.save(checkpoint, file)
+
+
+def find_state(config: RunConfig) -> tuple[Path | None, int]:
+    """What a half-done run goes on from: the trained model, else the checkpoint, and the step it is at.
+
+    A damaged one is set aside under another name, where it takes the place of an older one, and said in the log.
+
+    Raises:
+        ChangedError: it belongs to another configuration.
+    """
+    for path in (config.folder / MODEL, config.folder / CHECKPOINT):
+        if path.exists():
+            try:
+                return path, check_state(path, config)
+            except DamagedError as error:
+                aside = set_aside(path)
+                _log.warning("%s; it is now %s, and the run goes on from what there is before it", error, aside.name)
+    return None, 0
+
+
+class DamagedError(ValueError):
+    """A checkpoint is not what was written."""
+
+
+def check_state(path: Path, config: RunConfig) -> int:
+    """The step of a checkpoint, all of whose bytes are those that were written.
+
+    Raises:
+        DamagedError: they are not.
+        ChangedError: it belongs to another configuration.
+    """
+    try:
+        with zipfile.ZipFile(path) as parts:  # torch reads a changed weight without a word
+            changed = parts.testzip()
+        if changed:
+            raise zipfile.BadZipFile(f"{changed} has changed")
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        made_with, step = checkpoint["run"]["identity"], checkpoint["run"]["step"]
+    except (RuntimeError, KeyError, TypeError, EOFError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
+        raise DamagedError(f"{path}: damaged ({str(error).splitlines()[0]})") from None
+    changed = describe_change(path.parent, made_with, config.identity)
+    if changed:
+        raise ChangedError(changed)
+    return step

@@ -1,0 +1,121 @@
+"""Scores a trained transcriber on the test recordings, and keeps what a report shows of it."""
+
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from sweep.config import Protocol, RunConfig
+from sweep.data.recording import SAMPLE_RATE
+from sweep.data.recordings import Recordings
+from sweep.data.windows import scoring_windows
+from sweep.results import evidence, scoring
+from sweep.training import machine
+from sweep.training.batches import HeldOut
+from sweep.training.loading import Loaded
+from sweep.training.models.linear import Linear
+from sweep.training.transcriber import Transcriber
+
+_POOLED = 5000  # windows to score from which on processes are worth starting: 1.5 s each
+
+
+@dataclass(frozen=True)
+class Exam:
+    """What a run is scored on, known before it trains.
+
+    Attributes:
+        starts: of each test recording, the first samples of its windows.
+        pool: processes that count; None: none but this one.
+    """
+
+    starts: list[torch.Tensor]
+    pool: Executor | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a run scored.
+
+    Attributes:
+        scores: means over the test recordings.
+        recordings: by id, scores and counts of each test recording.
+        threshold: above which a note was estimated.
+        shown: arrays of `results.evidence`.
+    """
+
+    scores: dict[str, float]
+    recordings: dict[str, dict[str, Any]]
+    threshold: float
+    shown: dict[str, np.ndarray]
+
+
+def prepare_evaluation(config: RunConfig, test: Recordings) -> Exam:
+    """Choose the windows, and start the processes that will count in them, which load while the run trains."""
+    numbers = {"length": config.protocol.window, "count": config.protocol.scored_windows}
+    starts = [scoring_windows(test, index, **numbers) for index in range(len(test))]
+    workers = machine.count_workers(config.workers)
+    pool = scoring.start_pool(workers) if workers and sum(map(len, starts)) > _POOLED else None
+    return Exam(starts, pool)
+
+
+def evaluate(transcriber: Transcriber, config: RunConfig, loaded: Loaded, exam: Exam) -> Evaluation:
+    """Score a trained transcriber.
+
+    Args:
+        transcriber: on its device, in evaluation mode.
+        config: of the run.
+        loaded: the recordings.
+        exam: which windows are scored, and by whom.
+    """
+    threshold = config.threshold
+    if isinstance(threshold, str):  # tuned
+        threshold = tune_threshold(transcriber, HeldOut(loaded.held_out, config.protocol))
+    recordings, shown = score_recordings(transcriber, loaded.test, exam, config.protocol, threshold)
+    scores = scoring.mean_scores(recordings.values())
+    return Evaluation(scores, recordings, threshold, shown | learned_weights(transcriber))
+
+
+@torch.inference_mode()
+def score_recordings(
+    transcriber: Transcriber, test: Recordings, exam: Exam, protocol: Protocol, threshold: float
+) -> tuple[dict, dict]:
+    """Score each test recording at the windows of an exam.
+
+    Returns:
+        The scores by the recording's id, and what `results.evidence` keeps: counts of each, an excerpt of the first.
+    """
+    scores, counts, shown = {}, [], {}
+    length = protocol.window
+    for index, (name, starts) in enumerate(zip(test.ids, exam.starts, strict=True)):
+        parts = [transcriber.look(test.audio(index, part, length)) for part in starts.split(protocol.batch_size)]
+        logits, frames = (torch.cat(part) for part in zip(*parts, strict=True))
+        reference = test.targets(index, starts + length // 2).bool().cpu().numpy()
+        times = (starts.numpy() + length // 2) / SAMPLE_RATE
+        probability = logits.sigmoid().cpu().numpy()
+        scores[name] = scoring.score(reference, probability, times=times, threshold=threshold, pool=exam.pool)
+        counts.append(evidence.count_notes(reference, probability > threshold))
+        if index == 0:
+            seen = evidence.stretch(len(starts))
+            parts = times[seen], frames[seen].cpu().numpy(), reference[seen], probability[seen] > threshold
+            shown = evidence.excerpt(*parts)
+    counted = {name: np.stack([count[name] for count in counts]) for name in counts[0]}
+    return scores, {"recordings": np.array(test.ids)} | counted | shown
+
+
+def learned_weights(transcriber: Transcriber) -> dict[str, np.ndarray]:
+    """The linear model's weights per pitch, for `results.evidence`; nothing of another model."""
+    if not isinstance(transcriber.model, Linear):
+        return {}
+    weight, projection = transcriber.model.output.weight.detach(), transcriber.projection
+    projection = None if projection is None else projection.cpu().numpy()
+    return evidence.weights_per_pitch(weight.cpu().numpy(), transcriber.n_frames, projection)
+
+
+@torch.inference_mode()
+def tune_threshold(transcriber: Transcriber, held_out: HeldOut) -> float:
+    """The threshold at which the held-out recordings score highest, on average."""
+    return scoring.best_threshold(
+        (target.bool().cpu().numpy(), transcriber.predict(audio).sigmoid().cpu().numpy()) for audio, target in held_out
+    )

@@ -1,0 +1,109 @@
+"""Trains a transcriber with Lightning: loggers, checkpoints, curve and bar around the steps."""
+
+import logging
+import math
+import warnings
+from pathlib import Path
+
+import lightning as L
+import torch
+import torch.nn.functional as F
+from lightning.fabric.plugins.environments import LightningEnvironment
+from rich.console import Console
+
+from sweep.config import Protocol, RunConfig
+from sweep.data.recordings import Recordings
+from sweep.locks import Lock
+from sweep.results.folder import CHECKPOINT, MODEL
+from sweep.results.progress import Tracker
+from sweep.training.batches import Chunks, HeldOut
+from sweep.training.building import prior_logits
+from sweep.training.callbacks import Bar, Curve
+from sweep.training.checkpoints import Checkpoint, WholeFiles
+from sweep.training.loading import Loaded
+from sweep.training.steps import chunk_length
+from sweep.training.transcriber import Transcriber
+
+
+def fit(
+    transcriber: Transcriber,
+    config: RunConfig,
+    loaded: Loaded,
+    first: int,
+    loggers: list,
+    lock: Lock,
+    tracker: Tracker,
+    console: Console,
+    title: str,
+) -> None:
+    """Train from step `first` on, and keep the trained weights as model.ckpt.
+
+    Args:
+        transcriber: on its device, prepared.
+        config: of the run.
+        loaded: the recordings.
+        first: step; its checkpoint is in the run's folder unless it is 0.
+        loggers: Lightning's.
+        lock, tracker: of the run's folder.
+        console, title: of the progress bar.
+
+    Raises:
+        KeyboardInterrupt: a signal asked to stop, whose number it holds; a checkpoint is written.
+    """
+    device, protocol, folder = loaded.train.device, config.protocol, config.folder
+    chunk = chunk_length(transcriber, device)
+    curve = Curve(every=max(1, min(100, protocol.steps // 20)), ignorant=ignorant_loss(loaded.train, protocol))
+    keeper = Checkpoint(folder / CHECKPOINT, protocol.checkpoint_every, curve, lock, tracker)
+    callbacks = [curve, keeper, Bar(console, title, first)]
+    held_out = HeldOut(loaded.held_out, protocol) if loaded.held_out else None
+    trainer = build_trainer(device, folder, loggers, callbacks, protocol, chunk if held_out else None)
+    chunks = Chunks(loaded.train, protocol, config.seed, first, chunk)
+    try:
+        resume = folder / CHECKPOINT if first else None
+        trainer.fit(transcriber, chunks, held_out, ckpt_path=resume, weights_only=True)
+    except SystemExit:  # what Lightning makes of a KeyboardInterrupt
+        if trainer.interrupted:
+            raise KeyboardInterrupt(keeper.stopped) from None
+        raise
+    keeper.save(trainer, folder / MODEL, weights_only=True)
+    if keeper.stopped:
+        raise KeyboardInterrupt(keeper.stopped)
+
+
+def ignorant_loss(train: Recordings, protocol: Protocol) -> float:
+    """The loss of a model that says nothing but where it starts: each note's share of the time, or one half."""
+    share = train.note_share()
+    logits = prior_logits(train).double() if protocol.output_bias else torch.zeros_like(share)
+    return protocol.loss_scale * float((F.softplus(logits) - share * logits).mean())
+
+
+def build_trainer(
+    device: torch.device, folder: Path, loggers: list, callbacks: list, protocol: Protocol, chunk: int | None
+) -> L.Trainer:
+    """A Trainer that goes once through the chunks of steps, on one device, and keeps quiet.
+
+    Args:
+        device: that trains.
+        folder: of the run.
+        loggers, callbacks: Lightning's.
+        protocol: of the run.
+        chunk: steps in one, if there are recordings to validate on.
+    """
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", module="lightning.*")  # advice on workers and unused hardware
+    every = min(protocol.checkpoint_every, protocol.steps)
+    return L.Trainer(
+        accelerator=device.type,
+        devices=[device.index] if device.type == "cuda" else 1,
+        max_epochs=1,
+        logger=loggers,
+        callbacks=callbacks,
+        default_root_dir=folder,
+        plugins=[LightningEnvironment(), WholeFiles()],
+        val_check_interval=math.ceil(every / chunk) if chunk else None,
+        check_val_every_n_epoch=None if chunk else 1,
+        num_sanity_val_steps=0,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )

@@ -1,0 +1,97 @@
+"""What a run ran on: device, versions, revision, peak memory."""
+
+import contextlib
+import importlib.metadata
+import os
+import platform
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+_PACKAGES = ("torch", "lightning", "hydra-core", "mir_eval", "numpy", "soundfile")
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of conf's `device`: "auto" is CUDA where there is one.
+
+    Raises:
+        ValueError: torch sees none on this machine.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device cuda: torch sees no CUDA device here; choose device=auto or device=cpu")
+    if name == "cpu" or not torch.cuda.is_available():
+        return torch.device("cpu")
+    return torch.device("cuda", torch.cuda.current_device())
+
+
+def count_workers(workers: int | str) -> int:
+    """Processes of conf's `workers` that score: "auto" is one per core, at most 8, and none where there is one core."""
+    if workers != "auto":
+        return int(workers)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(8, cores) if cores > 1 else 0
+
+
+def describe(device: torch.device) -> dict:
+    """Device name, versions of what computes, and the git revision of the code (None outside a checkout)."""
+    versions = {"python": platform.python_version()}
+    versions |= {name: importlib.metadata.version(name) for name in _PACKAGES}
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"
+    return {"device": name, "versions": versions, "git_revision": _revision()}
+
+
+def _revision() -> str | None:
+    here = Path(__file__).resolve().parents[1]
+    if not (here.parent / ".git").exists():
+        return None
+    try:
+        command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+@contextlib.contextmanager
+def watch_gpu(device: torch.device) -> Iterator[list[int]]:
+    """How busy a GPU is during the block, in percent, twice a second, by nvidia-smi; filled when the block has ended.
+
+    It stays empty on a CPU, and where nvidia-smi does not know the device.
+    """
+    samples: list[int] = []
+    process = None
+    if device.type == "cuda":
+        name = f"--id=GPU-{torch.cuda.get_device_properties(device).uuid}"
+        query = ["nvidia-smi", name, "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "--loop-ms=500"]
+        with contextlib.suppress(OSError):
+            process = subprocess.Popen(query, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        yield samples
+    finally:
+        if process:
+            process.terminate()
+            said, _ = process.communicate()
+            samples += [int(line) for line in said.split() if line.isdecimal()]
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Start measuring peak memory anew."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    else:
+        try:
+            Path("/proc/self/clear_refs").write_text("5")
+        except OSError:
+            pass  # not Linux: peak_memory says None
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Bytes since the last reset: allocated on a CUDA device, or resident in the whole process on the CPU (Linux)."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM")), None)

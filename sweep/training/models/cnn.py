@@ -1,0 +1,43 @@
+"""Two convolutions and a linear layer."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from sweep.data.recording import N_NOTES
+from sweep.registry import models
+
+
+@models.register("cnn")
+class CNN(nn.Module):
+    """Two convolutions, the first along frequency, the second over all frames, and a linear layer (Cheuk et al. 2020b).
+
+    Conv2d(1, 128, (128, 1), stride (2, 1)) - ReLU - Conv2d(128, 256, (1, n_frames)) - ReLU - flatten - Linear. Where
+    there are fewer than 128 bins, the first kernel spans them all.
+
+    Args:
+        n_bins, n_frames: of the spectrogram.
+        bias: (128,) where a trained output bias starts; None for no bias.
+    """
+
+    KERNEL = 128  # bins
+
+    def __init__(self, n_bins: int, n_frames: int, bias: torch.Tensor | None = None):
+        super().__init__()
+        height = min(self.KERNEL, n_bins)
+        self.along_frequency = nn.Conv2d(1, 128, (height, 1), stride=(2, 1))
+        self.over_time = nn.Conv2d(128, 256, (1, n_frames))
+        self.output = nn.Linear(256 * ((n_bins - height) // 2 + 1), N_NOTES, bias=bias is not None)
+        if bias is not None:
+            with torch.no_grad():
+                self.output.bias.copy_(bias)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """(batch, n_bins, n_frames) -> (batch, 128) logits."""
+        # Either convolution is one matrix product over all places, whose sums have a fixed order.
+        kernels = self.along_frequency.weight.flatten(1)
+        places = features.unfold(1, kernels.shape[1], 2)  # (batch, places, frames, bins of a kernel)
+        x = F.linear(places, kernels, self.along_frequency.bias).relu_()
+        kernels = self.over_time.weight.squeeze(2).transpose(1, 2).flatten(1)  # (256, frames x 128)
+        x = F.linear(x.flatten(2), kernels, self.over_time.bias).relu_()
+        return self.output(x.transpose(1, 2).flatten(1))

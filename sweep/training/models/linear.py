@@ -1,0 +1,29 @@
+"""One linear layer."""
+
+import torch
+from torch import nn
+
+from sweep.data.recording import N_NOTES
+from sweep.registry import models
+
+
+@models.register("linear")
+class Linear(nn.Module):
+    """One linear layer over all bins and frames, its weights starting at 0 (Cheuk et al. 2020).
+
+    Args:
+        n_bins, n_frames: of the spectrogram.
+        bias: (128,) where a trained output bias starts; None for no bias.
+    """
+
+    def __init__(self, n_bins: int, n_frames: int, bias: torch.Tensor | None = None):
+        super().__init__()
+        self.output = nn.Linear(n_bins * n_frames, N_NOTES, bias=bias is not None)
+        nn.init.zeros_(self.output.weight)
+        if bias is not None:
+            with torch.no_grad():
+                self.output.bias.copy_(bias)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """(batch, n_bins, n_frames) -> (batch, 128) logits."""
+        return self.output(features.flatten(1))

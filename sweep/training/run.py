@@ -1,0 +1,134 @@
+"""One run, start to finish: load, build or resume, fit, evaluate, write."""
+
+import time
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from sweep.config import RunConfig
+from sweep.locks import Lock
+from sweep.results import evidence
+from sweep.results.folder import CHECKPOINT
+from sweep.results.progress import PROGRESS, Tracker
+from sweep.results.result import Result, write_result
+from sweep.training import machine
+from sweep.training.building import build_frontend, build_or_resume
+from sweep.training.checkpoints import find_state
+from sweep.training.evaluation import Evaluation, evaluate, prepare_evaluation
+from sweep.training.fitting import fit
+from sweep.training.loading import Loaded, describe, load
+from sweep.training.loggers import build_loggers, closing
+from sweep.training.transcriber import Transcriber
+
+
+def run(config: RunConfig, console: Console, title: str, lock: Lock) -> Result:
+    """Train and score one representation; resume where an earlier call was interrupted.
+
+    Args:
+        config: of the run.
+        console: for the progress bar.
+        title: of the bar.
+        lock: of the run's folder, held.
+
+    Returns:
+        The content of result.json, which is written last.
+    """
+    times = [time.perf_counter()]
+    kept, first = (None, 0) if config.overwrite else find_state(config)
+    tracker = Tracker(config.folder, config.identity)
+    device = machine.choose_device(config.device)
+    machine.reset_peak_memory(device)
+
+    loaded = load(config.data, device, console)
+    exam = prepare_evaluation(config, loaded.test)
+    transcriber = build_or_resume(config, loaded.train, device, kept, first)
+    times.append(time.perf_counter())
+
+    loggers = build_loggers(config, config.folder, first)
+    with machine.watch_gpu(device) as busy, closing(loggers) as summary:
+        tracker.train(first, config.protocol.steps)
+        if first < config.protocol.steps:
+            fit(transcriber, config, loaded, first, loggers, lock, tracker, console, title)
+        times.append(time.perf_counter())
+
+        evaluation = evaluate(transcriber.to(device).eval(), config, loaded, exam)
+        summary.update(evaluation.scores)
+        times.append(time.perf_counter())
+
+    return write(config, transcriber, loaded, evaluation, first, times, busy, lock)
+
+
+def write(
+    config: RunConfig,
+    transcriber: Transcriber,
+    loaded: Loaded,
+    evaluation: Evaluation,
+    first: int,
+    times: list[float],
+    busy: list[int],
+    lock: Lock,
+) -> Result:
+    """Write evidence.npz, then result.json: from then on the run is done.
+
+    Args:
+        config: of the run.
+        transcriber: trained.
+        loaded: the recordings.
+        evaluation: what the run scored.
+        first: step that training began at.
+        times: seconds at the run's begin and after set-up, training and scoring.
+        busy: percent of the GPU's time in use, twice a second.
+        lock: of the run's folder; nothing is written once it is lost.
+    """
+    row, device = config.representation, loaded.train.device
+    learned = {}
+    if config.frontend.trainable:
+        learned = evidence.learned_kernels(transcriber.frontend, build_frontend(config))
+    moved = {name.removesuffix("_moved"): change for name, change in learned.items() if name.endswith("_moved")}
+    setup, training, scoring = np.diff(times).tolist()
+    steps = config.protocol.steps - first
+    result = Result(
+        representation=row.name,
+        family=row.family,
+        variant=config.variant,
+        model=config.model.name,
+        protocol=config.protocol.name,
+        data=config.data.name,
+        seed=config.seed,
+        config=config.record(),
+        scores=evaluation.scores,
+        recordings=evaluation.recordings,
+        threshold=evaluation.threshold,
+        bins=row.n_bins,
+        context=row.context,
+        empty_filters=row.empty_filters,
+        norm=getattr(row, "norm", None),
+        window=config.protocol.window,
+        parameters={part: _count_parameters(getattr(transcriber, part)) for part in ("frontend", "model")},
+        moved={part: float(np.nanmedian(change)) for part, change in moved.items()},
+        engine="",
+        resumed_from=first,
+        seconds={"setup": setup, "training": training, "scoring": scoring},
+        windows_per_second=steps * config.protocol.batch_size / training if steps else None,
+        precision=config.precision,
+        frontend_accuracy=config.frontend.accuracy,
+        source=config.data.source,
+        changed=config.changed_elsewhere,
+        audio=describe(loaded.train),
+        peak_memory_bytes=machine.peak_memory(device),
+        gpu_utilisation=sum(busy) / len(busy) if busy else None,
+        **machine.describe(device),
+    )
+    lock.confirm()
+    frequencies = {"frequencies": row.frequencies.astype(np.float32)}
+    evidence.write_evidence(config.folder, evaluation.shown | learned | frequencies)
+    write_result(config.folder, result)
+    for name in (CHECKPOINT, PROGRESS):
+        (config.folder / name).unlink(missing_ok=True)
+    return result
+
+
+def _count_parameters(module: torch.nn.Module) -> int:
+    """Trainable weights."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)

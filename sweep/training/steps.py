@@ -1,0 +1,178 @@
+"""Many optimiser steps without the host in between: windows in, losses out, on CUDA as replays of a captured graph."""
+
+import warnings
+from dataclasses import dataclass
+
+import torch
+
+from sweep.data.cutting import full_scale_1
+from sweep.data.recordings import Recordings
+from sweep.data.windows import Windows
+
+_CHUNK = 250  # steps on CUDA between two looks of the host
+_GROUP = 10  # steps whose windows go through a frozen front-end together: fewer and fuller kernels
+_GROUP_BYTES = 256 << 20  # of their features at most
+
+
+@dataclass(frozen=True, eq=False)
+class Losses:
+    """The losses of some successive steps, on their way to the host.
+
+    Attributes:
+        first: step.
+        values: (steps,) float32, on the host; filled once `wait` has returned.
+    """
+
+    first: int
+    values: torch.Tensor
+    copied: torch.cuda.Event | None
+
+    def wait(self) -> torch.Tensor:
+        """The values, as soon as they are there."""
+        if self.copied is not None:
+            self.copied.synchronize()
+        return self.values
+
+
+class Steps:
+    """Trains a transcriber on drawn windows, step by step.
+
+    On CUDA a group of steps is one graph: it gathers the windows of all of them, computes their features at once if the
+    front-end is frozen, and then takes one optimiser step after the other. Groups start at multiples of their length,
+    so that a resumed run computes the same numbers as one that went through. Without `capture` the host launches the
+    same kernels one by one.
+
+    A graph replays what it saw: a model that draws random numbers (dropout) would need its generator registered.
+
+    Args:
+        transcriber: on its device.
+        optimizer: Adam, fused, over its parameters.
+        recordings: to train on.
+        capture: replay a graph where there is CUDA.
+    """
+
+    def __init__(self, transcriber, optimizer: torch.optim.Optimizer, recordings: Recordings, capture: bool):
+        self.transcriber, self.optimizer, self.recordings = transcriber, optimizer, recordings
+        self.frozen = transcriber.frozen_frontend
+        self.batch_size, self.length = transcriber.protocol.batch_size, transcriber.protocol.window
+        self.device = recordings.device
+        on_cuda = self.device.type == "cuda"
+        self.group = group_length(transcriber, self.device)
+        self.capture, self.graph = capture and on_cuda, None
+        if on_cuda:
+            for group in optimizer.param_groups:
+                group["capturable"] = True
+        shape = (self.group, self.batch_size)
+        self.recording = torch.zeros(shape, dtype=torch.int64, device=self.device)
+        self.start = torch.zeros(shape, dtype=torch.int64, device=self.device)
+        self.rates = torch.zeros(self.group, 2, device=self.device)
+        self.losses = torch.zeros(self.group, device=self.device)
+        if recordings.on_host:
+            audio = (self.group * self.batch_size, self.length)
+            self.audio = torch.zeros(audio, dtype=recordings.samples.dtype, device=self.device)
+
+    def __call__(self, windows: Windows) -> Losses:
+        """Take one step for each row of `windows`."""
+        n = len(windows)
+        rates = torch.tensor([self.transcriber.rates(step) for step in range(windows.first, windows.first + n)])
+        on_device = [part.to(self.device, non_blocking=True) for part in (windows.recording, windows.start, rates)]
+        losses = torch.empty(n, device=self.device)
+        if self.capture and self.graph is None:
+            self._capture()
+        at = 0
+        while at < n:
+            size = min(self.group - (windows.first + at) % self.group, n - at)
+            part = slice(at, at + size)
+            for kept, new in zip((self.recording, self.start, self.rates), on_device, strict=True):
+                kept[:size].copy_(new[part])
+            if self.recordings.on_host:
+                recording, start = windows.recording[part].flatten(), windows.start[part].flatten()
+                audio = self.recordings.raw_audio(recording, start, self.length)
+                self.audio[: len(audio)].copy_(audio)
+            if self.graph is not None and size == self.group:
+                self.graph.replay()
+            else:
+                self._take(size)
+            losses[part].copy_(self.losses[:size])
+            at += size
+        return self._to_host(windows.first, losses)
+
+    def _take(self, size: int) -> None:
+        """Take the first so many steps of a group, with what lies in the buffers."""
+        module, optimizer = self.transcriber, self.optimizer
+        recording, start = self.recording[:size].flatten(), self.start[:size].flatten()
+        if self.recordings.on_host:
+            audio = full_scale_1(self.audio[: len(start)])
+        else:
+            audio = self.recordings.audio(recording, start, self.length)
+        target = self.recordings.targets(recording, start + self.length // 2)
+        with module.arithmetic():
+            with torch.set_grad_enabled(not self.frozen):
+                features = module.features(audio)  # of one step, unless the front-end is frozen
+            seen = []
+            pairs = zip(features.split(self.batch_size), target.split(self.batch_size), strict=True)
+            for i, (inputs, wanted) in enumerate(pairs):
+                logits = module.logits(inputs)
+                seen.append(logits.detach())
+                logits.backward(module.loss_gradient(seen[-1], wanted))
+                for group, rate in zip(optimizer.param_groups, self.rates[i], strict=False):
+                    group["lr"] = rate if rate.is_cuda else rate.item()
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+        logits = torch.stack(seen)
+        self.losses[:size].copy_(module.loss(logits, target.view_as(logits)))
+
+    def _capture(self) -> None:
+        """Record a group of steps as a graph; the steps that warm it up are undone."""
+        parameters = list(self.transcriber.parameters())
+        before = [parameter.detach().clone() for parameter in parameters]
+        state = {p: {k: v.clone() for k, v in entry.items()} for p, entry in self.optimizer.state.items()}
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*capturable=True.*")
+            for _ in range(2):
+                self._take(self.group)
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        try:
+            with torch.cuda.graph(graph):
+                self._take(self.group)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            raise RuntimeError(
+                f"the training step cannot be captured as a CUDA graph ({error}); set capture=false"
+            ) from None
+        with torch.no_grad():
+            for parameter, value in zip(parameters, before, strict=True):
+                parameter.copy_(value)
+            for parameter, entry in self.optimizer.state.items():
+                for key, value in entry.items():
+                    value.copy_(state[parameter][key]) if parameter in state else value.zero_()
+        self.graph = graph
+
+    def _to_host(self, first: int, losses: torch.Tensor) -> Losses:
+        if self.device.type != "cuda":
+            return Losses(first, losses, None)
+        values = torch.empty(len(losses), pin_memory=True).copy_(losses, non_blocking=True)
+        copied = torch.cuda.Event()
+        copied.record()
+        return Losses(first, values, copied)
+
+
+def group_length(transcriber, device: torch.device) -> int:
+    """Steps whose windows go through the front-end together."""
+    trainable = any(True for _ in transcriber.frontend.parameters())  # its engine copies frames while fixed, too
+    if trainable or device.type != "cuda":
+        return 1
+    protocol = transcriber.protocol
+    features = 4 * protocol.batch_size * transcriber.frontend.n_bins * transcriber.n_frames  # bytes of a step
+    return max(1, min(_GROUP, _GROUP_BYTES // features))
+
+
+def chunk_length(transcriber, device: torch.device) -> int:
+    """Steps between two looks of the host: a multiple of the group, within a checkpoint's interval if it can be."""
+    group = group_length(transcriber, device)
+    chunk = min(_CHUNK, transcriber.protocol.checkpoint_every)
+    return group * max(1, chunk // group) if device.type == "cuda" else 1

@@ -1,0 +1,206 @@
+"""The transcription model as a LightningModule: waveform -> front-end -> log -> model -> notes."""
+
+import contextlib
+import math
+from collections.abc import Iterable
+
+import lightning as L
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from sweep.config import Protocol, RunConfig
+from sweep.data.recordings import Recordings
+from sweep.data.windows import Windows
+from sweep.results.scoring import average_precision
+from sweep.training.adam import Adam
+from sweep.training.one_pass import cross_entropy_gradient, unit_norm
+from sweep.training.steps import Losses, Steps
+
+_LOG_OFFSET = 1e-5  # what the paper adds before the logarithm
+_NORM_OFFSET = 1e-7  # and to a window's norm before dividing by it
+_DEVIATION_OFFSET = 0.01  # keeps bins that never change (empty mel filters) finite
+
+
+class Transcriber(L.LightningModule):
+    """Predicts which notes sound at the centre of a window.
+
+    Trains by manual optimisation: a batch is where the windows of many steps lie, and `training_step` takes them all.
+
+    Args:
+        frontend: from (batch, samples) to a spectrogram (batch, bins, frames) with attribute n_bins.
+        model: from (batch, bins, frames) to (batch, 128) logits.
+        protocol: the numbers of conf/protocol: how features are standardised and the model is trained.
+        n_frames: of one window.
+        precision: of the model's arithmetic, `RunConfig.precision`.
+        width: features of a frame that the model sees, by a fixed projection of its bins; None: the bins themselves.
+        frontend_rate: the learning rate of a trainable front-end; None: the model's.
+
+    Attributes:
+        step: optimiser steps taken.
+    """
+
+    def __init__(
+        self,
+        frontend: nn.Module,
+        model: nn.Module,
+        protocol: Protocol,
+        n_frames: int,
+        precision: str = "float32",
+        width: int | None = None,
+        frontend_rate: float | None = None,
+    ):
+        super().__init__()
+        self.automatic_optimization = False
+        self.frontend, self.model, self.protocol, self.n_frames = frontend, model, protocol, n_frames
+        self.precision, self.frontend_rate = precision, frontend_rate
+        self.n_features = (width or frontend.n_bins) * n_frames
+        self.register_buffer("projection", projection(frontend.n_bins, width) if width else None)
+        if protocol.standardise:
+            self.register_buffer("mean", torch.zeros(frontend.n_bins, 1))
+            self.register_buffer("deviation", torch.ones(frontend.n_bins, 1))
+        self.step = 0
+        self._steps: Steps | None = None
+        self._validated: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    @property
+    def frozen_frontend(self) -> bool:
+        """Whether the next steps leave the front-end as it is."""
+        fixed = self.step < self.protocol.fixed_steps
+        return fixed or not any(parameter.requires_grad for parameter in self.frontend.parameters())
+
+    def log_spectrogram(self, audio: torch.Tensor) -> torch.Tensor:
+        """(batch, samples) -> (batch, bins, frames), of windows scaled to unit norm."""
+        return self.frontend.log(unit_norm(audio, _NORM_OFFSET), _LOG_OFFSET)
+
+    def features(self, audio: torch.Tensor) -> torch.Tensor:
+        """(batch, samples) -> (batch, bins or width, frames), what the model sees."""
+        return self.scaled(self.log_spectrogram(audio))
+
+    def scaled(self, z: torch.Tensor) -> torch.Tensor:
+        """(batch, bins, frames) log spectrogram -> features; in its memory where no gradient is wanted."""
+        if self.protocol.standardise:
+            z = (z - self.mean) / self.deviation if z.requires_grad else z.sub_(self.mean).div_(self.deviation)
+        return z if self.projection is None else self.projection @ z
+
+    def logits(self, features: torch.Tensor) -> torch.Tensor:
+        """(batch, bins, frames) -> (batch, 128) float32."""
+        with torch.autocast(features.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            return self.model(features).float()
+
+    def forward(self, audio: torch.Tensor) -> torch.Tensor:
+        """(batch, samples) -> (batch, 128) logits."""
+        return self.logits(self.features(audio))
+
+    def predict(self, audio: torch.Tensor) -> torch.Tensor:
+        """(windows, samples) -> (windows, 128) logits, as many at a time as in training: that fits into memory."""
+        with self.arithmetic():
+            return torch.cat([self(part) for part in audio.split(self.protocol.batch_size)])
+
+    def look(self, audio: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(windows, samples) -> (windows, 128) logits and, at each window's centre, (windows, bins) log spectrogram."""
+        with self.arithmetic():
+            z = self.log_spectrogram(audio)
+            centre = z[:, :, self.n_frames // 2].clone()  # what follows overwrites z
+            return self.logits(self.scaled(z)), centre
+
+    def loss(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """(..., batch, 128) -> (...): mean binary cross-entropy, times the protocol's scale."""
+        entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        return self.protocol.loss_scale * entropy.mean(dim=(-2, -1))
+
+    def loss_gradient(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """(batch, 128): the loss differentiated by the logits, (sigmoid(logit) - target) scale / cells.
+
+        Written out because a training step on a GPU is short: autograd takes a dozen kernels more.
+        """
+        return cross_entropy_gradient(logits, target, self.protocol.loss_scale / target.numel())
+
+    @contextlib.contextmanager
+    def arithmetic(self):
+        """Within it, CUDA's products round their factors to TF32 unless precision is float32.
+
+        Convolutions too, and they add up in one order each time: a run can be repeated.
+        """
+        rounded = self.precision != "float32"
+        before = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("high" if rounded else "highest")
+        try:
+            with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=rounded):
+                yield
+        finally:
+            torch.set_float32_matmul_precision(before)
+
+    @torch.no_grad()
+    def standardise(self, batches: Iterable[torch.Tensor]) -> None:
+        """Take each bin's mean and deviation over all frames of some batches of windows, each (batch, samples)."""
+        count, total, squares = 0, torch.zeros(()), torch.zeros(())
+        for audio in batches:
+            z = self.log_spectrogram(audio).double()
+            count += z.shape[0] * z.shape[2]
+            total, squares = total + z.sum(dim=(0, 2)), squares + z.square().sum(dim=(0, 2))
+        mean = total / count
+        deviation = (squares / count - mean.square()).clamp(min=0).sqrt()
+        self.mean.copy_(mean[:, None])
+        self.deviation.copy_(deviation[:, None] + _DEVIATION_OFFSET)
+
+    def prepare(self, recordings: Recordings, config: RunConfig, step: int) -> None:
+        """Set what to train on, for which run, and how many of its steps were taken; before `Trainer.fit`."""
+        self.recordings, self.config, self.step = recordings, config, step
+
+    def on_save_checkpoint(self, checkpoint: dict) -> None:
+        # What decides the run's result, so that another run cannot go on from it.
+        checkpoint["run"] = {"identity": self.config.identity, "step": self.step}
+
+    def transfer_batch_to_device(self, batch: Windows, device: torch.device, _: int) -> Windows:
+        return batch  # `Steps` does, in its own time
+
+    def training_step(self, batch: Windows, _) -> dict[str, Losses]:
+        if self._steps is None or self._steps.frozen != self.frozen_frontend:
+            self._steps = None  # the graph of the steps before and its memory
+            optimizer = self.optimizers(use_pl_optimizer=False)
+            self._steps = Steps(self, optimizer, self.recordings, self.config.capture)
+        losses = self._steps(batch)
+        self.step += len(batch)
+        return {"losses": losses}
+
+    def on_train_end(self) -> None:
+        self._steps = None  # the graph and its memory
+
+    def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], _) -> None:
+        audio, target = batch
+        self._validated.append((self.predict(audio), target))
+
+    def on_validation_epoch_end(self) -> None:
+        logits, target = (torch.cat(part) for part in zip(*self._validated, strict=True))
+        self._validated.clear()
+        precision = average_precision(target.bool().cpu().numpy().ravel(), logits.double().cpu().numpy().ravel())
+        metrics = {"validation/loss": float(self.loss(logits, target)), "validation/average_precision": precision}
+        for logger in self.loggers:
+            logger.log_metrics(metrics, step=self.step - 1)
+
+    def rates(self, step: int) -> list[float]:
+        """The learning rates of a step, one for each of the optimiser's groups: the model, a trainable front-end."""
+        rate = self.protocol.learning_rate
+        if self.protocol.learning_rate_scaling == "features":
+            rate /= math.sqrt(self.n_features)
+        rates = [rate, rate if self.frontend_rate is None else self.frontend_rate]
+        if self.protocol.schedule == "linear":
+            rates = [rate * max(0.0, 1 - step / self.protocol.steps) for rate in rates]
+        return rates
+
+    def configure_optimizers(self) -> Adam:
+        parts = (list(self.model.parameters()), list(self.frontend.parameters()))
+        groups = [{"params": part, "lr": rate} for part, rate in zip(parts, self.rates(0), strict=True) if part]
+        return Adam(groups, fused=True)
+
+
+def projection(n_bins: int, width: int) -> torch.Tensor:
+    """(width, n_bins) a random projection, the same each time, that keeps the mean square of white features.
+
+    Its rows are orthonormal where there are more bins than features, else its columns are, times a factor: then nothing
+    is lost, and the model has the weights of a larger representation without its information.
+    """
+    random = torch.empty(width, n_bins, dtype=torch.float64)
+    nn.init.orthogonal_(random, generator=torch.Generator().manual_seed(0))
+    return (random * max(1.0, width / n_bins) ** 0.5).float()
