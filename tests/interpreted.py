@@ -10,9 +10,10 @@ from conftest import ROWS
 
 from sweep import adam, one_pass
 from sweep.data import cutting
-from sweep.engines import kernels, slices
+from sweep.engines import slices
 from sweep.engines.direct import Direct
 from sweep.engines.finish import Finish, _in_pytorch
+from sweep.engines.gpu import kernels
 from sweep.transforms import CQT, STFT
 
 triton = pytest.importorskip("triton")

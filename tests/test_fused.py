@@ -7,7 +7,7 @@ import torch
 from conftest import FOUR, ROWS, each, synthesised_music
 
 from sweep.adam import Adam
-from sweep.engines import fft, fused
+from sweep.engines.gpu import fft, fused
 from sweep.transforms import CQT, STFT, MelSpectrogram
 
 pytestmark = list(conftest.gpu)

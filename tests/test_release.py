@@ -104,5 +104,6 @@ def test_the_sdist_installs_the_same_files(built, tmp_path):
         contents.append({path.relative_to(site): path.read_bytes() for path in files if path.name not in of_pip})
     assert contents[0] == contents[1]
     names = {str(path) for path in contents[0]}
-    assert {"sweep/py.typed", "sweep/conf/config.yaml", "sweep/engines/fft.cu"} <= names
+    sources = {f"sweep/engines/gpu/{name}.cu" for name in ("decimate", "fft")}
+    assert {"sweep/py.typed", "sweep/conf/config.yaml", *sources} <= names
     assert not any(name.startswith(("tests/", "experiments/", "docs/")) for name in names)

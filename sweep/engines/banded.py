@@ -21,8 +21,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from sweep import filters
-from sweep.engines import framing, fused
+from sweep.engines import framing
 from sweep.engines.direct import matmul_precision
+from sweep.engines.gpu import fused
 from sweep.engines.tables import Tables
 from sweep.filters import Kernels
 

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from sweep.engines import framing, fused
+from sweep.engines import framing
+from sweep.engines.gpu import fused
 from sweep.engines.sampled import Sampled
 from sweep.engines.tables import Tables
 from sweep.filters import Kernels

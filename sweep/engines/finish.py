@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from sweep.engines import fused
+from sweep.engines.gpu import fused
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from sweep.checks import check_choice, check_positive, check_whole
 from sweep.engines import ACCURACIES, build
 from sweep.engines.banded import half_width
 from sweep.engines.direct import matmul_precision
-from sweep.engines.fft import FusedFFT
 from sweep.engines.finish import Finish, magnitude, power
 from sweep.engines.framing import frames, lower_hop, n_frames, pad, resample
+from sweep.engines.gpu.fft import FusedFFT
 from sweep.engines.tables import Tables
 from sweep.transforms.stft import fft_window
 from sweep.transforms.transform import Transform

@@ -7,9 +7,9 @@ from sweep import filters
 from sweep.checks import check_choice, check_whole
 from sweep.engines import ACCURACIES, build
 from sweep.engines.direct import Direct
-from sweep.engines.fft import FusedFFT
 from sweep.engines.finish import Finish, finished
 from sweep.engines.framing import framed_spectrum, n_frames, overlap_add, overlapped
+from sweep.engines.gpu.fft import FusedFFT
 from sweep.engines.sampled import Sampled
 from sweep.engines.tables import Tables
 from sweep.transforms.transform import OUTPUTS, Transform

@@ -9,8 +9,9 @@ import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
-from sweep.engines import framing, fused, nvrtc
+from sweep.engines import framing
 from sweep.engines.finish import Finish
+from sweep.engines.gpu import fused, nvrtc
 from sweep.engines.tables import Tables
 
 # Of each length: frames at a time in a block, and blocks on a multiprocessor. On an H100, ms for 1,770 clips of 80,000

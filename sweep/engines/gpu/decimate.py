@@ -9,8 +9,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from sweep.engines import framing, fused, nvrtc
+from sweep.engines import framing
 from sweep.engines.direct import matmul_precision
+from sweep.engines.gpu import fused, nvrtc
 from sweep.engines.tables import Tables
 
 _COLUMNS = 64  # outputs of a row of PyTorch's product

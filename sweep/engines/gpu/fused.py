@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from sweep.engines import kernels, kernels_back
+from sweep.engines.gpu import kernels, kernels_back
 
 BINS = 64  # of a block
 STEP = 32  # columns of a product, or points of a slice, at a time
