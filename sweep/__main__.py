@@ -4,18 +4,21 @@ import signal
 import sys
 from pathlib import Path
 
-import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from rich.console import Console
-from rich.markup import escape
+from sweep.missing import one_line_if_missing
 
-from sweep import results
-from sweep.jobs import DONE, Run, Walk
-from sweep.plan import Asked, plan, tables
-from sweep.settings import check_cluster, settings_of
+with one_line_if_missing("sweep"):
+    import hydra
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.errors import HydraException
+    from omegaconf import DictConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+    from rich.console import Console
+    from rich.markup import escape
+
+    from sweep import results
+    from sweep.jobs import DONE, Run, Walk
+    from sweep.plan import Asked, plan, tables
+    from sweep.settings import check_cluster, settings_of
 
 HERE = Path(__file__).resolve().parent
 # In a wheel the configuration lies inside the package, in a checkout beside it.
@@ -91,6 +94,7 @@ def report_on(folder: Path, logger: dict, console: Console) -> None:
         console.print(f"no report to Weights & Biases: {escape(str(error))}", style="red", soft_wrap=True)
 
 
+@one_line_if_missing("sweep")
 def main() -> None:
     """Run the sweep, then print its tables; exit 1 if a run failed, 130 on Ctrl-C."""
     console = Console(highlight=False)
