@@ -2,11 +2,14 @@
 
 import sys
 
-from sweep.commands import parser
+from sweep.missing import one_line_if_missing
 
 
+@one_line_if_missing("sweep")
 def main() -> None:
     """Run the command line."""
+    from sweep.commands import parser
+
     words = sys.argv[1:]
     if words and words[0] in parser.COMMANDS:
         sys.exit(parser.main(words))

@@ -25,7 +25,7 @@ def compile_for_the_host(folder: Path, launcher: ModuleType, constants: dict[str
 
     Args:
         folder: for what is compiled.
-        launcher: the module, sweep/engines/<name>.py.
+        launcher: the module, sweep/engines/gpu/<name>.py.
         constants: what the preprocessor defines.
     """
     path = Path(launcher.__file__).with_suffix(".cu")

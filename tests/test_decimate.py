@@ -9,8 +9,8 @@ import torch
 from conftest import DEVICES
 from emulation import compile_for_the_host, on_the_host
 
-from sweep.engines import decimate
-from sweep.engines.decimate import Decimator
+from sweep.engines.gpu import decimate
+from sweep.engines.gpu.decimate import Decimator
 
 
 @pytest.mark.parametrize("factor", [2, 8, 64])

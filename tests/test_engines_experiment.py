@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from conftest import ROOT, ROWS
 
 from sweep.engines import auto
@@ -22,8 +23,8 @@ def chosen(name: str, accuracy: str, device: str) -> str:
     engine = ROWS[name].transform(accuracy=accuracy).engine
     if ROWS[name].family == "cqt":
         return f"direct up to {auto._DIRECT_UP_TO[device][2]}"
-    (part,) = engine.engines[f"on_{device}"]
-    return type(part).__name__.lower()
+    (part,) = engine.parts(torch.device(device))
+    return part.name
 
 
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.stem)

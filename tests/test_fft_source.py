@@ -7,7 +7,7 @@ import pytest
 import torch
 from emulation import compile_for_the_host, on_the_host
 
-from sweep.engines import fft
+from sweep.engines.gpu import fft
 from sweep.transforms import STFT, MelSpectrogram
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")

@@ -1,6 +1,7 @@
 """What is released: one version, a wheel and an sdist that work anywhere, a public interface that is all listed."""
 
 import importlib
+import importlib.metadata
 import inspect
 import os
 import re
@@ -16,6 +17,7 @@ from conftest import ROOT
 
 import sweep
 from sweep.data.sources.demo import make_demo
+from sweep.missing import one_line_if_missing
 
 PUBLIC = ("sweep", "sweep.transforms", "sweep.filters", "sweep.representations", "sweep.config", "sweep.data")
 PUBLIC += ("sweep.report",)
@@ -93,6 +95,35 @@ def environment_with(archive: Path, folder: Path) -> Path:
     return site
 
 
+def packages_of(*names: str) -> set[str]:
+    """The top-level files and folders of some installed packages and of all that these need."""
+    wanted, found, entries = list(names), set(), set()
+    while wanted:
+        name = wanted.pop()
+        try:
+            distribution = importlib.metadata.distribution(name)
+        except importlib.metadata.PackageNotFoundError:  # of another platform
+            continue
+        if distribution.name in found:
+            continue
+        found.add(distribution.name)
+        entries |= {file.parts[0] for file in distribution.files if file.parts[0] not in ("..", "__pycache__")}
+        needs = (line for line in distribution.requires or () if "extra ==" not in line)
+        wanted += [re.match(r"[\w.-]+", line)[0] for line in needs]
+    return entries
+
+
+@pytest.fixture(scope="module")
+def library(built, tmp_path_factory) -> Path:
+    """An environment with the wheel that finds torch and NumPy, what these need, and nothing else."""
+    folder = tmp_path_factory.mktemp("library")
+    site = environment_with(built[0], folder)
+    (site / "dependencies.pth").unlink()
+    for name in packages_of("torch", "numpy"):
+        (site / name).symlink_to(Path(sysconfig.get_path("purelib")) / name)
+    return folder
+
+
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """The wheel and the sdist."""
@@ -123,5 +154,42 @@ def test_the_sdist_installs_the_same_files(built, tmp_path):
         contents.append({path.relative_to(site): path.read_bytes() for path in files if path.name not in of_pip})
     assert contents[0] == contents[1]
     names = {str(path) for path in contents[0]}
-    assert {"sweep/py.typed", "sweep/conf/config.yaml", "sweep/engines/fft.cu"} <= names
+    sources = {f"sweep/engines/gpu/{name}.cu" for name in ("decimate", "fft")}
+    assert {"sweep/py.typed", "sweep/conf/config.yaml", *sources} <= names
     assert not any(name.startswith(("tests/", "experiments/", "docs/")) for name in names)
+
+
+LIBRARY = """
+import sys
+import sweep
+
+assert "torch" not in sys.modules and {"CQT", "STFT", "MelSpectrogram"} <= set(dir(sweep)), dir(sweep)
+from sweep import CQT, STFT, MelSpectrogram
+
+heavy = {"torch._dynamo", "triton", "scipy", "lightning", "hydra", "rich"} & set(sys.modules)
+assert not heavy, heavy
+import torch
+
+x = torch.sin(2 * torch.pi * 440 / 44100 * torch.arange(44100))
+print(int(CQT(f_min=110.0, n_bins=48)(x)[:, 43].argmax()), *MelSpectrogram()(x).shape, *STFT()(x).shape)
+"""
+
+
+def test_the_library_needs_torch_and_numpy_alone(library, tmp_path):
+    """A tone of 440 Hz is loudest two octaves above 110 Hz."""
+    assert python(library, "-c", LIBRARY, cwd=tmp_path).split() == ["24", "128", "87", "1025", "87"]
+
+
+def test_a_command_names_the_package_that_it_misses(library, tmp_path):
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    command = [library / "bin" / "python", "-m", "sweep", "+grid=all"]
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    line = "sweep: needs hydra-core, which is not installed: pip install spectrogram-sweep\n"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", line)
+
+
+def test_a_module_of_our_own_that_is_not_there_is_no_missing_package():
+    with pytest.raises(SystemExit, match="^sweep: needs pillow, which is not installed"), one_line_if_missing("sweep"):
+        raise ModuleNotFoundError("No module named 'PIL'", name="PIL.Image")
+    with pytest.raises(ModuleNotFoundError, match="sweep.nothing"), one_line_if_missing("sweep"):
+        importlib.import_module("sweep.nothing")

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib.metadata
+import math
 import sys
 import time
 from pathlib import Path
@@ -16,6 +17,7 @@ from experiments.correctness.reference import expected
 from experiments.correctness.signals import SIGNALS
 from experiments.speed.peers import reason
 from sweep.representations import Representation
+from sweep.transforms import CQT
 
 # A bin counts for the worst one where it holds at least this share of the loudest bin's energy: -60 dB.
 AUDIBLE = 1e-6
@@ -68,10 +70,10 @@ def run(front_end: FrontEnd, r: Representation, clips: dict, wanted: dict, alias
         if r.family == "cqt" and aliasing:
             loudest = measure_aliasing(function, r)
             found = {"aliasing_db": loudest.decibels, "aliasing_tone_hz": loudest.tone, "aliasing_bin_hz": loudest.bin}
-            engine = getattr(function, "engine", None)
-            if hasattr(engine, "aliasing"):
-                of_bins = {k: engine.aliasing(k) for k in np.flatnonzero(r.frequencies >= 440).tolist()}
-                found["engine_aliasing_db"] = max(of_bins.values())
+            if isinstance(function, CQT):
+                level = max(function.engine.aliasing(k) for k in np.flatnonzero(r.frequencies >= 440).tolist())
+                if level > -math.inf:
+                    found["engine_aliasing_db"] = level
             rows = [row | {key: round(value, 1) for key, value in found.items()} for row in rows]
         return rows
     except Exception as error:  # a peer's failure is its row

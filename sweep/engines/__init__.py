@@ -4,13 +4,14 @@ Every engine is a module that maps a batch of clips to the real and imaginary pa
 
     (batch, samples) -> (batch, bins, frames), (batch, bins, frames),   frames = 1 + samples // hop_length.
 
-With `phase=False` only the magnitude has to be right, which may save work. Each is tested against the float64
-definition, never against another engine.
+With `phase=False` only the magnitude has to be right, which may save work. `sweep.engines.engine` says what else each
+offers. Each is tested against the float64 definition, never against another engine.
 """
 
 from sweep.engines.auto import ACCURACIES, ENGINES, Auto, build, build_published
 from sweep.engines.banded import Banded
 from sweep.engines.direct import Direct
+from sweep.engines.engine import Engine
 from sweep.engines.framed import Framed
 from sweep.engines.octaves import Octaves
 from sweep.engines.spectral import Spectral
@@ -21,6 +22,7 @@ __all__ = [
     "Auto",
     "Banded",
     "Direct",
+    "Engine",
     "Framed",
     "Octaves",
     "Spectral",

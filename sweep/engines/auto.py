@@ -8,6 +8,7 @@ from torch import nn
 from sweep.checks import check_choice
 from sweep.engines.banded import Banded
 from sweep.engines.direct import Direct
+from sweep.engines.engine import Engine
 from sweep.engines.framed import Framed
 from sweep.engines.octaves import Octaves
 from sweep.engines.spectral import Spectral
@@ -17,22 +18,14 @@ ENGINES = ("auto", "direct", "spectral", "banded")
 # What each accuracy allows: the spectral engine's tolerance, and TF32 in CUDA's matrix products. The relative L2 error
 # on music is 0.3 to 1.5 of the tolerance: below 1e-5, 1e-4 and 1e-3.
 ACCURACIES = {"exact": (3e-6, False), "high": (7e-5, False), "fast": (5e-4, True)}
-# What follows is read off experiments/engines (CPU), and off measurements like it (CUDA).
+# By device, what experiments/engines/README.md measures; a test holds these to its tables.
 #
-# Kernels up to so many samples are evaluated directly: their slices of the spectrum are wider than they are worth. By
-# device; in float32, with TF32 if all kernels are equally long, and for kernels of many lengths, which share no frames.
-# Two cores of an AMD EPYC (Zen 5), ms for 32 clips of 16,384 samples at "fast", direct against spectral: linear-512 3.4
-# and 6.5, linear-1024 10.8 and 8.8, linear-2048 40 and 14; with the limit at 256, 512, 1,024, 2,048: cqt-12 2.3, 2.1,
-# 3.0, 4.8, cqt-96 10.7, 10.9, 11.9, 16.9. On an H100, microseconds of a training step with 100 clips: in TF32 log-4096
-# 599 and 814; in float32 log-2048 588 and 862, log-4096 1,677 and 1,157; in TF32 with the limit at 256, 512, 1,024:
-# cqt-12 69, 60, 69.
-# The banded engine serves equally long kernels from so many samples on. Two cores, "fast", banded against the better of
-# the others: linear-512 3.1 and 3.4, but twice as long as direct on clips of 20 s; linear-1024 5.0 and 8.8, linear-2048
-# 8.0 and 14, linear-4096 20 and 24. On an H100, ms for 1,000 clips, banded against direct at "fast": 512 samples 0.58
-# and 0.41, 1,024 0.69 and 0.86 (cuBLAS) or 1.16 (Triton), 2,048 0.84 and 2.4, 4,096 1.4 and 3.8; at "high" 2,048 1.5
-# and 4.4, 4,096 2.7 and 9.9.
+# Samples of equally long kernels from which one small FFT a frame is worth more than their products.
 _BANDED_FROM = {"cpu": 1024, "cuda": 1024}
+# Samples of a kernel up to which its taps cost less than its slice of the spectrum: in float32, with TF32 if all
+# kernels are equally long, and for kernels of many lengths, which share no frames.
 _DIRECT_UP_TO = {"cpu": (1024, 1024, 512), "cuda": (2048, 4096, 512)}
+_ON = {"cpu": "on a CPU", "cuda": "on CUDA"}
 
 
 def build(
@@ -44,8 +37,8 @@ def build(
     accuracy: str,
     trainable: bool,
     max_samples: int | None = None,
-) -> nn.Module:
-    """The engine that a front-end's arguments ask for.
+) -> Engine:
+    """The engine that a front-end's arguments ask for, with the reason why it is that one.
 
     Args:
         kernels: the bank.
@@ -62,15 +55,17 @@ def build(
     if trainable:
         if engine in ("spectral", "banded"):
             raise ValueError(f'engine "{engine}" has no taps to train; choose engine="direct" or "auto"')
-        return Direct(kernels, hop_length, pad_mode, trainable=True, max_samples=max_samples)
+        direct = Direct(kernels, hop_length, pad_mode, trainable=True, max_samples=max_samples)
+        return direct.because("the taps are trained")
+    asked = f'engine="{engine}" was asked for'
     if engine == "banded":
         if not are_equal(kernels):
             raise ValueError('engine "banded" needs kernels of one length, as an STFT has; choose engine="auto"')
-        return Banded(kernels, hop_length, pad_mode, tolerance, tf32=tf32)
+        return Banded(kernels, hop_length, pad_mode, tolerance, tf32=tf32).because(asked)
     if engine == "direct":
-        return Direct(kernels, hop_length, pad_mode, tf32=tf32)
+        return Direct(kernels, hop_length, pad_mode, tf32=tf32).because(asked)
     if engine == "spectral":
-        return Spectral(kernels, hop_length, pad_mode, tolerance, tf32=tf32)
+        return Spectral(kernels, hop_length, pad_mode, tolerance, tf32=tf32).because(asked)
     return Auto(kernels, hop_length, pad_mode, tolerance, tf32=tf32)
 
 
@@ -85,7 +80,7 @@ def build_published(
     accuracy: str,
     trainable: bool,
     max_samples: int | None = None,
-) -> nn.Module:
+) -> Engine:
     """The evaluation of a constant-Q bank that a published algorithm prescribes.
 
     Args:
@@ -109,8 +104,9 @@ def build_published(
             'choose algorithm="1992v2" or "exact"'
         )
     tolerance, tf32 = ACCURACIES[accuracy]
+    asked = f'algorithm="{algorithm}" was asked for'
     if algorithm == "1992v2":
-        return Direct(
+        direct = Direct(
             kernels,
             hop_length,
             pad_mode,
@@ -118,13 +114,13 @@ def build_published(
             tf32=tf32 and not trainable,
             max_samples=max_samples if trainable else None,
         )
-    # What falls below the share has no bound of its own, so half of the tolerance: 2e-6 to 4e-6, 5.5e-5 and 3e-4 on
-    # music (cqt-12 to cqt-96).
+        return direct.because(asked)
+    # What falls below the share has no bound of its own, so half of the tolerance (experiments/engines/README.md).
     framed = partial(Framed, tolerance=tolerance / 2, tf32=tf32)
     if algorithm == "1992":
-        return framed(kernels, hop_length, pad_mode)
+        return framed(kernels, hop_length, pad_mode).because(asked)
     make = framed if algorithm == "2010" else partial(Direct, tf32=tf32)
-    return Octaves(kernels, bins_per_octave, hop_length, pad_mode, make)
+    return Octaves(kernels, bins_per_octave, hop_length, pad_mode, make).because(asked)
 
 
 def are_equal(kernels: Kernels) -> bool:
@@ -133,7 +129,7 @@ def are_equal(kernels: Kernels) -> bool:
     return all(part.min() == part.max() for part in parts)
 
 
-class Auto(nn.Module):
+class Auto(Engine):
     """Equal kernels through the banded engine; else short ones through the direct engine, long ones the spectral.
 
     Args:
@@ -142,6 +138,8 @@ class Auto(nn.Module):
         direct_up_to: samples of a kernel up to which it is evaluated directly, and then nothing is banded; None: what
             was measured to be best.
     """
+
+    name = "auto"
 
     def __init__(
         self,
@@ -152,30 +150,40 @@ class Auto(nn.Module):
         tf32: bool,
         direct_up_to: int | None = None,
     ):
-        super().__init__()
-        self.kernels = kernels
+        super().__init__(kernels, hop_length, pad_mode)
         self.engines = nn.ModuleDict()  # "cpu" and "cuda" themselves are methods of every module
-        equal = are_equal(kernels)
-        for device in ("cpu", "cuda"):
-            engines = self.engines[f"on_{device}"] = nn.ModuleList()
-            if equal and _BANDED_FROM[device] <= kernels.lengths[0] and direct_up_to is None:
-                banded = Banded(kernels, hop_length, pad_mode, tolerance, tf32=tf32)
-                if banded.half_width <= kernels.lengths[0] / 8:  # Hann's; not Hamming's, which falls off slowly
-                    engines.append(banded)
-                    continue
-            plain, rounded, mixed = _DIRECT_UP_TO[device]
-            limit = direct_up_to or ((rounded if tf32 else plain) if equal else mixed)
-            long = int((kernels.lengths > limit).sum())
-            if long:
-                engines.append(Spectral(kernels[:long], hop_length, pad_mode, tolerance, tf32=tf32))
-            if long < len(kernels):
-                engines.append(Direct(kernels[long:], hop_length, pad_mode, tf32=tf32))
+        for device in _ON:
+            self.engines[f"on_{device}"] = nn.ModuleList(self._choose(device, tolerance, tf32, direct_up_to))
 
-    def parts(self, x: torch.Tensor) -> nn.ModuleList:
-        """The engines that serve a tensor's device, in the order of the bins."""
-        return self.engines["on_cuda" if x.is_cuda else "on_cpu"]
+    def _choose(self, device: str, tolerance: float, tf32: bool, direct_up_to: int | None) -> list[Engine]:
+        kernels, bank = self.kernels, (self.hop_length, self.pad_mode)
+        equal, length, least, on = are_equal(kernels), int(kernels.lengths[0]), _BANDED_FROM[device], _ON[device]
+        wide = ""
+        if equal and least <= length and direct_up_to is None:
+            banded = Banded(kernels, *bank, tolerance, tf32=tf32)
+            if banded.half_width <= length / 8:  # Hann's; not Hamming's, which falls off slowly
+                return [banded.because(f"all kernels have {length:,} samples, from {least:,} {on}")]
+            wide = f"; the {kernels.window} window's spectrum is too wide for banded"
+        plain, rounded, mixed = _DIRECT_UP_TO[device]
+        limit = direct_up_to or ((rounded if tf32 else plain) if equal else mixed)
+        long = int((kernels.lengths > limit).sum())
+        engines: list[Engine] = []
+        if long:
+            reason = f"{_of(long, kernels)} more than {limit:,} samples, the limit {on}{wide}"
+            engines.append(Spectral(kernels[:long], *bank, tolerance, tf32=tf32).because(reason))
+        if long < len(kernels):
+            reason = f"{_of(len(kernels) - long, kernels)} at most {limit:,} samples, the limit {on}{wide}"
+            engines.append(Direct(kernels[long:], *bank, tf32=tf32).because(reason))
+        return engines
+
+    def parts(self, device: torch.device) -> list[Engine]:
+        return list(self.engines["on_cuda" if device.type == "cuda" else "on_cpu"])
 
     def forward(self, x: torch.Tensor, phase: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
-        parts = [engine(x, phase) for engine in self.parts(x)]
+        parts = [engine(x, phase) for engine in self.parts(x.device)]
         real, imag = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
         return real, imag
+
+
+def _of(count: int, kernels: Kernels) -> str:
+    return "all kernels have" if count == len(kernels) else f"{count} of {len(kernels)} kernels have"

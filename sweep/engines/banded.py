@@ -18,18 +18,19 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
 
 from sweep import filters
-from sweep.engines import framing, fused
+from sweep.engines import framing
 from sweep.engines.direct import matmul_precision
+from sweep.engines.engine import Engine
+from sweep.engines.gpu import fused
 from sweep.engines.tables import Tables
 from sweep.filters import Kernels
 
 _BLOCK = fused.BINS  # bins whose slices are one product: about as many points as bins
 
 
-class Banded(nn.Module):
+class Banded(Engine):
     """One FFT a frame and a banded matrix.
 
     Args:
@@ -40,9 +41,12 @@ class Banded(nn.Module):
         tf32: let CUDA's matrix products round their factors to TF32.
     """
 
+    name = "banded"
+    has_gpu_kernels = True
+
     def __init__(self, kernels: Kernels, hop_length: int, pad_mode: str, tolerance: float, tf32: bool = False):
-        super().__init__()
-        self.kernels, self.hop_length, self.pad_mode, self.tf32 = kernels, hop_length, pad_mode, tf32
+        super().__init__(kernels, hop_length, pad_mode)
+        self.tf32 = tf32
         self.length, self.before = int(kernels.lengths[0]), -int(kernels.first_lags[0])
         self.half_width = half_width(kernels.window, self.length, tolerance)
         highest = kernels.frequencies.max() / kernels.sample_rate + (self.half_width + 1) / self.length
@@ -59,7 +63,6 @@ class Banded(nn.Module):
         return real, imag
 
     def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int) -> bool:
-        """Write finished values into (batch, all bins, frames), these bins from `first` on, by a fused kernel."""
         points, _ = self._points(x)
         blocks = self._tables.get(("fused", x.device), lambda: fused.stack(self._make_blocks(x), self.tf32))
         rows, columns = points.view(len(x), -1), points.shape[1]
@@ -68,7 +71,6 @@ class Banded(nn.Module):
         return True
 
     def gradient(self, x: torch.Tensor, finish, by_out: torch.Tensor) -> torch.Tensor:
-        """The gradient by the clips, given that by the finished values, (batch, bins, frames)."""
         blocks = self._tables.get(("fused", x.device), lambda: fused.stack(self._make_blocks(x), self.tf32))
         points, count = self._points(x)
         options = {"reflect": False, "offset": finish.offset, "power": finish.power}

@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from sweep.engines import framing, fused
+from sweep.engines import framing
+from sweep.engines.engine import Engine
+from sweep.engines.gpu import fused
 from sweep.engines.sampled import Sampled
 from sweep.engines.tables import Tables
 from sweep.filters import Kernels
@@ -17,7 +19,7 @@ _SPREAD = 2**0.5
 _FUSED_UP_TO = 4096  # samples of a kernel
 
 
-class Direct(nn.Module):
+class Direct(Engine):
     """Frames (a strided view) times taps, grouped by kernel length so that short kernels cost little.
 
     Frozen kernels whose taps are mirror images, h[-n] = conj h[n], are folded: the real part needs only the sum of the
@@ -32,6 +34,8 @@ class Direct(nn.Module):
         max_samples: of the clips; taps at lags that meet no sample of such a clip are not stored. None: any.
     """
 
+    name = "direct"
+
     def __init__(
         self,
         kernels: Kernels | Sampled,
@@ -41,8 +45,8 @@ class Direct(nn.Module):
         tf32: bool = False,
         max_samples: int | None = None,
     ):
-        super().__init__()
-        self.kernels, self.hop_length, self.pad_mode, self.tf32 = kernels, hop_length, pad_mode, tf32
+        super().__init__(kernels, hop_length, pad_mode)
+        self.tf32 = tf32
         self.max_samples = max_samples if pad_mode == "constant" else None  # a mirror image is met by every lag
         reach = self.max_samples or int(kernels.lengths.max())
         self.groups = _groups_by_length(np.minimum(kernels.lengths, 2 * reach))
@@ -52,7 +56,7 @@ class Direct(nn.Module):
             (max(int(firsts[bins].min()), -reach), min(int(lasts[bins].max()) + 1, reach)) for bins in self.groups
         ]
         self._tables = Tables()
-        self.taps = None
+        self.taps, self.trained = None, trainable
         if trainable:
             taps = [_stacked_taps(kernels[b], np.arange(*s)) for b, s in zip(self.groups, self.spans, strict=True)]
             self.taps = nn.ParameterList(nn.Parameter(torch.from_numpy(t).float()) for t in taps)
@@ -96,27 +100,34 @@ class Direct(nn.Module):
         real, imag = (torch.cat(part, dim=-1) if len(part) > 1 else part[0] for part in zip(*parts, strict=True))
         return real.transpose(1, 2), imag.transpose(1, 2)
 
+    @property
+    def trainable(self) -> bool:
+        return self.taps is not None
+
     def kernel(self, bin: int) -> tuple[int, np.ndarray]:
-        """A trainable bin's first lag and its complex128 taps, as they are now."""
+        if not self.trainable:
+            return super().kernel(bin)
         group = next(i for i, bins in enumerate(self.groups) if bin < bins.stop)
         (first, _), place = self.spans[group], bin - self.groups[group].start
         real, imag = self.taps[group].detach()[:, place].double().cpu().numpy()
         return first, real + 1j * imag
 
-    def frozen(self, tf32: bool) -> "Direct":
-        """The same bank as it is now, without parameters."""
+    def frozen(self, tf32: bool) -> Engine:
+        if not self.trainable:
+            return self
         firsts, taps = zip(*(self.kernel(bin) for bin in range(len(self.kernels))), strict=True)
-        return Direct(
-            Sampled(np.array(firsts), taps), self.hop_length, self.pad_mode, tf32=tf32, max_samples=self.max_samples
-        )
+        bank = Sampled(np.array(firsts), taps)
+        direct = Direct(bank, self.hop_length, self.pad_mode, tf32=tf32, max_samples=self.max_samples)
+        direct.trained = True
+        return direct.because("the taps were trained")
+
+    @property
+    def has_gpu_kernels(self) -> bool:
+        return not self.trainable
 
     def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int) -> bool:
-        """Write finished values into (batch, all bins, frames), these bins from `first` on, by a fused kernel.
-
-        Returns False where it does not serve: trainable taps; float32 products, which cuBLAS does sooner; kernels so
-        long that blocks of them take much memory.
-        """
-        if self.taps is not None or not self.tf32 or self.kernels.lengths.max() > _FUSED_UP_TO:
+        # cuBLAS does float32 products sooner, and blocks of long kernels take much memory.
+        if self.trainable or not self.tf32 or self.kernels.lengths.max() > _FUSED_UP_TO:
             return False
         if self.pad_mode == "reflect":
             framing.check_reflection(x.shape[-1], max(-self.kernels.first_lags.min(), self.kernels.last_lags.max()))
@@ -126,8 +137,7 @@ class Direct(nn.Module):
         return True
 
     def gradient(self, x: torch.Tensor, finish, by_out: torch.Tensor) -> torch.Tensor | None:
-        """The gradient by the clips, given that by the finished values, (batch, bins, frames); None: not by kernels."""
-        if self.kernels.lengths.max() > _FUSED_UP_TO:
+        if self.trainable or self.kernels.lengths.max() > _FUSED_UP_TO:
             return None
         blocks = self._tables.get(("fused", x.device), lambda: fused.stack(self._make_blocks(x), self.tf32))
         options = {"reflect": self.pad_mode == "reflect", "offset": finish.offset, "power": finish.power}

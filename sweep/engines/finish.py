@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import torch
-from torch import nn
 
-from sweep.engines import fused
+from sweep.engines.engine import Engine
+from sweep.engines.gpu import fused
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Finish:
         return torch.log(values.add_(self.offset), out=contiguous)
 
 
-def finished(engine: nn.Module, x: torch.Tensor, finish: Finish, n_bins: int, count: int) -> torch.Tensor:
+def finished(engine: Engine, x: torch.Tensor, finish: Finish, n_bins: int, count: int) -> torch.Tensor:
     """(batch, samples) through an engine -> (batch, bins, frames), by the fused kernels where they serve."""
-    engines = list(engine.parts(x)) if hasattr(engine, "parts") else [engine]
-    if not (fused.serves(x) and any(_is_fusable(part) for part in engines)):
+    engines = engine.parts(x.device)
+    if not (fused.serves(x) and any(part.has_gpu_kernels for part in engines)):
         return _in_pytorch(engines, x, finish)
     if not fused.differentiates(x):
         return _by_kernels(engines, x, finish, n_bins, count)
@@ -46,20 +46,16 @@ def finished(engine: nn.Module, x: torch.Tensor, finish: Finish, n_bins: int, co
     return _Differentiable.apply(x, engines, finish, n_bins, count)
 
 
-def _is_fusable(engine: nn.Module) -> bool:
-    return hasattr(engine, "finish_into") and getattr(engine, "taps", None) is None
-
-
-def _in_pytorch(engines: list[nn.Module], x: torch.Tensor, finish: Finish) -> torch.Tensor:
+def _in_pytorch(engines: list[Engine], x: torch.Tensor, finish: Finish) -> torch.Tensor:
     values = [(power if finish.power else magnitude)(*part(x, phase=False)) for part in engines]
     return finish.log(torch.cat(values, dim=1) if len(values) > 1 else values[0])
 
 
-def _by_kernels(engines: list[nn.Module], x: torch.Tensor, finish: Finish, n_bins: int, count: int) -> torch.Tensor:
+def _by_kernels(engines: list[Engine], x: torch.Tensor, finish: Finish, n_bins: int, count: int) -> torch.Tensor:
     out, first = torch.empty(len(x), n_bins, count, device=x.device), 0
     for part in engines:
         some = slice(first, first + len(part.kernels))
-        if not (_is_fusable(part) and part.finish_into(x, finish, out, first)):
+        if not part.finish_into(x, finish, out, first):
             out[:, some] = finish(*part(x, phase=False))
         first = some.stop
     return out
@@ -69,9 +65,7 @@ class _Differentiable(torch.autograd.Function):
     """The kernels as one operation that keeps nothing but the clips."""
 
     @staticmethod
-    def forward(
-        ctx, x: torch.Tensor, engines: list[nn.Module], finish: Finish, n_bins: int, count: int
-    ) -> torch.Tensor:
+    def forward(ctx, x: torch.Tensor, engines: list[Engine], finish: Finish, n_bins: int, count: int) -> torch.Tensor:
         ctx.save_for_backward(x)
         ctx.engines, ctx.finish = engines, finish
         return _by_kernels(engines, x.detach(), finish, n_bins, count)
@@ -90,7 +84,7 @@ class _Differentiable(torch.autograd.Function):
         parts, first = [], 0
         for part in ctx.engines:
             by_part = by_out[:, first : first + len(part.kernels)]
-            gradient = part.gradient(x.detach(), ctx.finish, by_part) if _is_fusable(part) else None
+            gradient = part.gradient(x.detach(), ctx.finish, by_part)
             if gradient is None:
                 with torch.enable_grad():
                     alone = x.detach().requires_grad_()

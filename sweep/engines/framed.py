@@ -17,10 +17,10 @@ any of them keeps. The frame has to be as wide as the longest kernel, which is w
 
 import numpy as np
 import torch
-from torch import nn
 
 from sweep.engines import framing
 from sweep.engines.direct import matmul_precision
+from sweep.engines.engine import Engine
 from sweep.engines.tables import Tables
 from sweep.filters import Kernels
 
@@ -30,7 +30,7 @@ _SPREAD = 2
 _CHUNK = {"cpu": 4 << 20, "cuda": 256 << 20}
 
 
-class Framed(nn.Module):
+class Framed(Engine):
     """A rectangular short-time Fourier transform as wide as the longest kernel, times the kernels' spectra.
 
     Args:
@@ -41,9 +41,10 @@ class Framed(nn.Module):
         tf32: let CUDA's matrix products round their factors to TF32.
     """
 
+    name = "framed"
+
     def __init__(self, kernels: Kernels, hop_length: int, pad_mode: str, tolerance: float, tf32: bool = False):
-        super().__init__()
-        self.kernels, self.hop_length, self.pad_mode = kernels, hop_length, pad_mode
+        super().__init__(kernels, hop_length, pad_mode)
         self.tolerance, self.tf32 = tolerance, tf32
         self.overhang = (max(0, -int(kernels.first_lags.min())), max(0, int(kernels.last_lags.max())))
         # A frame covers the lags -n_fft / 2 .. n_fft / 2 - 1.

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from sweep.engines import framing
 from sweep.engines.direct import matmul_precision
+from sweep.engines.engine import Engine
 from sweep.engines.tables import Tables
 from sweep.filters import Kernels
 
@@ -81,7 +82,7 @@ class Thinned:
         return self.step * self.kernels.taps(bin, self.step * lags)
 
 
-class Octaves(nn.Module):
+class Octaves(Engine):
     """One engine an octave, each at half the rate of the one above.
 
     Args:
@@ -92,9 +93,10 @@ class Octaves(nn.Module):
         make: from (kernels, hop_length, pad_mode) at a stage's rate to the engine that evaluates them.
     """
 
+    name = "octaves"
+
     def __init__(self, kernels: Kernels, bins_per_octave: int, hop_length: int, pad_mode: str, make: Callable):
-        super().__init__()
-        self.kernels, self.hop_length, self.pad_mode = kernels, hop_length, pad_mode
+        super().__init__(kernels, hop_length, pad_mode)
         self.stage_of_bins = stages(kernels, bins_per_octave, hop_length)
         self.stages = np.unique(self.stage_of_bins).tolist()
         steps = [(2**stage, np.flatnonzero(self.stage_of_bins == stage)) for stage in self.stages]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from sweep.engines import framing, fused
-from sweep.engines.decimate import Decimator
+from sweep.engines import framing
+from sweep.engines.gpu import fused
+from sweep.engines.gpu.decimate import Decimator
 from sweep.filters import Kernels
 
 # Bins whose kernels differ by up to this factor in length share one slice width.

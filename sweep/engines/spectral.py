@@ -22,10 +22,10 @@ import math
 
 import numpy as np
 import torch
-from torch import nn
 
 from sweep.engines import framing
 from sweep.engines.direct import matmul_precision
+from sweep.engines.engine import Engine
 from sweep.engines.slices import Plan, smooth
 from sweep.engines.tables import Tables
 from sweep.filters import Kernels
@@ -34,7 +34,7 @@ from sweep.filters import Kernels
 _FADE = 3
 
 
-class Spectral(nn.Module):
+class Spectral(Engine):
     """One FFT per clip, one slice of it per bin.
 
     Args:
@@ -46,9 +46,11 @@ class Spectral(nn.Module):
         tf32: let CUDA's matrix products round their factors to TF32.
     """
 
+    name = "spectral"
+    has_gpu_kernels = True
+
     def __init__(self, kernels: Kernels, hop_length: int, pad_mode: str, tolerance: float, tf32: bool = False):
-        super().__init__()
-        self.kernels, self.hop_length, self.pad_mode = kernels, hop_length, pad_mode
+        super().__init__(kernels, hop_length, pad_mode)
         self.tolerance, self.tf32 = tolerance, tf32
         self._tables = Tables()
         # Lags before and after a frame's centre, as plain numbers: torch.compile traces NumPy's.
@@ -81,11 +83,7 @@ class Spectral(nn.Module):
         return plans, x
 
     def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int) -> bool:
-        """Write finished values into (batch, all bins, frames), these bins from `first` on, by fused kernels.
-
-        Returns False where they do not serve: bins that were sorted.
-        """
-        if self.order is not None:
+        if self.order is not None:  # the bins were sorted
             return False
         plans, x = self._plans(x)
         with matmul_precision("high" if self.tf32 else "highest", x.is_cuda):
@@ -94,7 +92,6 @@ class Spectral(nn.Module):
         return True
 
     def gradient(self, x: torch.Tensor, finish, by_out: torch.Tensor) -> torch.Tensor | None:
-        """The gradient by the clips, given that by the finished values, (batch, bins, frames); None: not by kernels."""
         if self.order is not None:
             return None
         spectra, gradients, first = [], [], 0

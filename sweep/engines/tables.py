@@ -1,10 +1,19 @@
-"""Tables that an engine needs for one clip length on one device, made once and kept."""
+"""Tables that an engine needs for one clip length on one device, made once and kept, outside of any graph."""
 
 from collections.abc import Callable, Hashable
 
 import torch
 
 _KEPT = 8
+
+
+def outside_graph(function: Callable, *arguments):
+    """Call a function; where torch.compile traces, it breaks the graph there."""
+    if torch.compiler.is_compiling():
+        from sweep.engines.untraced import call
+
+        return call(function, *arguments)
+    return function(*arguments)
 
 
 class Tables:
@@ -16,10 +25,11 @@ class Tables:
     def __init__(self):
         self._entries: dict[Hashable, object] = {}
 
-    @torch.compiler.disable(
-        reason="a front-end's tables are made outside of the graph: leave out fullgraph=True, export with strict=False"
-    )
     def get(self, key: Hashable, make: Callable):
+        """What is kept under a key; made first if there is nothing."""
+        return outside_graph(self._get, key, make)
+
+    def _get(self, key: Hashable, make: Callable):
         if key not in self._entries:
             from torch._subclasses.fake_tensor import unset_fake_temporarily
 

@@ -110,25 +110,25 @@ def learned_kernels(frontend, initial) -> dict[str, np.ndarray]:
         Where the bank was: bank_moved (bands,), bank_bins (n,) and bank_rows (2, n, bins).
     """
     found = {}
-    if any(name.startswith("engine.") for name, _ in frontend.named_parameters()):
-        count = len(frontend.engine.kernels)
+    kernels = initial.trainable_kernels()
+    if kernels is not None:
+        count = len(kernels)
         bins, moved, pairs = shown_bins(count), [], {}
         for bin in range(count):  # one by one: all of a large bank are gigabytes
-            pair = [one.engine.kernel(bin) for one in (initial, frontend)]
+            pair = [one.kernel(bin) for one in (initial, frontend)]
             moved.append(_moved(pair[0][1], pair[1][1]))
             if bin in bins:
                 pairs[bin] = pair
         found["kernels_moved"] = np.array(moved)
-        found["kernel_frequencies"] = initial.engine.kernels.frequencies[bins]
+        found["kernel_frequencies"] = kernels.frequencies[bins]
         cut = [[_central(*kernel) for kernel in pairs[bin]] for bin in bins]
-        rate = initial.engine.kernels.sample_rate
-        spectra = [[_spectrum(taps, rate) for _, taps in pairs[bin]] for bin in bins]
+        spectra = [[_spectrum(taps, kernels.sample_rate) for _, taps in pairs[bin]] for bin in bins]
         decibels = [20 * np.log10(np.maximum(pair, 1e-6 * pair[0].max()) / pair[0].max()) for pair in np.array(spectra)]
         found["kernel_bins"], found["kernel_lags"] = bins, np.array([pair[0][0] for pair in cut])
         found["kernel_taps"] = np.array([[taps for _, taps in pair] for pair in cut], np.complex64).swapaxes(0, 1)
         found["kernel_spectra"] = np.array(decibels, np.float32).swapaxes(0, 1)
-    if getattr(frontend, "bank", None) is not None:
-        before, after = (one.used_bank().detach().double().cpu().numpy() for one in (initial, frontend))
+    if initial.trainable_bank() is not None:
+        before, after = (one.trainable_bank().detach().double().cpu().numpy() for one in (initial, frontend))
         found["bank_moved"] = np.array([_moved(*rows) for rows in zip(before, after, strict=True)])
         full = np.flatnonzero(before.any(axis=1))
         found["bank_bins"] = full[shown_bins(len(full))]

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from sweep.engines.kernels import triton
+from sweep.engines.gpu.kernels import triton
 
 # Weights of a program. torch's fused kernel takes 65,536, so that half a million keep nine of an H100's 132
 # multiprocessors busy. Microseconds there for 0.5, 2.2 and 8.7 million weights: torch 28, 37, 90; with 1,024 a program

@@ -2,8 +2,8 @@
 
 import torch
 
-from sweep.engines import fused
-from sweep.engines.kernels import triton
+from sweep.engines.gpu import fused
+from sweep.engines.gpu.kernels import triton
 
 _SAMPLES = 16_384  # of a window that stay in registers
 _CELLS = 512  # of a program

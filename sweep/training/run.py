@@ -107,7 +107,7 @@ def write(
         window=config.protocol.window,
         parameters={part: _count_parameters(getattr(transcriber, part)) for part in ("frontend", "model")},
         moved={part: float(np.nanmedian(change)) for part, change in moved.items()},
-        engine="",
+        engine=transcriber.frontend.engine_on(device),
         resumed_from=first,
         seconds={"setup": setup, "training": training, "scoring": scoring},
         windows_per_second=steps * config.protocol.batch_size / training if steps else None,

@@ -1,5 +1,6 @@
 """The Mel spectrogram."""
 
+from fractions import Fraction
 from typing import Self
 
 import numpy as np
@@ -11,16 +12,15 @@ from sweep.checks import check_choice, check_positive, check_whole
 from sweep.engines import ACCURACIES, build
 from sweep.engines.banded import half_width
 from sweep.engines.direct import matmul_precision
-from sweep.engines.fft import FusedFFT
 from sweep.engines.finish import Finish, magnitude, power
 from sweep.engines.framing import frames, lower_hop, n_frames, pad, resample
+from sweep.engines.gpu.fft import FusedFFT
 from sweep.engines.tables import Tables
-from sweep.transforms.stft import fft_window
+from sweep.transforms.stft import describe_fft, fft_window
 from sweep.transforms.transform import Transform
 
-# Samples of a window from which on "fast" brings the clip to a lower rate on a CPU. Two cores, ms with and without it,
-# 16 clips of 16,384 samples: mel-512-128 0.52 and 0.28, mel-1024-128 0.64 and 0.44, mel-2048-128 0.82 and 0.79 (with
-# the gradient 3.3 and 4.8), mel-4096-128 1.30 and 1.66.
+# Samples of a window from which on a lower rate saves a CPU more than it costs: the lower rate of Mel spectrograms in
+# experiments/engines/README.md.
 _LOWER_FROM = 2048
 
 
@@ -126,23 +126,29 @@ class MelSpectrogram(Transform):
             key = ("bank", x.device, x.dtype)
             bank = self._tables.get(key, lambda: torch.from_numpy(self._bank).to(x.device, x.dtype))
         else:
-            bank = self.used_bank().to(x.dtype)
+            bank = self.trainable_bank().to(x.dtype)
         with matmul_precision("highest", x.is_cuda and self.bank is not None):
             bands = values @ bank.T
         return Finish(offset=offset).log(bands.transpose(1, 2))
 
-    def used_bank(self) -> torch.Tensor:
-        """(n_mels, n_fft // 2 + 1) the trainable bank as it counts."""
-        if not self.nonnegative:
+    def trainable_bank(self) -> torch.Tensor | None:
+        if self.bank is None or not self.nonnegative:
             return self.bank
         return self.bank + (self.bank.clamp(min=0) - self.bank).detach()  # the gradient passes weights below 0 too
 
     def frozen(self, accuracy: str = "high") -> Self:
         frozen = super().frozen(accuracy)
         if self.bank is not None:
-            frozen._bank, frozen.bank = self.used_bank().detach().double().cpu().numpy(), None
+            frozen._bank, frozen.bank = self.trainable_bank().detach().double().cpu().numpy(), None
             window = filters.window(self.window, self.n_fft)
             numbers = (self.hop_length, self.pad_mode, frozen._bank.shape[1], self.power)
             frozen._fused, frozen._tables = FusedFFT(window, *numbers, frozen._bank), Tables()
             frozen.hop = self.hop_length  # a trained band may reach far up
         return frozen
+
+    def _describe_fft(self, device: torch.device) -> str:
+        trained = None if self.bank is None else "the bank is trained"
+        bands = "bands of the FFT's bins"
+        if device.type != "cuda" and self.hop != self.hop_length:
+            bands += f" at {Fraction(self.hop, self.hop_length)} of the sample rate, for no band reaches far up"
+        return describe_fft(bands, trained or self._fused.refusal(device))

@@ -6,11 +6,9 @@ import torch
 from sweep import filters
 from sweep.checks import check_choice, check_whole
 from sweep.engines import ACCURACIES, build
-from sweep.engines.direct import Direct
-from sweep.engines.fft import FusedFFT
 from sweep.engines.finish import Finish, finished
 from sweep.engines.framing import framed_spectrum, n_frames, overlap_add, overlapped
-from sweep.engines.sampled import Sampled
+from sweep.engines.gpu.fft import FusedFFT
 from sweep.engines.tables import Tables
 from sweep.transforms.transform import OUTPUTS, Transform
 
@@ -128,8 +126,7 @@ class STFT(Transform):
             raise ValueError(
                 f'scale {self.scale!r} with n_bins {self.n_bins} has no inverse; choose scale="fft" and all {grid} bins'
             )
-        trained = isinstance(self.engine, Direct) and isinstance(self.engine.kernels, Sampled)
-        if trained or any(True for _ in self.parameters()):
+        if self.engine is not None and self.engine.trained:
             raise ValueError("trainable True: trained kernels have no inverse; choose trainable=False")
         if not spectrum.is_complex():
             raise ValueError(f'spectrum of type {spectrum.dtype}: needs the complex values of output="complex"')
@@ -150,6 +147,10 @@ class STFT(Transform):
         x = overlap_add(torch.fft.irfft(y.transpose(1, 2), self.n_fft) * window, self.hop_length)
         x = x[:, self.n_fft // 2 : self.n_fft // 2 + length] / covered
         return x.reshape(*spectrum.shape[:-2], length)
+
+    def _describe_fft(self, device: torch.device) -> str:
+        complex_values = 'output="complex" is the FFT itself' if self.output == "complex" else None
+        return describe_fft("bins on the FFT's grid", complex_values or self._fused.refusal(device))
 
     def _covered(self, frames: int, length: int, like: torch.Tensor) -> torch.Tensor:
         """(length,) the sum of the squared windows at each sample of the waveform."""
@@ -177,3 +178,8 @@ class STFT(Transform):
 def fft_window(name: str, n_fft: int, like: torch.Tensor) -> torch.Tensor:
     """The window on a tensor's device, in its type."""
     return torch.from_numpy(filters.window(name, n_fft)).to(like.device, like.dtype)
+
+
+def describe_fft(bins: str, refusal: str | None) -> str:
+    """What `Transform.engine_on` says where no engine is: torch's FFT, or the fused kernel if nothing is against it."""
+    return f"torch's FFT: {bins}; {refusal}" if refusal else f"fused FFT kernel: {bins}"

@@ -9,7 +9,8 @@ from torch import nn
 
 from sweep.checks import check_choice
 from sweep.engines import ACCURACIES
-from sweep.engines.direct import Direct
+from sweep.engines.engine import Engine
+from sweep.filters import Kernels
 
 OUTPUTS = ("magnitude", "power", "complex")
 
@@ -18,7 +19,8 @@ class Transform(nn.Module):
     """A front-end: (..., samples) -> (..., bins, frames), frames = 1 + samples // hop_length.
 
     Computes in float64 for float64 input and otherwise in float32, under autocast too. A subclass gives
-    `spectrogram`, from (batch, samples) to (batch, bins, frames).
+    `spectrogram`, from (batch, samples) to (batch, bins, frames), and `engine`, what evaluates its kernels; None where
+    torch's FFT or one on CUDA does, of which `_describe_fft` then tells.
 
     Attributes:
         n_bins: bins of the output.
@@ -26,6 +28,8 @@ class Transform(nn.Module):
         frequencies: (n_bins,) float64, centre of each bin in Hz.
         context: samples that the longest kernel covers.
     """
+
+    engine: Engine | None
 
     def __init__(self, *, hop_length: int, frequencies: np.ndarray, context: int):
         super().__init__()
@@ -54,9 +58,47 @@ class Transform(nn.Module):
         if not any(True for _ in self.parameters()):
             raise ValueError(f"{type(self).__name__}.frozen: it has no parameters; use it as it is")
         frozen = copy.deepcopy(self)
-        if isinstance(self.engine, Direct) and self.engine.taps is not None:
-            frozen.engine = self.engine.frozen(ACCURACIES[accuracy][1])
+        if self.engine is not None:
+            frozen.engine = frozen.engine.frozen(ACCURACIES[accuracy][1])
         return frozen
+
+    def engine_on(self, device: str | torch.device) -> str:
+        """Which engine evaluates float32 clips on a device, and why.
+
+        Args:
+            device: "cpu", "cuda" or any other; it need not be there.
+
+        Returns:
+            A name and a reason, several with "; " between them where bins differ: "banded: all kernels have 2,048
+            samples, from 1,024 on a CPU".
+        """
+        device = torch.device(device)
+        return self._describe_fft(device) if self.engine is None else self.engine.describe(device)
+
+    def trainable_kernels(self) -> Kernels | None:
+        """The bank whose taps are parameters, as its formula defines it; None where no taps are."""
+        return self.engine.kernels if self.engine is not None and self.engine.trainable else None
+
+    def kernel(self, bin: int) -> tuple[int, np.ndarray]:
+        """One of `trainable_kernels` as training has left it.
+
+        Returns:
+            Its first lag, in samples, and its complex128 taps from there on.
+
+        Raises:
+            ValueError: no taps are trainable.
+            IndexError: there is no such bin.
+        """
+        bank = self.trainable_kernels()
+        if bank is None:
+            raise ValueError(f"{type(self).__name__}.kernel: no taps are parameters; choose trainable=True")
+        if not 0 <= bin < len(bank):
+            raise IndexError(f"{type(self).__name__}.kernel: no bin {bin}; choose one of 0 to {len(bank) - 1}")
+        return self.engine.kernel(bin)
+
+    def trainable_bank(self) -> torch.Tensor | None:
+        """(bands, FFT bins) the Mel bank's weights as they count now, if they are parameters; else None."""
+        return None
 
     def _run(self, waveform: torch.Tensor, offset: float | None) -> torch.Tensor:
         if waveform.ndim < 1 or waveform.shape[-1] < 1:
@@ -82,6 +124,11 @@ class Transform(nn.Module):
     def spectrogram(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
         raise NotImplementedError
 
+    def _describe_fft(self, device: torch.device) -> str:
+        raise NotImplementedError
+
     def extra_repr(self) -> str:
         low, high = self.frequencies[0], self.frequencies[-1]
-        return f"n_bins={self.n_bins}, hop_length={self.hop_length}, {low:.1f}..{high:.1f} Hz, context={self.context}"
+        numbers = f"n_bins={self.n_bins}, hop_length={self.hop_length}, {low:.1f}..{high:.1f} Hz"
+        engines = [f"on {device}: {self.engine_on(device)}" for device in ("cpu", "cuda")]
+        return "\n".join([f"{numbers}, context={self.context}", *engines])

@@ -1,4 +1,4 @@
-// Runs the kernel of sweep/engines/decimate.cu.
+// Runs the kernel of sweep/engines/gpu/decimate.cu.
 #include "gpu.h"
 #include "kernel.inc"
 

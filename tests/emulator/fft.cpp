@@ -1,4 +1,4 @@
-// Runs the kernels of sweep/engines/fft.cu.
+// Runs the kernels of sweep/engines/gpu/fft.cu.
 #include "gpu.h"
 #include "kernel.inc"
 

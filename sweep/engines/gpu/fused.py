@@ -9,18 +9,13 @@ from dataclasses import dataclass
 
 import torch
 
-from sweep.engines import kernels, kernels_back
-
 BINS = 64  # of a block
 STEP = 32  # columns of a product, or points of a slice, at a time
 FRAMES = 64  # of a program of the spectral kernel
-# Rows of a program, frames of a product or clips of the spectral kernel, and its warps. On an H100, ms for 1,000 clips
-# of 16,384 samples, with 128 and 8, 128 and 4, 64 and 4: linear-512 0.41, 0.59, 0.61; log-4096 1.39, 1.51, 1.59.
+# Rows of a program, frames of a product or clips of the spectral kernel, and its warps: the fastest of the programs of
+# the Triton kernels in experiments/engines/README.md.
 MANY = (128, 8)
-# Where that would leave multiprocessors idle. Microseconds for 100 clips with 128 and 8, 64 and 4, 32 and 4, 32 and 2,
-# 16 and 4: linear-256 21, 33, 14, 16, 15; log-4096 159, 181, 129, 135, 139; cqt-12 103, 85, 72, 76, 62; cqt-288 327,
-# 321, 295, 303, 295. For 1,000: cqt-12 407, 408, 387, 383, 377; cqt-48 832, 824, 782, 776, 805; cqt-288 2,044, 2,006,
-# 1,846, 1,874, 1,961. A long clip's blocks of frames count as clips.
+# Where that would leave multiprocessors idle (the same table). A long clip's blocks of frames count as clips.
 FEW = (32, 4)
 FEW_FRAMES, FEW_CLIPS = 10_000, 1_000
 
@@ -37,7 +32,11 @@ def in_any_order() -> bool:
 
 def serves(x: torch.Tensor) -> bool:
     """Whether the kernels can take over: CUDA, float32, Triton installed."""
-    return kernels.triton is not None and x.is_cuda and x.dtype == torch.float32
+    if not x.is_cuda or x.dtype != torch.float32:
+        return False
+    from sweep.engines.gpu import kernels  # here, as below: Triton takes 0.15 s to import
+
+    return kernels.triton is not None
 
 
 @dataclass(frozen=True)
@@ -90,6 +89,8 @@ def finish_product(
         offset: added before the logarithm; None: no logarithm.
         power: the square of the magnitude.
     """
+    from sweep.engines.gpu import kernels
+
     clips, n_bins, n_frames = out.shape
     count, columns, _, bins = blocks.table.shape
     rows, warps = FEW if clips * n_frames <= FEW_FRAMES else MANY
@@ -107,6 +108,8 @@ def product_gradient(
 
     Sums in no fixed order.
     """
+    from sweep.engines.gpu import kernels_back
+
     clips, n_bins, n_frames = by_out.shape
     count, columns, _, bins = blocks.table.shape
     rows, warps = FEW  # larger ones were not tried
@@ -135,6 +138,8 @@ def finish_spectral(
         offset, power: as for `finish_product`.
         tf32: round factors to it; else three products.
     """
+    from sweep.engines.gpu import kernels
+
     numbers, spectra, cosines, sines, folded = slices
     clips, n_bins, n_frames = out.shape
     rows, warps = FEW if len(spectrum) <= FEW_CLIPS else MANY
@@ -154,6 +159,8 @@ def spectral_gradient(
 
     Sums in no fixed order.
     """
+    from sweep.engines.gpu import kernels_back
+
     numbers, spectra, cosines, sines, folded = slices
     clips, n_bins, n_frames = by_out.shape
     rows, warps = FEW

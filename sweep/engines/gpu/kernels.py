@@ -1,4 +1,4 @@
-"""Triton kernels, each a loop of matrix products over tiles; `sweep.engines.fused` launches them.
+"""Triton kernels, each a loop of matrix products over tiles; `sweep.engines.gpu.fused` launches them.
 
 A row is a frame of a clip, or a clip, or a block of its frames. Products take TF32 factors, rounded to the nearest
 since tensor cores would cut them off, or three such products that make up float32; sums are float32.

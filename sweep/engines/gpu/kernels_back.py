@@ -1,11 +1,11 @@
 """Triton kernels for the way back from a finished spectrogram: what it was made of is computed again, not stored."""
 
-from sweep.engines.kernels import triton
+from sweep.engines.gpu.kernels import triton
 
 if triton is not None:
     import triton.language as tl
 
-    from sweep.engines.kernels import COUNTS, POINTS, cells, factor, frames, multiply, passes, places
+    from sweep.engines.gpu.kernels import COUNTS, POINTS, cells, factor, frames, multiply, passes, places
 
     @triton.jit
     def pull(real, imag, by, offset, POWER: tl.constexpr, LOG: tl.constexpr):

@@ -9,17 +9,16 @@ import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
-from sweep.engines import framing, fused, nvrtc
+from sweep.engines import framing
 from sweep.engines.finish import Finish
-from sweep.engines.tables import Tables
+from sweep.engines.gpu import fused, nvrtc
+from sweep.engines.tables import Tables, outside_graph
 
-# Of each length: frames at a time in a block, and blocks on a multiprocessor. On an H100, ms for 1,770 clips of 80,000
-# samples, n_fft 2048, magnitudes and 128 bands: 4 and 4 0.91 and 1.10; 4 and 3 0.96 and 1.14; 8 and 2 0.98 and 1.14; 2
-# and 8 0.99 and 1.21.
+# Of each length: frames at a time in a block, and blocks on a multiprocessor, the fastest of the launches of the FFT
+# kernel in experiments/engines/README.md.
 _LAUNCHES = {256: (16, 4), 512: (8, 4), 1024: (8, 3), 2048: (4, 4), 4096: (2, 3), 8192: (1, 3)}
-# Threads that share a band: so many that each has this many fours of its bins, on average, or more. ms as above, with
-# 1, 2, 4 and 8: 128 bands of n_fft 2048 (4.7 fours) 1.08, 1.06, 1.09, 1.20; 600 clips, n_fft 4096, 128 bands 0.93,
-# 0.84, 0.82, 0.87; 2,048 bands (1.1) 1.12, 1.64, 2.56, 4.56; n_fft 1024, 128 bands 0.221, 0.214, 0.216, 0.260.
+# Threads that share a band: so many that each has this many fours of its bins, on average, or more; the threads of a
+# band in experiments/engines/README.md.
 _FOURS, _MOST_LANES = 1.25, 8
 _TILE = 48 << 10  # bytes of shared memory in which a block turns its frames' values around
 _ROUNDS = 2  # frames, at most, that a group of threads takes one after the other, where their values stay in order
@@ -71,16 +70,24 @@ class FusedFFT:
         self._lanes = 0 if bank is None else _count_lanes(bank)
         self._tables = Tables()
 
+    def refusal(self, device: torch.device) -> str | None:
+        """Why the kernels take no float32 clips on a device; None: they take them, on GPUs from Volta on."""
+        if device.type != "cuda":
+            return "the fused FFT kernel needs CUDA"
+        if len(self.window) not in _LAUNCHES:
+            return f"the fused FFT kernel takes n_fft {', '.join(map(str, _LAUNCHES))}"
+        if self.power not in (1, 2):
+            return "the fused FFT kernel takes power 1 or 2"
+        return None if nvrtc.available() else "the fused FFT kernel needs NVRTC, which comes with torch for CUDA"
+
     def serves(self, x: torch.Tensor) -> bool:
         """Whether the kernels can take these clips: CUDA from Volta on, float32, a length that they are made for."""
-        known = len(self.window) in _LAUNCHES and self.power in (1, 2)
-        if not (known and x.is_cuda and x.dtype == torch.float32 and nvrtc.available()):
+        if x.dtype != torch.float32 or self.refusal(x.device):
             return False
         if fused.differentiates(x) and not fused.in_any_order():
             return False
         return _properties(x.device).major >= 7  # older ones have too little shared memory
 
-    @torch.compiler.disable
     def __call__(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
         """(batch, samples) -> (batch, bins or bands, frames).
 
@@ -89,6 +96,9 @@ class FusedFFT:
             offset: added before the logarithm, whose result is contiguous; None: no logarithm, and frames before bins
                 in memory, as torch.stft has them.
         """
+        return outside_graph(self._run, x, offset)
+
+    def _run(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
         if self.pad_mode == "reflect":
             framing.check_reflection(x.shape[-1], len(self.window) // 2)
         if fused.differentiates(x):

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from sweep.engines import framing, fused, nvrtc
+from sweep.engines import framing
 from sweep.engines.direct import matmul_precision
-from sweep.engines.tables import Tables
+from sweep.engines.gpu import fused, nvrtc
+from sweep.engines.tables import Tables, outside_graph
 
 _COLUMNS = 64  # outputs of a row of PyTorch's product
 _OUTPUTS = 8  # of a thread
@@ -53,8 +54,8 @@ class Decimator:
             blocks: how many; from one's start to the next's, and in each, samples at the lower rate.
             points: of a block: zeros follow its samples.
         """
-        if not torch.compiler.is_exporting() and self._kernel_serves(x):
-            return self._by_kernel(x, before, blocks, points)
+        if not torch.compiler.is_exporting() and outside_graph(self._kernel_serves, x):
+            return outside_graph(self._by_kernel, x, before, blocks, points)
         band = self._tables.get((x.device, x.dtype), lambda: torch.from_numpy(self._band()).to(x))
         n_blocks, advance, wanted = blocks
         rows = -(-((n_blocks - 1) * advance + wanted) // _COLUMNS)
@@ -66,7 +67,6 @@ class Decimator:
         low = framing.frames(low, 0, wanted, advance, n_blocks).reshape(-1, wanted)
         return F.pad(low, (0, points - wanted))
 
-    @torch.compiler.disable
     def _kernel_serves(self, x: torch.Tensor) -> bool:
         if not (x.is_cuda and x.dtype == torch.float32 and nvrtc.available()) or fused.differentiates(x):
             return False
@@ -79,7 +79,6 @@ class Decimator:
             band[output * self.factor : output * self.factor + len(self.taps), output] = self.taps
         return band
 
-    @torch.compiler.disable
     def _by_kernel(self, x: torch.Tensor, before: int, blocks: tuple[int, int, int], points: int) -> torch.Tensor:
         taps = self._tables.get(("kernel", x.device), lambda: torch.from_numpy(self._segments).to(x))
         n_blocks, advance, wanted = blocks
