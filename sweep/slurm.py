@@ -3,7 +3,6 @@
 import contextlib
 import io
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -15,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from sweep import locks, results
+from sweep import locks, queue_reasons, results
 from sweep.jobs import Run, Walk, line_of
 from sweep.workers import bar
 
@@ -74,9 +73,10 @@ def launch(runs: list[Run], cluster: dict, console: Console) -> bool:
             console.print(f"python -m sweep.status {runs[0].settings['runs']} shows the state", soft_wrap=True)
             return True
         try:
-            open_runs = follow(dict(zip(jobs, open_runs, strict=True)), began, console)
+            open_runs = follow(dict(zip(jobs, open_runs, strict=True)), began, cluster, console)
         except KeyboardInterrupt:
-            console.print(f"the jobs go on; python -m sweep.status {runs[0].settings['runs']} shows their state")
+            status = f"python -m sweep.status {runs[0].settings['runs']}"
+            console.print(f"the jobs go on; {status} shows their state; scancel {array} ends them", soft_wrap=True)
             raise
     return all((run.folder / results.RESULT).exists() for run in runs)
 
@@ -114,13 +114,18 @@ def submit(runs: list[Run], cluster: dict) -> list[str]:
         raise ValueError(f"cluster slurm: sbatch refused the jobs: {reason}; see conf/cluster/slurm.yaml") from None
 
 
-def follow(jobs: dict[str, Run], began: float, console: Console) -> list[Run]:
-    """Wait until all jobs are over, saying each run that is; those that ended without a word are returned."""
+def follow(jobs: dict[str, Run], began: float, cluster: dict, console: Console) -> list[Run]:
+    """Wait until all jobs are over, saying each run that is and why jobs are pending.
+
+    Those that ended without a word are returned.
+    """
     left, lost = dict(jobs), []
+    array, pending = next(iter(jobs)).partition("_")[0], queue_reasons.Pending()
+    asked = {key: cluster[key] for key in ("cpus", "memory", "gpus", "timeout", "partition", "account", "qos", "extra")}
     seen = {job: time.monotonic() for job in jobs}
     with bar(console, len(jobs)) as advance:
         while left:
-            states = queue(jobs)
+            states = queue(array)
             for job, run in list(left.items()):
                 if job in states or states is None:
                     seen[job] = time.monotonic()
@@ -138,23 +143,29 @@ def follow(jobs: dict[str, Run], began: float, console: Console) -> list[Run]:
                     lost.append(run)
                 console.print(escape(line), style=style, soft_wrap=True)
                 del left[job]
-            running = sum(state == "RUNNING" for state in (states or {}).values())
+            if states is not None:
+                reasons = [reason for state, reason in states.values() if state == "PENDING"]
+                for name, count in pending.news(reasons, time.monotonic()).items():
+                    line = queue_reasons.explain_pending(name, count, len(jobs), array, **asked)
+                    style = "" if queue_reasons.look_up(name).passes else "yellow"
+                    console.print(escape(line), style=style, soft_wrap=True)
+            running = sum(state == "RUNNING" for state, _ in (states or {}).values())
             advance(len(jobs) - len(left), f"{running} running, {len(states or {}) - running} waiting")
             time.sleep(_POLL)
     return lost
 
 
-def queue(jobs: dict[str, Run]) -> dict[str, str] | None:
-    """The state of each job that SLURM still has; None where it does not answer."""
-    array = next(iter(jobs)).partition("_")[0]
-    command = ["squeue", "--noheader", "--array", "--format=%i %T", f"--jobs={array}"]
+def queue(array: str) -> dict[str, tuple[str, str]] | None:
+    """The state of each job that SLURM still has, and the reason for it; None where it does not answer."""
+    command = ["squeue", "--noheader", "--array", "--format=%i|%T|%r", f"--jobs={array}"]
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     except subprocess.TimeoutExpired:
         return None
     if ended.returncode:  # it forgets a job some minutes after its end
         return {} if "Invalid job id" in ended.stderr else None
-    return dict(re.findall(r"^(\S+) (\S+)$", ended.stdout, re.MULTILINE))
+    lines = (line.split("|", 2) for line in ended.stdout.splitlines() if line.count("|") >= 2)
+    return {job: (state, reason.strip()) for job, state, reason in lines}
 
 
 def _is_new(path: Path, began: float) -> bool:

@@ -1,13 +1,20 @@
 """A sweep on a real SLURM; skipped where there is none. The longer one: python -m experiments.resilience.slurm."""
 
+import contextlib
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
+import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from test_app import SHORT, call
+from test_app import REPOSITORY, SHORT, call
 
 UP = shutil.which("sinfo") and subprocess.run(["sinfo", "-h", "-o", "%T"], capture_output=True, text=True).stdout
 needs_slurm = pytest.mark.skipif(not UP, reason="no SLURM answers")
@@ -42,6 +49,80 @@ def test_jobs_are_submitted_watched_and_reported(tmp_path, tiny):
     assert result["resumed_from"] == 0
     scripts = [script.read_text() for script in tmp_path.glob("runs/slurm/*/*submission.sh")]
     assert sum("--comment='a sweep'" in script or '--comment="a sweep"' in script for script in scripts) == 1
+
+
+class Command:
+    """`python -m sweep` that goes on: when each line of its stdout came, in seconds from the start.
+
+    Args:
+        arguments: of the command.
+        cwd: folder to run it in.
+    """
+
+    def __init__(self, arguments: list[str], cwd: Path):
+        environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"}
+        began = time.monotonic()
+        self.lines: list[tuple[float, str]] = []
+        command = [sys.executable, "-m", "sweep", *arguments]
+        self.process = subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.PIPE, text=True)
+
+        def read() -> None:
+            for line in self.process.stdout:
+                self.lines.append((time.monotonic() - began, line.rstrip()))
+
+        self.reader = threading.Thread(target=read)
+        self.reader.start()
+
+    def said(self, pattern: str, within: float) -> tuple[float, str]:
+        """The first line that holds the pattern, and when it came; fails after `within` seconds."""
+        deadline = time.monotonic() + within
+        while True:
+            over = not self.reader.is_alive() or time.monotonic() > deadline
+            for seconds, line in list(self.lines):
+                if re.search(pattern, line):
+                    return seconds, line
+            assert not over, f"no line with {pattern!r} in {within} s: {self.lines}"
+            time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def started(*arguments: str, cwd: Path) -> Iterator[Command]:
+    """The command while it runs; its jobs end with the block."""
+    command = Command(list(arguments), cwd)
+    try:
+        yield command
+    finally:
+        command.process.kill()
+        command.reader.join()
+        arrays = [path.name for path in cwd.glob("runs/slurm/*") if path.name.isdecimal()]
+        subprocess.run(["scancel", *arrays])
+
+
+@needs_slurm
+def test_a_job_that_can_never_start_is_explained_within_20_seconds(tmp_path, tiny):
+    pytest.importorskip("submitit")
+    with started("representation=linear-256,mel-512-128", *tiny, "cluster.cpus=64", cwd=tmp_path) as command:
+        seconds, line = command.said("2 of 2 jobs pending", within=40)
+        assert seconds < 20
+        assert "PartitionConfig" in line and "cluster.cpus=64" in line and "cluster.partition=null" in line
+        time.sleep(6)  # three looks at the queue: the same is not said again, and the command still waits
+        assert sum("pending" in line for _, line in command.lines) == 1 and command.process.poll() is None
+        command.process.send_signal(signal.SIGINT)
+        assert command.process.wait(timeout=30) == 130
+        array = command.said("the jobs go on.*scancel", within=5)[1].split("scancel ")[1].split()[0]
+        queue = subprocess.run(["squeue", "-h", "--array", "-j", array], capture_output=True, text=True)
+        assert len(queue.stdout.splitlines()) == 2
+
+
+@needs_slurm
+def test_a_held_job_is_explained_and_followed_once_it_is_released(tmp_path, tiny):
+    pytest.importorskip("submitit")
+    with started("representation=linear-256", *tiny, "cluster.extra={hold: true}", cwd=tmp_path) as command:
+        line = command.said("1 of 1 jobs pending: JobHeld", within=40)[1]
+        (release,) = re.findall(r"scontrol release \d+", line)
+        subprocess.run(release.split(), check=True)
+        command.said(r"\[1/1\] linear-256  accuracy 0\.\d+ .*job \d+", within=120)
+        assert command.process.wait(timeout=30) == 0
 
 
 @needs_slurm
