@@ -138,3 +138,58 @@ def test_jobs_that_sbatch_refuses_are_told_in_one_line(tmp_path, tiny):
 def test_where_there_is_no_slurm_that_is_said(tmp_path, tiny):
     ended = call(*tiny, cwd=tmp_path)
     assert ended.returncode == 1 and "cluster slurm: " in ended.stderr and len(ended.stderr.splitlines()) == 1
+
+
+CLUSTERS = [pytest.param(["cluster=none"], id="none"), pytest.param(CLUSTER, id="slurm", marks=needs_slurm)]
+
+
+@pytest.fixture(scope="module")
+def done_once(tmp_path_factory, small_set):
+    """The arguments of a sweep of one row, and the folder where it is done."""
+    cwd = tmp_path_factory.mktemp("finished")
+    arguments = ["representation=linear-256", *SHORT, "data=musicnet", f"data.root={small_set}", "protocol.steps=6"]
+    ended = call(*arguments, cwd=cwd)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return arguments, cwd
+
+
+@pytest.fixture
+def finished(done_once, tmp_path):
+    """The arguments of a sweep that is done in tmp_path, and its result.json."""
+    arguments, cwd = done_once
+    shutil.copytree(cwd, tmp_path, dirs_exist_ok=True)
+    return arguments, tmp_path / "runs/tiny/quick/linear/linear-256/seed-0/result.json"
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS)
+def test_a_result_of_another_configuration_is_refused_everywhere(cluster, finished, tmp_path):
+    if "cluster=slurm" in cluster:
+        pytest.importorskip("submitit")
+    arguments, path = finished
+    before = path.read_bytes()
+    ended = call(*arguments, "protocol.steps=12", *cluster, cwd=tmp_path)
+    said = ended.stdout + ended.stderr
+    assert ended.returncode == 1, said
+    lines = said.splitlines()
+    (refused,) = [line for line in lines if "was made with another configuration" in line]
+    assert "protocol.steps: 6 -> 12" in refused and "runs=DIR" in refused and "overwrite=true" in refused
+    assert "done before" not in said and "Traceback" not in said
+    # The table may show what is there, but only after that line.
+    tables = [number for number, line in enumerate(lines) if re.search("runs done, ", line)]
+    assert all(number > lines.index(refused) for number in tables)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS)
+def test_a_damaged_result_is_set_aside_and_the_run_done_anew_everywhere(cluster, finished, tmp_path):
+    if "cluster=slurm" in cluster:
+        pytest.importorskip("submitit")
+    arguments, path = finished
+    damaged = path.read_bytes()[:200]
+    path.write_bytes(damaged)
+    ended = call(*arguments, *cluster, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "done before" not in ended.stdout and "1 of 1 runs done" in ended.stdout
+    assert re.search(r"\[1/1\] linear-256  accuracy 0\.\d+", ended.stdout)
+    assert json.loads(path.read_text())["config"]["protocol"]["steps"] == 6
+    assert path.with_name("result.json.damaged").read_bytes() == damaged
