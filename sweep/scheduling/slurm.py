@@ -3,7 +3,6 @@
 import contextlib
 import io
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -19,6 +18,7 @@ from sweep import locks
 from sweep.config import SlurmCluster
 from sweep.results.folder import TRACEBACK
 from sweep.results.result import RESULT
+from sweep.scheduling import queue_reasons
 from sweep.scheduling.jobs import Run, Walk, line_of
 from sweep.scheduling.workers import bar
 
@@ -80,9 +80,10 @@ def launch(runs: list[Run], cluster: SlurmCluster, console: Console) -> bool:
             console.print(f"sweep status {runs[0].config.runs} shows the state", soft_wrap=True)
             return "changed" not in states
         try:
-            open_runs = follow(dict(zip(jobs, open_runs, strict=True)), began, console)
+            open_runs = follow(dict(zip(jobs, open_runs, strict=True)), began, cluster, console)
         except KeyboardInterrupt:
-            console.print(f"the jobs go on; sweep status {runs[0].config.runs} shows their state")
+            status = f"sweep status {runs[0].config.runs}"
+            console.print(f"the jobs go on; {status} shows their state; scancel {array} ends them", soft_wrap=True)
             raise
     return all(run.state().status == "done" for run in runs)
 
@@ -125,13 +126,17 @@ def submit(runs: list[Run], cluster: SlurmCluster) -> list[str]:
         raise ValueError(f"cluster slurm: sbatch refused the jobs: {reason}; see conf/cluster/slurm.yaml") from None
 
 
-def follow(jobs: dict[str, Run], began: float, console: Console) -> list[Run]:
-    """Wait until all jobs are over, saying each run that is; those that ended without a word are returned."""
+def follow(jobs: dict[str, Run], began: float, cluster: SlurmCluster, console: Console) -> list[Run]:
+    """Wait until all jobs are over, saying each run that is and why jobs are pending.
+
+    Those that ended without a word are returned.
+    """
     left, lost = dict(jobs), []
+    array, pending = next(iter(jobs)).partition("_")[0], queue_reasons.Pending()
     seen = {job: time.monotonic() for job in jobs}
     with bar(console, len(jobs)) as advance:
         while left:
-            states = queue(jobs)
+            states = queue(array)
             for job, run in list(left.items()):
                 if job in states or states is None:
                     seen[job] = time.monotonic()
@@ -148,23 +153,29 @@ def follow(jobs: dict[str, Run], began: float, console: Console) -> list[Run]:
                     lost.append(run)
                 console.print(escape(line), style=style, soft_wrap=True)
                 del left[job]
-            running = sum(state == "RUNNING" for state in (states or {}).values())
+            if states is not None:
+                reasons = [reason for state, reason in states.values() if state == "PENDING"]
+                for name, count in pending.news(reasons, time.monotonic()).items():
+                    line = queue_reasons.explain_pending(name, count, len(jobs), array, cluster)
+                    style = "" if queue_reasons.look_up(name).passes else "yellow"
+                    console.print(escape(line), style=style, soft_wrap=True)
+            running = sum(state == "RUNNING" for state, _ in (states or {}).values())
             advance(len(jobs) - len(left), f"{running} running, {len(states or {}) - running} waiting")
             time.sleep(_POLL)
     return lost
 
 
-def queue(jobs: dict[str, Run]) -> dict[str, str] | None:
-    """The state of each job that SLURM still has; None where it does not answer."""
-    array = next(iter(jobs)).partition("_")[0]
-    command = ["squeue", "--noheader", "--array", "--format=%i %T", f"--jobs={array}"]
+def queue(array: str) -> dict[str, tuple[str, str]] | None:
+    """The state of each job that SLURM still has, and the reason for it; None where it does not answer."""
+    command = ["squeue", "--noheader", "--array", "--format=%i|%T|%r", f"--jobs={array}"]
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     except subprocess.TimeoutExpired:
         return None
     if ended.returncode:  # it forgets a job some minutes after its end
         return {} if "Invalid job id" in ended.stderr else None
-    return dict(re.findall(r"^(\S+) (\S+)$", ended.stdout, re.MULTILINE))
+    lines = (line.split("|", 2) for line in ended.stdout.splitlines() if line.count("|") >= 2)
+    return {job: (state, reason.strip()) for job, state, reason in lines}
 
 
 def _is_new(path: Path, began: float) -> bool:
