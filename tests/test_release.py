@@ -105,4 +105,5 @@ def test_the_sdist_installs_the_same_files(built, tmp_path):
     assert contents[0] == contents[1]
     names = {str(path) for path in contents[0]}
     assert {"sweep/py.typed", "sweep/conf/config.yaml", "sweep/engines/fft.cu"} <= names
+    assert {f"sweep/report/page/{name}" for name in ("report.html.j2", "page.css", "page.js")} <= names
     assert not any(name.startswith(("tests/", "experiments/", "docs/")) for name in names)
