@@ -228,7 +228,8 @@ def test_chromium_draws_and_sorts_it_and_fetches_nothing(page, tmp_path):
             assert ground == {"light": WHITE, "dark": "rgb(23, 23, 23)"}[scheme] and set(pictures) == {WHITE}
             cells, bars = np.array(browser.run(_BARS)).T
             assert len(bars) == 3 and max(bars) < 100
-            assert bars / max(bars) == pytest.approx(cells / max(cells), abs=2e-3)  # shares have 4 digits, widths steps of 1/64 pixel
+            # Shares have 4 digits, widths are in steps of 1/64 pixel.
+            assert bars / max(bars) == pytest.approx(cells / max(cells), abs=2e-3)
             drawn = browser.run(_DRAWN)
             assert len(drawn) == 9
             for figure in drawn:
