@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from sweep.report.report import print_reports
 
@@ -56,9 +57,9 @@ def report(directory: Path, columns: list[str] | None, tables_only: bool) -> int
         return 0
     from sweep.report.page import write_page  # takes a second to import
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     for found in reports:
-        with console.status(f"drawing {found.folder}"):
+        with console.status(Text(f"drawing {found.folder}")):
             path, _ = write_page(console, found, rankings.get(found.folder.parent))
         console.print(f"{path}: the table and all pictures in one file; pictures/ beside it: as PNG and PDF")
     return 0
