@@ -39,8 +39,12 @@ class Chromium:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self._call(f"{domain}.enable")
 
-    def open(self, page: Path, width: int) -> None:
-        """Opens a file in a window so many pixels wide, and waits until all of it has been loaded."""
+    def open(self, page: Path, width: int, scheme: str = "light") -> None:
+        """Opens a file in a window so many pixels wide, and waits until all of it has been loaded.
+
+        scheme: light or dark, the colours that the user prefers.
+        """
+        self._call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         metrics = {"width": width, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
         self._call("Emulation.setDeviceMetricsOverride", **metrics)
         self._page = page.as_uri()

@@ -17,9 +17,8 @@ CELLS = pd.DataFrame(
         "best": ["both", "", "family"],
     }
 )
-TEXT = latex(
-    "R&D_1: 100 % of $x^2$ \\ {a} ~ #1 <b>|`\u4e2d", CELLS, ["1e-5 \N{PLUS-MINUS SIGN} 2 %"], ["mel", "cqt", "cqt"]
-)
+ODD = "R&D_1: 100 % of $x^2$ \\ {a} ~ #1 <b>|`\n\n\u4e2d"
+TEXT = latex(ODD, CELLS, ["1e-5 \N{PLUS-MINUS SIGN} 2 %"], ["mel", "cqt", "cqt"])
 
 
 def test_rows_rules_and_bold():
@@ -36,9 +35,30 @@ def test_rows_rules_and_bold():
     assert r"representation & Acc & 95 \% & $\pm$ & best \\" in lines
 
 
+def test_every_text_is_literal():
+    escaped = r"R\&D\_1: 100 \% of \$x\textasciicircum{}2\$ \textbackslash{} \{a\} \textasciitilde{} \#1 "
+    escaped += r"\textless{}b\textgreater{}\textbar{}\textasciigrave{} ?"
+    cells = pd.DataFrame({"representation": [ODD, "[1pt] x", "*", f"**{ODD}**"], ODD: ["", "[", "", ""]})
+    lines = latex(ODD, cells, [ODD], ["mel", "mel", "cqt", "cqt"]).splitlines()
+    assert rf"\caption{{{escaped}}}" in lines and rf"{escaped}\par" in lines
+    first = lines.index(r"\midrule")
+    assert lines[first - 1 : first + 7] == [
+        rf"representation & {escaped} \\",
+        r"\midrule",
+        rf"{escaped} &  \\",
+        r"{[}1pt] x & {[} \\",  # [ after \\ and \midrule, * after \\ would be theirs
+        r"\addlinespace",
+        r"{*} &  \\",
+        rf"\textbf{{{escaped}}} &  \\",
+        r"\bottomrule",
+    ]
+
+
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no pdflatex")
-def test_latex_compiles_it(tmp_path):
-    (tmp_path / "table.tex").write_text(TEXT)
+@pytest.mark.parametrize("names", [list(CELLS.representation), [ODD, "[x]", "*"], ["[x]", f"**{ODD}**", "[1pt]"]])
+def test_latex_compiles_it(tmp_path, names):
+    cells = CELLS.assign(representation=names).rename(columns={"Acc": ODD})
+    (tmp_path / "table.tex").write_text(latex(ODD, cells, [ODD], ["mel", "cqt", "cqt"]))
     packages = "".join(rf"\usepackage{{{name}}}" for name in ("booktabs", "graphicx"))
     document = rf"\documentclass{{article}}{packages}\begin{{document}}\input{{table.tex}}\end{{document}}"
     (tmp_path / "main.tex").write_text(document)

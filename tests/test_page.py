@@ -4,13 +4,14 @@ import base64
 import dataclasses
 import io
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from chromium import CHROMIUM, Chromium
 from configs import plan_runs
+from parsed_page import Page
 from PIL import Image
 from rich.console import Console
 from small_sweep import run_small_sweep
@@ -27,50 +28,7 @@ from sweep.results.result import write_result
 
 ROOT = Path(__file__).resolve().parents[1]
 OVERVIEW = ["bins", "cost", "recording", "polyphony", "pitch"]
-VOID = {"meta", "br", "img", "input", "hr", "link"}
-ADDRESSES = {"href", "xlink:href", "src", "srcset", "action", "formaction", "data", "poster", "background", "ping"}
-
-
-class Page(HTMLParser):
-    """What a page holds: addresses, texts, the first table's cells, embedded images; open and closed elements match."""
-
-    def __init__(self, text: str):
-        super().__init__()
-        self.addresses, self.ids, self.styles, self.open = [], [], [], []
-        self.texts, self.table, self.keys, self.tags = [], [], [], []
-        self.feed(text)
-        self.close()
-        assert not self.open, self.open
-
-    def handle_starttag(self, tag, attributes):
-        self.tags.append(tag)
-        attributes = dict(attributes)
-        self.addresses += [value for name, value in attributes.items() if name in ADDRESSES]
-        self.ids += [attributes["id"]] if "id" in attributes else []
-        self.styles += [attributes["style"]] if "style" in attributes else []
-        if tag == "tr":
-            self.table.append([])
-            self.keys.append([])
-        if tag in ("td", "th"):
-            self.table[-1].append("")
-            self.keys[-1].append(attributes.get("data-sort"))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.handle_starttag(tag, attributes)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, text):
-        if self.open and self.open[-1] == "style":
-            self.styles.append(text)
-        elif "td" in self.open or "th" in self.open:
-            self.table[-1][-1] += text
-        self.texts.append(text)
+WHITE = "rgb(255, 255, 255)"
 
 
 def images(page: Page) -> list[Image.Image]:
@@ -211,6 +169,32 @@ def test_results_that_hold_less_still_give_a_report(tmp_path):
     assert parsed.tags.count("svg") == 3 and len(parsed.table) == 4  # bins, cost, recordings
 
 
+def test_names_are_literal_on_the_page_and_in_its_pictures(page, tmp_path):
+    name = """<b>&amp;"'$x_1$[i]\\1{{ 1 }}~%#"""
+    run = tmp_path / f"a&b/$q$/linear/linear-256+{name}/seed-0"
+    write_result(run, with_recordings("linear-256", 0, 0, 7))
+    write_evidence(run, read_evidence(page.parent / "linear/linear-256/seed-0"))
+    text = html(tmp_path)
+    parsed = Page(text)
+    assert f"linear-256+{name}" == parsed.table[1][0] and "b" not in parsed.tags
+    drawn = [words for words in parsed.texts if words.strip() == f"linear-256+{name}"]
+    assert len(drawn) > 4  # the table, headings, labels and legends of pictures
+    assert {a[1:] for a in parsed.addresses if a.startswith("#")} <= set(parsed.ids)
+    assert len(set(parsed.ids)) == len(parsed.ids)
+    assert "a&b, protocol $q$, model linear" in "".join(parsed.texts)
+
+
+def test_bars_are_shares_of_the_highest_figure_in_the_table(page):
+    lines = pd.read_csv(page.parent / "summary.csv").iloc[:3]
+    figures = lines[["accuracy", "accuracy_low", "accuracy_high"]]
+    text = page.read_text()
+    bars = [dict(re.findall(r"--(\w+):([\d.]+);", style)) for style in re.findall(r'class="bar" style="(.*?)"', text)]
+    expected = (figures.clip(lower=0) / figures.max(axis=None)).to_dict("records")
+    assert [{name: float(share) for name, share in bar.items()} for bar in bars] == [
+        pytest.approx({name: share for name, share in row.items() if share == share}, abs=1e-4) for row in expected
+    ]
+
+
 def test_a_folder_without_a_done_run_gives_a_page_that_says_so(tmp_path):
     plan_runs(tmp_path / "d" / "quick", "linear/cqt-12/seed-0")
     text = html(tmp_path)
@@ -223,7 +207,7 @@ def test_several_rankings_stand_in_the_page_of_each(tmp_path):
             made = with_recordings(name, sign * 0.1 * place, 0, 7)
             write_result(tmp_path / f"d/{protocol}/linear/{name}/seed-0", made)
     text = html(tmp_path)
-    assert "Kendall&#x27;s tau -1.00" in text
+    assert "Kendall's tau -1.00" in " ".join(Page(text).texts)
     assert Page(text).table[-1] == ["cqt-36", "84", "0.300", "3", "0.700", "1", "+2"]
 
 
@@ -240,9 +224,15 @@ def test_the_front_of_the_best():
 def test_chromium_draws_and_sorts_it_and_fetches_nothing(page, tmp_path):
     browser = Chromium(tmp_path)
     try:
-        for width in (1400, 400):
-            browser.open(page, width)
+        for width, scheme in ((1400, "light"), (390, "dark")):
+            browser.open(page, width, scheme)
             assert browser.run("document.documentElement.scrollWidth") <= width  # wide things scroll in their own boxes
+            ground, *pictures = browser.run(_GROUNDS)
+            assert ground == {"light": WHITE, "dark": "rgb(23, 23, 23)"}[scheme] and set(pictures) == {WHITE}
+            cells, bars = np.array(browser.run(_BARS)).T
+            assert len(bars) == 3 and max(bars) < 100
+            # Shares have 4 digits, widths are in steps of 1/64 pixel.
+            assert bars / max(bars) == pytest.approx(cells / max(cells), abs=2e-3)
             drawn = browser.run(_DRAWN)
             assert len(drawn) == 9
             for figure in drawn:
@@ -281,6 +271,12 @@ _DRAWN = """Promise.all([...document.querySelectorAll("figure")].map(async (figu
   return { title: figure.querySelector("h3").textContent, width: box.width, height: box.height, marks: marks.length,
     images };
 }))"""
+
+_GROUNDS = """[document.body, ...document.querySelectorAll("figure .scroll")].map(
+  (element) => getComputedStyle(element).backgroundColor)"""
+
+_BARS = """[...document.querySelectorAll("td.bar")].map(
+  (cell) => [+cell.dataset.sort, parseFloat(getComputedStyle(cell, "::before").width)])"""
 
 _SORTED = """(() => {
   const table = document.querySelector("table.sortable"), found = {};

@@ -156,6 +156,7 @@ def test_the_sdist_installs_the_same_files(built, tmp_path):
     names = {str(path) for path in contents[0]}
     sources = {f"sweep/engines/gpu/{name}.cu" for name in ("decimate", "fft")}
     assert {"sweep/py.typed", "sweep/conf/config.yaml", *sources} <= names
+    assert {f"sweep/report/page/{name}" for name in ("report.html.j2", "page.css", "page.js")} <= names
     assert not any(name.startswith(("tests/", "experiments/", "docs/")) for name in names)
 
 

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from rich.console import Console
+from rich.text import Text
 
 from sweep.report import print_reports
 
@@ -50,9 +51,9 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     from sweep.report.page import write_page  # takes a second to import
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     for found in reports:
-        with console.status(f"drawing {found.folder}"):
+        with console.status(Text(f"drawing {found.folder}")):
             path, _ = write_page(console, found, rankings.get(found.folder.parent))
         console.print(f"{path}: the table and all pictures in one file; pictures/ beside it: as PNG and PDF")
     return 0

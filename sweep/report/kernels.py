@@ -2,6 +2,7 @@
 
 import matplotlib
 import numpy as np
+from matplotlib.ticker import EngFormatter, NullFormatter
 
 from sweep.report.details import Details
 from sweep.report.pictures import Picture, new_figure
@@ -55,6 +56,8 @@ def _draw_kernel(pair: list, found: dict, row: int) -> None:
     pair[0].set_title(f"{found['kernel_frequencies'][row]:,.0f} Hz, by lag in samples", loc="left", pad=2)
     pair[1].set_title("by frequency in Hz, dB", loc="left", pad=2)
     pair[1].set_xscale("log")
+    pair[1].xaxis.set_major_formatter(EngFormatter(sep=""))
+    pair[1].xaxis.set_minor_formatter(NullFormatter())
     pair[1].set_ylim(-100, max(5, float(found["kernel_spectra"][:, row].max()) + 5))
 
 

@@ -22,11 +22,10 @@ def latex(title: str, cells: pd.DataFrame, remarks: list[str], groups: list[str]
         groups: of each row; a little space parts neighbours of different groups.
     """
     columns = "".join("l" if justify(heading) == "left" else "r" for heading in cells)
-    rows = []
-    for number, row in enumerate(cells.itertuples(index=False)):
-        if number and groups[number] != groups[number - 1]:
-            rows.append(r"\addlinespace")
-        rows.append(" & ".join(map(_cell, row)) + r" \\")
+    rows = cells.map(_cell)
+    parted = [number > 0 and group != groups[number - 1] for number, group in enumerate(groups)]
+    rows.iloc[parted, 0] = "\\addlinespace\n" + rows.iloc[parted, 0]
+    tabular = rows.style.hide(axis="index").format_index(escape, axis="columns")
     lines = [
         r"% Needs \usepackage{booktabs} and \usepackage{graphicx}.",
         r"\begin{table}[tbp]",
@@ -34,13 +33,7 @@ def latex(title: str, cells: pd.DataFrame, remarks: list[str], groups: list[str]
         rf"\caption{{{escape(title)}}}",
         r"\footnotesize",
         r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
-        rf"\begin{{tabular}}{{@{{}}{columns}@{{}}}}",
-        r"\toprule",
-        " & ".join(map(escape, cells)) + r" \\",
-        r"\midrule",
-        *rows,
-        r"\bottomrule",
-        r"\end{tabular}}",
+        tabular.to_latex(column_format=f"@{{}}{columns}@{{}}", hrules=True).rstrip() + "}",
         *([r"\par\smallskip", r"\begin{minipage}{\linewidth}", r"\scriptsize\raggedright"] if remarks else []),
         *(rf"{escape(remark)}\par" for remark in remarks),
         *([r"\end{minipage}"] if remarks else []),
@@ -55,10 +48,11 @@ def escape(text: str) -> str:
     >>> print(escape("cqt_12 at 95 %"))
     cqt\_12 at 95 \%
     """
-    text = re.sub("[^\x20-\x7e\xa0-\xff\N{EN DASH}]", "?", text)
-    return "".join(_SPECIAL.get(character, character) for character in text)
+    text = re.sub("[^\x20-\x7e\xa0-\xff\N{EN DASH}]", "?", " ".join(text.split()))
+    text = "".join(_SPECIAL.get(character, character) for character in text)
+    return re.sub(r"^[*\[]", r"{\g<0>}", text)  # the end of the row above would take it for its own
 
 
 def _cell(text: str) -> str:
-    bold = re.fullmatch(r"\*\*(.+)\*\*", text)
+    bold = re.fullmatch(r"\*\*(.+)\*\*", text, re.DOTALL)
     return rf"\textbf{{{escape(bold[1])}}}" if bold else escape(text)

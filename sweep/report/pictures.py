@@ -26,6 +26,7 @@ STYLE = {
     "grid.color": "#e6e6e6",
     "grid.linewidth": 0.6,
     "image.composite_image": False,
+    "text.parse_math": False,  # a name may hold dollar signs
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "sweep",  # the same picture is the same file
     "pdf.fonttype": 42,
@@ -76,6 +77,15 @@ def png(figure: Figure) -> bytes:
     return _saved(figure, "png", dpi=DPI)
 
 
+def anchor(title: str) -> str:
+    """An id in a page for what has this title.
+
+    >>> anchor("mel-512-128+f_min=55 (cnn)")
+    'mel-512-128-f-min=55--cnn-'
+    """
+    return "".join(character if character.isalnum() or character in "-=." else "-" for character in title)
+
+
 def svg(picture: Picture) -> str:
     """The picture as an <svg> element that stands in a page beside others and needs nothing from outside it."""
     none = dict.fromkeys(("Creator", "Date", "Format", "Type"))
@@ -87,11 +97,12 @@ def svg(picture: Picture) -> str:
     size = f"width:{width:.0f}px;min-width:{_SMALLEST * width:.0f}px"
     head = f'<svg {view} style="{size}" role="img" aria-label="{html.escape(picture.title)}"'
     # Ids are unique within a picture only, and a page has many.
-    rest = re.sub(r'\bid="', f'id="{picture.name}-', rest)
-    rest = re.sub(r'(href="#|url\(#)', rf"\1{picture.name}-", rest)
+    prefix = anchor(picture.name)
+    rest = re.sub(r'\bid="', f'id="{prefix}-', rest)
+    rest = re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", rest)
     rest = re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", _smaller, rest)
     for gid, label in picture.labels.items():
-        opening = f'<g id="{picture.name}-{gid}">'
+        opening = f'<g id="{prefix}-{gid}">'
         rest = rest.replace(opening, f"{opening}<title>{html.escape(label)}</title>")
     return f"{head}>{rest}".strip()
 

@@ -1,5 +1,7 @@
 """A table of text on a console as wide as it is, and as Markdown."""
 
+import html
+import re
 from typing import Literal
 
 import pandas as pd
@@ -9,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 _LEFT = ("representation", "model", "best")
+# What may begin code, a link, a column, a formula or emphasis; a star at the end of a text begins none.
+_MARKUP = re.compile(r"[\\`\[|~$#]|\*(?!$)|(?<![^\W_])_(?=\S)")
 
 
 def print_cells(
@@ -29,7 +33,7 @@ def print_cells(
     for gap, spared in [(2, 0), *((1, spared) for spared in range(len(spare) + 1))]:
         grid = Table(box=box.SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False, show_edge=False)
         for heading in cells.columns.drop(spare[:spared]):
-            grid.add_column(heading, justify=justify(heading), overflow="fold")
+            grid.add_column(Text(heading), justify=justify(heading), overflow="fold")
         for row in cells.drop(columns=spare[:spared]).itertuples(index=False):
             grid.add_row(*(_styled(cell) for cell in row))
         if console.measure(grid, options=options).maximum <= console.width:
@@ -48,15 +52,29 @@ def print_cells(
 def markdown(title: str, cells: pd.DataFrame, remarks: list[str], lead: str = "") -> str:
     """The table as Markdown, its title a heading, its lead a paragraph and its remarks a list."""
     rule = ["---:" if justify(heading) == "right" else "---" for heading in cells]
-    rows = [f"| {' | '.join(row)} |" for row in [list(cells), rule, *cells.itertuples(index=False)]]
-    return "\n".join(
-        [f"## {title}", "", *[lead, ""][: 2 * bool(lead)], *rows, "", *(f"- {remark}" for remark in remarks), ""]
-    )
+    texts = [map(_escape, cells), rule, *(map(_escape_cell, row) for row in cells.itertuples(index=False))]
+    rows = [f"| {' | '.join(row)} |" for row in texts]
+    above = [f"## {_escape(title)}", "", *[_escape(lead), ""][: 2 * bool(lead)]]
+    return "\n".join([*above, *rows, "", *(f"- {_escape(remark)}" for remark in remarks), ""])
 
 
 def justify(heading: str) -> Literal["left", "right"]:
     """Which side a column keeps to."""
     return "left" if heading in _LEFT else "right"
+
+
+def _escape(text: str) -> str:
+    r"""Text as Markdown's source, on one line.
+
+    >>> print(_escape("f_min <55> | _x_"))
+    f_min &lt;55&gt; \| \_x_
+    """
+    return _MARKUP.sub(r"\\\g<0>", html.escape(" ".join(text.splitlines()), quote=False))
+
+
+def _escape_cell(text: str) -> str:
+    bold = re.fullmatch(r"\*\*(.+)\*\*", text, re.DOTALL)
+    return f"**{_escape(bold[1])}**" if bold else _escape(text)
 
 
 def _styled(cell: str) -> Text:

@@ -80,7 +80,7 @@ def _row(folder: Path, run: str, planned: Planned | None) -> dict:
 
 def _figures(result: Result) -> dict:
     """The figures of a done run, one level deep."""
-    same = ("family", "variant", "protocol", "threshold", "bins", "context", "empty_filters", "norm", "window")
+    same = ("family", "threshold", "bins", "context", "empty_filters", "norm", "window")
     same += ("resumed_from", "windows_per_second", "peak_memory_bytes", "gpu_utilisation", "frontend_accuracy")
     same += ("source", "changed", "device", "git_revision", "engine")
     return {
