@@ -33,11 +33,15 @@ class NoRoom(OSError):
 
 
 @contextlib.contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def whole(path: Path, durable: bool = True) -> Iterator[Path]:
     """A hidden name beside a file, `.<name>.<writer>.partial`, for the block to write to.
 
     What lies there when the block ends goes to the disk and takes the file's name. When the block fails it is removed,
     and what a writer left that was killed is removed by the next one. Folders are made as needed.
+
+    Args:
+        path: of the file.
+        durable: have it survive a power cut too, which takes a disk some milliseconds.
 
     Raises:
         NoRoom: the disk is full; the file is what it was.
@@ -47,10 +51,12 @@ def whole(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         clean(path.parent, path.name)
         yield partial
-        with open(partial, "rb+") as file:
-            os.fsync(file.fileno())
+        if durable:
+            with open(partial, "rb+") as file:
+                os.fsync(file.fileno())
         os.replace(partial, path)
-        _sync_folder(path.parent)
+        if durable:
+            _sync_folder(path.parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
@@ -60,13 +66,13 @@ def whole(path: Path) -> Iterator[Path]:
         raise
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
+def write_whole(path: Path, content: str | bytes, durable: bool = True) -> None:
     """Writes a file whole; one that holds the content already is left alone, its time of change too."""
     content = content.encode() if isinstance(content, str) else content
     with contextlib.suppress(FileNotFoundError):
         if path.read_bytes() == content:
             return
-    with whole(path) as partial:
+    with whole(path, durable) as partial:
         partial.write_bytes(content)
 
 

@@ -139,6 +139,7 @@ def test_progress_is_what_the_tracker_was_told(tmp_path):
     now = 1000.0
     assert read_progress(tmp_path) is None
     tracker = Tracker(tmp_path, {"seed": 0}, clock=lambda: now)
+    tracker.begin()
     assert read_progress(tmp_path) == Progress(identity={"seed": 0}, began=1000.0)
     now = 1010.0
     tracker.train(first=50, steps=400)

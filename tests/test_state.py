@@ -58,6 +58,7 @@ def failed(config: RunConfig) -> None:
 def half_done(config: RunConfig) -> None:
     config.folder.mkdir(parents=True, exist_ok=True)
     tracker = Tracker(config.folder, config.identity)
+    tracker.begin()
     tracker.train(0, 100)
     tracker.reach(50)
     (config.folder / "checkpoint.ckpt").write_text("")

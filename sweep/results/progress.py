@@ -1,5 +1,6 @@
 """How far a run has come, for other processes to read: progress.json in its folder, replaced by rename."""
 
+import contextlib
 import dataclasses
 import json
 import time
@@ -53,7 +54,11 @@ class Tracker:
 
     def __init__(self, folder: Path, identity: dict[str, Any], clock: Callable[[], float] = time.time):
         self._path, self._clock = folder / PROGRESS, clock
-        self._write(Progress(identity=identity, began=clock()))
+        self._last = Progress(identity=identity, began=clock())
+
+    def begin(self) -> None:
+        """Note that an attempt has begun."""
+        self._write(self._last)
 
     def train(self, first: int, steps: int) -> None:
         """Note that training begins at step `first` of `steps`."""
@@ -66,7 +71,8 @@ class Tracker:
 
     def _write(self, progress: Progress) -> None:
         self._last = progress
-        write_whole(self._path, json.dumps(dataclasses.asdict(progress)) + "\n")
+        with contextlib.suppress(OSError):  # a note for others, which is not to end a run
+            write_whole(self._path, json.dumps(dataclasses.asdict(progress)) + "\n", durable=False)
 
 
 def read_progress(folder: Path) -> Progress | None:

@@ -37,6 +37,8 @@ def run(config: RunConfig, console: Console, title: str, lock: Lock) -> Result:
     times = [time.perf_counter()]
     kept, first = (None, 0) if config.overwrite else find_state(config)
     tracker = Tracker(config.folder, config.identity)
+    if not config.overwrite:  # else the folder still holds an older attempt, perhaps of another configuration
+        tracker.begin()
     device = machine.choose_device(config.device)
     machine.reset_peak_memory(device)
 

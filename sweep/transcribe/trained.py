@@ -102,9 +102,9 @@ def load_transcriber(run: Path, device: str):
     result, path = _check_done(run), run / MODEL
     if not path.exists():
         raise ValueError(f"{path}: no such file, so there is nothing to transcribe with; overwrite=true makes it anew")
-    config = RunConfig.from_tree(result.config)
-    check_state(path, config)
     try:
+        config = RunConfig.from_tree(result.config)
+        check_state(path, config)
         transcriber = build_transcriber(config, torch.zeros(N_NOTES) if config.protocol.output_bias else None)
         transcriber.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
     except (KeyError, TypeError, RuntimeError) as error:
