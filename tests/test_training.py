@@ -74,7 +74,7 @@ def test_features_are_standardised_by_the_first_batches(config):
 
 def test_the_output_bias_starts_at_the_logit_of_each_notes_share(small_set):
     train = Recordings(read_split(small_set, "train"))
-    share = train.note_share().numpy()
+    share = train.note_share.numpy()
     expected = np.clip(share, 1e-4, 0.5)
     np.testing.assert_allclose(prior_logits(train), np.log(expected / (1 - expected)), rtol=1e-5)
     assert (share > 1e-4).sum() > 5
@@ -121,7 +121,7 @@ def test_a_rise_is_not_forgotten_by_a_resumed_run(config):
 @pytest.mark.parametrize("output_bias", [False, True])
 def test_what_a_model_that_knows_nothing_loses(small_set, config, output_bias):
     train = Recordings(read_split(small_set, "train"))
-    share = train.note_share().numpy()
+    share = train.note_share.numpy()
     said = np.clip(share, 1e-4, 0.5) if output_bias else np.full(128, 0.5)
     expected = 64 * -(share * np.log(said) + (1 - share) * np.log(1 - said)).mean()
     protocol = replace(config.protocol, output_bias=output_bias)

@@ -1,5 +1,6 @@
 """Holds the recordings of a split where the model lives, and cuts windows with exact targets out of them."""
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -125,6 +126,7 @@ class Recordings:
                 "remove the recording or shorten the window"
             )
 
+    @functools.cached_property  # each run on these recordings asks three times
     def note_share(self) -> torch.Tensor:
         """The share of a recording's time in which each note sounds, averaged over the recordings.
 

@@ -82,4 +82,4 @@ def count_weights(config: RunConfig) -> int:
 
 def prior_logits(train: Recordings) -> torch.Tensor:
     """(128,) the logit of each note's share of the time, clamped to 1e-4 .. 0.5."""
-    return torch.logit(train.note_share().clamp(1e-4, 0.5)).float()
+    return torch.logit(train.note_share.clamp(1e-4, 0.5)).float()

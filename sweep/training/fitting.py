@@ -72,7 +72,7 @@ def fit(
 
 def ignorant_loss(train: Recordings, protocol: Protocol) -> float:
     """The loss of a model that says nothing but where it starts: each note's share of the time, or one half."""
-    share = train.note_share()
+    share = train.note_share
     logits = prior_logits(train).double() if protocol.output_bias else torch.zeros_like(share)
     return protocol.loss_scale * float((F.softplus(logits) - share * logits).mean())
 
