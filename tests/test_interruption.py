@@ -144,6 +144,23 @@ def test_a_signal_stops_at_the_end_of_a_step_and_nothing_is_lost(settings, monke
     assert (resumed["windows_per_second"] is None) == (at == 6)
 
 
+def test_a_ctrl_c_that_was_to_be_ignored_stays_so(settings, monkeypatch):
+    """A script's `python -m sweep &` goes on when its user presses Ctrl-C for something else."""
+
+    def signalled(self, trainer, module, outputs, batch, batch_idx):
+        os.kill(os.getpid(), signal.SIGINT)
+        kept(self, trainer, module, outputs, batch, batch_idx)
+
+    kept = sweep.checkpoints.Checkpoint.on_train_batch_end
+    monkeypatch.setattr(sweep.checkpoints.Checkpoint, "on_train_batch_end", signalled)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert run(settings, quiet(), "")["recordings"]
+    except KeyboardInterrupt:
+        pytest.fail("it stopped")  # without this, pytest itself would
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+
+
 def test_overwrite_deletes_nothing_before_the_new_run_can_start(settings):
     run(settings, quiet(), "")
     representation = settings["representation"] | {"f_min": 7000.0}
