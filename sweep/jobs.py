@@ -112,6 +112,9 @@ class Walk:
             data["fingerprint"] = fingerprint(Path(data["root"]), data["source"])
         overwrite = run.settings["overwrite"] and not self.attempts[index]
         if not overwrite and self._is_done(index):
+            if (run.folder / results.LOCK).exists():  # of a process that died after the result: claiming it removes it
+                with contextlib.suppress(locks.Held, OSError), locks.claim(run.folder / results.LOCK):
+                    pass
             return
         with locks.claim(run.folder / results.LOCK) as lock:
             # Another process may have had the run until a moment ago.
