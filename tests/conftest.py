@@ -2,6 +2,7 @@
 
 import functools
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,17 @@ def recorded_music() -> np.ndarray:
         return np.empty((0, WINDOW))
     soundfile = pytest.importorskip("soundfile")
     return np.stack([soundfile.read(path, WINDOW, 15 * second * SAMPLE_RATE)[0] for second in range(1, 6)])
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c():
+    """Ctrl-C is heard in a test and in what it starts, as from a terminal.
+
+    A script's `make test &` has it ignored, which children inherit; so has Lightning after a KeyboardInterrupt.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,7 @@ def errors(rows: list[dict], transform: str, label: str) -> list[float]:
     return [float(row["error"]) for row in rows if row["transform"] == transform and tables.label(row) == label]
 
 
+@pytest.mark.long  # the command; so of all that ask what it measured
 def test_every_front_end_has_errors_or_a_reason(measured):
     printed, rows = measured
     assert tuple(rows[0]) == tables.COLUMNS
@@ -42,6 +43,7 @@ def test_every_front_end_has_errors_or_a_reason(measured):
     assert "| **cqt-220** | impulse | logarithmic sweep | worst bin |" in printed
 
 
+@pytest.mark.long
 def test_ours_is_within_what_it_allows_itself(measured):
     _, rows = measured
     assert max(errors(rows, "cqt-220", "ours exact")) < 1e-5
@@ -49,6 +51,7 @@ def test_ours_is_within_what_it_allows_itself(measured):
     assert len(errors(rows, "cqt-220", "ours 2010v2 exact")) == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("peer, module", [("nnAudio CQT2010v2", "nnAudio"), ("librosa", "librosa")])
 def test_ours_is_fifty_times_closer_than_what_halves_the_rate(measured, peer, module):
     pytest.importorskip(module)

@@ -37,6 +37,7 @@ def test_auto_takes_the_fastest_way_of_the_table(path):
         assert ways[chosen(*case)] <= 1.2 * min(ways.values()), case
 
 
+@pytest.mark.long
 def test_the_command_times_every_way(tmp_path):
     size = ["--device", "cpu", "--rows", "linear-256,cqt-12", "--accuracy", "fast", "--clips", "1", "--rounds", "2"]
     command = [sys.executable, "-m", "experiments.engines.measure", *size, "--out", tmp_path / "results.csv"]

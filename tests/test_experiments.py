@@ -36,6 +36,7 @@ def measured(tmp_path_factory):
         return done.stdout, list(csv.DictReader(file)), folder / "results-cpu.csv"
 
 
+@pytest.mark.long  # the command; so of all that ask what it measured
 def test_every_front_end_has_a_row_with_a_time_or_a_reason(measured):
     _, rows, _ = measured
     expected = [peer.label for peer in peers("cpu")] + list(NOTES)
@@ -46,6 +47,7 @@ def test_every_front_end_has_a_row_with_a_time_or_a_reason(measured):
             assert bool(row["forward_ms"]) != bool(row["reason"]), row
 
 
+@pytest.mark.long
 def test_ours_and_the_peers_of_the_test_environment_are_timed(measured):
     _, rows, _ = measured
     timed = {(tables.label(row), row["row"]) for row in rows if row["forward_ms"]}
@@ -58,6 +60,7 @@ def test_ours_and_the_peers_of_the_test_environment_are_timed(measured):
     assert {("torch", name) for name in ("stft-2048", "mel-2048-128-full", "log-256")} <= timed & both
 
 
+@pytest.mark.long
 def test_the_results_are_well_formed(measured):
     _, rows, _ = measured
     assert tuple(rows[0]) == tables.COLUMNS
@@ -76,6 +79,7 @@ def test_the_results_are_well_formed(measured):
             assert math.isclose(float(row["best_peer_over_this"]), best / middle, abs_tol=0.001)
 
 
+@pytest.mark.long
 def test_the_tables_name_the_reduced_size_and_what_has_no_time(measured):
     printed, _, path = measured
     assert "2 clips x 80,000 in batches of 2, reduced from 1,770 clips" in printed
@@ -84,6 +88,7 @@ def test_the_tables_name_the_reduced_size_and_what_has_no_time(measured):
     assert printed.strip() == tables.report(tables.read(path)).strip()
 
 
+@pytest.mark.long
 def test_the_figures_are_drawn(measured):
     pytest.importorskip("matplotlib")
     path = measured[2]

@@ -40,6 +40,7 @@ CASES = {
 }
 
 
+@pytest.mark.long  # thousands of CUDA threads, one after the other
 @pytest.mark.parametrize("name", CASES)
 def test_values_and_gradient(name, emulated):
     make, groups, samples = CASES[name]

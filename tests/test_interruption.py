@@ -146,6 +146,23 @@ def test_a_signal_stops_at_the_end_of_a_step_and_nothing_is_lost(config, monkeyp
     assert (resumed.windows_per_second is None) == (at == 6)
 
 
+def test_a_ctrl_c_that_was_to_be_ignored_stays_so(config, monkeypatch):
+    """A script's `sweep &` continues when its user presses Ctrl-C for something else."""
+
+    def signalled(self, trainer, module, outputs, batch, batch_idx):
+        os.kill(os.getpid(), signal.SIGINT)
+        kept(self, trainer, module, outputs, batch, batch_idx)
+
+    kept = sweep.training.checkpoints.Checkpoint.on_train_batch_end
+    monkeypatch.setattr(sweep.training.checkpoints.Checkpoint, "on_train_batch_end", signalled)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert run_alone(config).recordings
+    except KeyboardInterrupt:
+        pytest.fail("it stopped")  # without this, pytest itself would
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+
+
 def test_overwrite_deletes_nothing_before_the_new_run_can_start(config):
     run_alone(config)
     anew = replace(config, overwrite=True)

@@ -3,12 +3,14 @@
 import random
 import sys
 
+import pytest
 from test_app import SHORT
 
 from experiments.resilience.kill import checkpointing, compare, scoring, training
 from sweep.data.sources.demo import make_demo
 
 
+@pytest.mark.long  # five sweeps one after the other
 def test_a_killed_sweep_ends_as_one_that_was_not(tmp_path):
     root = tmp_path / "tiny"
     make_demo(root, train=3, test=2, seconds=4)

@@ -1,6 +1,5 @@
 """A front-end in other people's programs: what docs/library.md says runs, and what it says of export is so."""
 
-import importlib.util
 import re
 import warnings
 
@@ -77,7 +76,7 @@ def test_a_full_graph_is_refused_with_the_remedy_but_where_there_are_no_tables(n
 
 
 @each
-def test_onnx_computes_the_same_or_the_error_names_the_remedy(name, waveform, tmp_path):
+def test_onnx_computes_the_same_or_the_error_names_the_remedy(name, waveform):
     pytest.importorskip("onnxscript")
     front_end = make(name)
 
@@ -90,14 +89,10 @@ def test_onnx_computes_the_same_or_the_error_names_the_remedy(name, waveform, tm
         with pytest.raises(torch.onnx.OnnxExporterError, match='choose engine="direct"'):
             export()
         return
-    program = export()
-    if importlib.util.find_spec("onnxruntime") is None:
-        return
-    import onnxruntime
+    from onnx.reference import ReferenceEvaluator  # NumPy; onnxruntime writes files and reports home when imported
 
-    program.save(tmp_path / "front-end.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "front-end.onnx")
-    (actual,) = session.run(None, {session.get_inputs()[0].name: waveform.numpy()})
+    session = ReferenceEvaluator(export().model_proto)
+    (actual,) = session.run(None, {session.input_names[0]: waveform.numpy()})
     expected = front_end(waveform).detach()
     # 3e-7 measured.
     assert (torch.from_numpy(actual) - expected).norm() < 2e-6 * expected.norm()

@@ -55,6 +55,7 @@ def definition_of(r, bins: list[int], x: np.ndarray, some: np.ndarray) -> np.nda
     return np.abs(np.concatenate(parts, axis=1))
 
 
+@pytest.mark.long  # against the definition in float64
 @pytest.mark.parametrize("name, bins, pad_mode, hop_length", SETTINGS)
 def test_blocks_join_without_seams(name, bins, pad_mode, hop_length, recording):
     r = dataclasses.replace(ROWS[name], hop_length=hop_length, pad_mode=pad_mode)

@@ -36,6 +36,7 @@ BACKWARD = FORWARD.replace("with torch.inference_mode():", "if True:").replace(
 )
 
 
+@pytest.mark.long  # half a minute on a CPU
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="the peak is read from Linux's /proc")
 @pytest.mark.parametrize("row", ["cqt-288", "cqt-24", "log-4096"])
 def test_a_gradient_on_the_cpu(row):

@@ -214,6 +214,7 @@ def test_the_modules_own_precision_does_not_matter(front_end, settings, music):
 # As any module
 
 
+@pytest.mark.long  # torch.compile of nine front-ends
 @every
 @on_each_device
 def test_compiled(front_end, settings, device, music):

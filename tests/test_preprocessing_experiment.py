@@ -48,6 +48,7 @@ def measured(root):
     return done.stdout, root.parent
 
 
+@pytest.mark.long  # the command; so of all that ask what it measured
 def test_each_row_has_both_models_and_every_library_hours_or_a_reason(measured):
     _, folder = measured
     with open(folder / "results-cpu.csv", newline="") as file:
@@ -67,6 +68,7 @@ def test_each_row_has_both_models_and_every_library_hours_or_a_reason(measured):
             assert float(row["hours_of_musicnet"]) == pytest.approx(34 / 2 * float(row["seconds"]), abs=2e-3)
 
 
+@pytest.mark.long
 def test_the_tables_name_the_reduced_size_and_the_rows_that_are_slower(measured):
     printed, _ = measured
     assert "Reduced: batches of 16 windows instead of 100; 1 segment of 32,768 samples instead of 16" in printed
@@ -74,6 +76,7 @@ def test_the_tables_name_the_reduced_size_and_the_rows_that_are_slower(measured)
     assert printed.count("- Over 1.1 times the stored: ") == 2
 
 
+@pytest.mark.long
 def test_the_figure_is_drawn(measured):
     pytest.importorskip("matplotlib")
     from experiments.preprocessing.plot import draw

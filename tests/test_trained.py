@@ -36,6 +36,7 @@ def result(folder, row: str) -> dict:
     return json.loads((folder / "linear" / row / "seed-0/result.json").read_text())
 
 
+@pytest.mark.long  # the sweep; so of all that ask what came of it
 @pytest.mark.parametrize("name", ["linear-256", "mel-512-128"])
 def test_the_difference_is_that_of_the_two_results(name, swept):
     folder, printed = swept
@@ -50,6 +51,7 @@ def test_the_difference_is_that_of_the_two_results(name, swept):
     assert (folder / f"pictures/kernels-{trained}.png").stat().st_size > 10_000
 
 
+@pytest.mark.long
 def test_how_far_kernels_moved_is_what_the_model_holds(swept):
     folder, _ = swept
     row = "linear-256+trainable+frontend_rate=0.001"

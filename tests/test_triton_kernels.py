@@ -11,6 +11,7 @@ import pytest
 HERE = Path(__file__).parent
 
 
+@pytest.mark.long  # two minutes
 @pytest.mark.skipif(not importlib.util.find_spec("triton"), reason="no Triton")
 def test_interpreted():
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(HERE / "interpreted.py")]

@@ -104,6 +104,19 @@ def test_a_walk_tries_again_and_gives_up(tmp_path, tiny):
     assert "ProcessDied" in (died.folder / TRACEBACK).read_text()
 
 
+def test_the_lock_of_a_process_that_died_after_its_result_goes(tmp_path, tiny):
+    run = Run("[1/1] mel-512-128", make_config("representation=mel-512-128", *tiny, f"runs={tmp_path}"))
+    lock = run.folder / LOCK
+    leave = f"import os; from pathlib import Path; from sweep import locks; locks.claim(Path({str(lock)!r}))"
+    for told in ("accuracy", "done before"):
+        said, states = [], [0]
+        Walk([run], lambda line, style, said=said: said.append(line), Console(quiet=True), [0], states).go()
+        assert states == [DONE] and told in said[0] and not lock.exists()
+        if told == "accuracy":
+            subprocess.run([sys.executable, "-c", leave], cwd=REPOSITORY, check=True)
+            assert lock.exists()
+
+
 def test_places_share_the_cores(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(2, 10)))
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,GPU-5, 7,-1,3")

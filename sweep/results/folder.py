@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from sweep import locks
 from sweep.config import differences, identity
-from sweep.results.progress import PROGRESS, Progress, read_progress
+from sweep.results.progress import Progress, read_progress
 from sweep.results.result import RESULT, OtherFormatError, Result, read_result
 
 TRACEBACK = "traceback.txt"  # there without a result: the run failed
@@ -99,9 +99,9 @@ def is_run(folder: Path) -> bool:
 
 
 def empty(folder: Path) -> None:
-    """Delete what a run's folder holds but its lock, its log and its progress."""
+    """Delete what a run's folder holds but its lock and its log."""
     for path in folder.iterdir():
-        if path.name not in (LOCK, LOG, PROGRESS) and not path.name.startswith(f".{LOCK}."):  # of who tries to claim it
+        if path.name not in (LOCK, LOG) and not path.name.startswith(f".{LOCK}."):  # of who tries to claim it
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 

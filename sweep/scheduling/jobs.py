@@ -125,6 +125,9 @@ class Walk:
         run, began = self.runs[index], time.perf_counter()
         overwrite = run.config.overwrite and not self.attempts[index]
         if not overwrite and self._is_done(index):
+            if (run.folder / folders.LOCK).exists():  # of a process that died after the result: claiming it removes it
+                with contextlib.suppress(locks.Held, OSError), locks.claim(run.folder / folders.LOCK):
+                    pass
             return
         with locks.claim(run.folder / folders.LOCK) as lock:
             # Another process may have had the run until a moment ago.

@@ -19,7 +19,7 @@ from sweep.results.folder import CHECKPOINT, MODEL, ChangedError, describe_chang
 from sweep.results.progress import Tracker
 from sweep.training.callbacks import Curve
 
-# The last one comes from SLURM before a job's time is up, by way of submitit, which then queues it again.
+# SIGUSR2 comes from SLURM before a job's time is up, by way of submitit, which then queues it again.
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR2") if hasattr(signal, name))
 _SAY = 20.0  # seconds between two notes of how far training is
 _log = logging.getLogger(__name__)
@@ -28,7 +28,8 @@ _log = logging.getLogger(__name__)
 class Checkpoint(L.Callback):
     """Writes the state of training whole, every so many steps and when Ctrl-C is pressed or SIGTERM comes.
 
-    Those are heard at the end of a chunk of steps, when weights, optimiser and step count belong together.
+    Those are heard at the end of a chunk of steps, when weights, optimiser and step count belong together. What this
+    process was started to ignore stays ignored, as Ctrl-C is by a script's `python -m sweep &` and by workers.
 
     Args:
         path: of the checkpoint.
@@ -48,8 +49,7 @@ class Checkpoint(L.Callback):
 
     def on_train_start(self, trainer, module):
         if threading.current_thread() is threading.main_thread():
-            heard = [n for n in STOPPING if n != getattr(signal, "SIGUSR2", None) or callable(signal.getsignal(n))]
-            self._handlers = {number: signal.signal(number, self._on_signal) for number in heard}
+            self._handlers = {n: signal.signal(n, self._on_signal) for n in STOPPING if _is_heard(n)}
 
     def _on_signal(self, number, _):
         self.stopped = number
@@ -84,6 +84,12 @@ class Checkpoint(L.Callback):
     def _restore(self):
         while self._handlers:
             signal.signal(*self._handlers.popitem())
+
+
+def _is_heard(number: int) -> bool:
+    """Whether a signal would stop this process; SIGUSR2 only where submitit handles it."""
+    handler = signal.getsignal(number)
+    return callable(handler) or (handler != signal.SIG_IGN and number != getattr(signal, "SIGUSR2", None))
 
 
 class WholeFiles(TorchCheckpointIO):
