@@ -1,24 +1,24 @@
-"""Which spectrogram should a music-transcription model look at? The same model, trained on every candidate.
+"""Compare spectrograms as the input of a music-transcription model: the same model is trained on each of them.
 
-The library needs torch and NumPy alone:
+The library needs only torch and NumPy:
 
-    sweep.filters          what each bin is: windows, kernels, Mel bank, in float64
-    sweep.engines          ways to evaluate a bank of kernels fast, each tested against `filters`; engines.gpu: on CUDA
-    sweep.transforms       CQT, STFT, MelSpectrogram: modules from waveform to spectrogram, over engines
+    sweep.filters          definitions of the bins: windows, kernels, Mel bank, in float64
+    sweep.engines          fast evaluation of a bank of kernels, each tested against `filters`; engines.gpu: GPU kernels
+    sweep.transforms       CQT, STFT, MelSpectrogram: modules from waveform to spectrogram, built on the engines
 
-The rest needs all that the project depends on:
+The other packages need all dependencies of the project:
 
-    sweep.representations  rows of the sweep: a transform with its numbers, and what is done to its values
-    sweep.data             recordings with their notes, from any layout to windows and targets
-    sweep.config           one run as one checked object, made from conf/
-    sweep.results          a run's folder: its state, result.json, scores, tables
+    sweep.representations  rows of the sweep: a transform with its parameters, and the scaling of its values
+    sweep.data             recordings with their notes, read from any layout into windows and targets
+    sweep.config           the configuration of a run, read from conf/ and checked
+    sweep.results          the folder of a run: state, result.json, scores, tables
     sweep.training         one run: models, steps, checkpoints, loggers
-    sweep.scheduling       which runs, in which order, on which processes, hosts or SLURM jobs
-    sweep.report           results to a table, a verdict and a page
-    sweep.transcribe       audio to notes, by a trained run
+    sweep.scheduling       the runs of a sweep, their order, and the processes, hosts or SLURM jobs that take them
+    sweep.report           comparison of the results: table, verdict and page
+    sweep.transcribe       transcription of audio files by a trained run
     sweep.commands         the command line
 
-`sweep`, or `python -m sweep`, is the program. The transforms are here too, imported when they are first asked for:
+The program is `sweep`, or `python -m sweep`. The transforms can be imported from here; the import is lazy:
 
 >>> import torch
 >>> from sweep import CQT

@@ -1,4 +1,4 @@
-"""`python -m sweep`, and the command `sweep`: a sub-command, or else a sweep."""
+"""Entry point of `sweep` and `python -m sweep`: runs the named sub-command, or a sweep if none is named."""
 
 import sys
 

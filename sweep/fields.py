@@ -1,4 +1,4 @@
-"""The fields of a configuration: what values each takes, whether it changes a result, how a row's name spells it.
+"""Define the fields of a configuration: allowed values, effect on the result, and spelling in a row's name.
 
 A group of conf/ is a frozen dataclass whose fields are made by the functions below:
 
@@ -7,8 +7,8 @@ A group of conf/ is a frozen dataclass whose fields are made by the functions be
         steps: int = whole()
         # and under it, as a string, one sentence: "Optimiser steps."
 
-From that follow the checks and their messages, the identity of a run, the name of its row (`sweep.config`) and the
-reference page (docs/_build/keys.py).
+The checks and their messages, the identity of a run and the name of its row (`sweep.config`) and the reference page
+(docs/_build/keys.py) are derived from these fields.
 """
 
 import dataclasses
@@ -22,15 +22,15 @@ from sweep.checks import check_choice, check_even, check_number, check_positive,
 
 @dataclass(frozen=True)
 class Key:
-    """What a field's metadata say of it.
+    """The metadata of a field.
 
     Attributes:
-        check: called with the key's name and a value; raises ValueError.
-        takes: the values it takes, in words.
-        changes_result: whether two runs that differ in it may have different results.
-        spelling: how a row's name says it, such as "threshold={}"; None: the name leaves it out.
-        usual: the value that a row's name leaves out, or a function from the configuration to it.
-        groups: for a field that is a group of its own, the dataclasses it may be, by name ("" for the only one).
+        check: function of the key's name and a value; raises ValueError for a wrong value.
+        takes: description of the allowed values.
+        changes_result: whether two runs that differ in this field may have different results.
+        spelling: format in a row's name, such as "threshold={}"; None: the name leaves the field out.
+        usual: value that a row's name leaves out, or a function that returns it for a configuration.
+        groups: dataclasses that a nested group may be, by name ("only" for a single one); None: no nested group.
     """
 
     check: Callable[[str, Any], None]
@@ -42,43 +42,43 @@ class Key:
 
 
 def whole(least: int = 1, **about: Any) -> Any:
-    """A whole number of at least `least`. `about`: see `_field`."""
+    """Make a field for a whole number of at least `least`; `_field` describes the arguments in `about`."""
     return _field(lambda key, value: check_whole(key, value, least), f"whole number, at least {least}", **about)
 
 
 def even(**about: Any) -> Any:
-    """An even whole number of at least 2."""
+    """Make a field for an even whole number of at least 2."""
     return _field(check_even, "even whole number", **about)
 
 
 def positive(**about: Any) -> Any:
-    """A finite number above 0."""
+    """Make a field for a finite number above 0."""
     return _field(check_positive, "number above 0", **about)
 
 
 def number(least: float, **about: Any) -> Any:
-    """A finite number of at least `least`."""
+    """Make a field for a finite number of at least `least`."""
     return _field(lambda key, value: check_number(key, value, least), f"number, at least {least:g}", **about)
 
 
 def share(**about: Any) -> Any:
-    """A number of at least 0 and below 1."""
+    """Make a field for a number of at least 0 and below 1."""
     return _field(check_share, "number from 0 to below 1", **about)
 
 
 def choice(*options: Any, **about: Any) -> Any:
-    """One of some values."""
+    """Make a field for one of some values."""
     words = ", ".join(f"`{_plain(option)}`" for option in options)
     return _field(lambda key, value: check_choice(key, value, options), words, **about)
 
 
 def text(needs: str = "text", **about: Any) -> Any:
-    """Text that is not empty; `needs` says what it is, such as "a folder"."""
+    """Make a field for text that is not empty; `needs` says what it is, such as "a folder"."""
     return _field(lambda key, value: check_text(key, value, needs), needs, **about)
 
 
 def values(kind: type, needs: str, **about: Any) -> Any:
-    """A list or a mapping."""
+    """Make a field for a list or a mapping."""
 
     def check(key: str, value: Any) -> None:
         if not isinstance(value, kind):
@@ -88,7 +88,7 @@ def values(kind: type, needs: str, **about: Any) -> Any:
 
 
 def group(*, changes_result: bool = True, **classes: type["Group"]) -> Any:
-    """A group of keys: of one class, `only=Class`, or of the class that its key `name` chooses."""
+    """Make a field for a nested group: of one class, `only=Class`, or of the class that its key `name` chooses."""
     return dataclasses.field(metadata={"key": Key(_accept, "", changes_result, groups=classes)})
 
 
@@ -102,12 +102,12 @@ def _field(
     usual: Any = None,
     default: Any = MISSING,
 ) -> Any:
-    """A dataclass field with a `Key`.
+    """Make a dataclass field with a `Key`.
 
     Args:
-        check, takes, changes_result, spelling, usual: of the `Key`.
-        also: values allowed besides those that pass the check, such as None or "auto".
-        default: of the field; without it the configuration must give a value.
+        check, takes, changes_result, spelling, usual: attributes of the `Key`.
+        also: values that are allowed besides those that pass the check, such as None or "auto".
+        default: default value of the field; without one the configuration must give a value.
     """
 
     def checked(key: str, value: Any) -> None:
@@ -124,7 +124,7 @@ class Group:
     """Keys that belong together, checked when the group is made.
 
     Attributes:
-        PLACE: what stands before a key in a message, such as "protocol.".
+        PLACE: prefix of a key in a message, such as "protocol.".
     """
 
     PLACE: ClassVar[str] = ""
@@ -136,11 +136,11 @@ class Group:
 
     @property
     def place(self) -> str:
-        """What stands before a key of this group in a message."""
+        """The prefix of this group's keys in a message."""
         return self.PLACE
 
     def check(self) -> None:
-        """Check keys that depend on each other; every key is known to be right by itself.
+        """Check keys that depend on each other; each key has passed its own check before.
 
         Raises:
             ValueError: names the key, the value and the remedy.
@@ -148,11 +148,11 @@ class Group:
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any], place: str | None = None) -> Self:
-        """Build a group from plain values, as Hydra composes them or `record` gives them.
+        """Build a group from plain values, as Hydra composes them or `record` returns them.
 
         Args:
-            tree: key to value; groups within it are mappings.
-            place: what stands before a key in a message; None: the class's own.
+            tree: values by key; nested groups are mappings.
+            place: prefix of a key in a message; None: the class's own.
 
         Raises:
             ValueError: a key is unknown or missing, or has a wrong value.
@@ -163,13 +163,13 @@ class Group:
         return cls(**{name: _built(fields[name], value, place) for name, value in tree.items()})
 
     def record(self) -> dict[str, Any]:
-        """The values as JSON holds them, groups as dicts within it: what `from_tree` takes."""
+        """Return the values as JSON types, nested groups as dicts; `from_tree` reads them."""
         pairs = ((field.name, getattr(self, field.name)) for field in keys_of(type(self)))
         return {name: value.record() if isinstance(value, Group) else value for name, value in pairs}
 
 
 def keys_of(cls: type[Group]) -> Iterator[Field]:
-    """The fields of a group that a configuration sets."""
+    """Return the fields of a group that a configuration sets."""
     return (field for field in dataclasses.fields(cls) if "key" in field.metadata)
 
 
@@ -177,7 +177,7 @@ def check_keys(tree: Mapping[str, Any], known: list[str], needed: list[str], pla
     """Check that a tree has all needed keys and no unknown one.
 
     Raises:
-        ValueError: names the key, its value and what was probably meant.
+        ValueError: a key is unknown or missing; names the key, its value and the closest known key.
     """
     for key, value in tree.items():
         if key not in known:
@@ -190,7 +190,7 @@ def check_keys(tree: Mapping[str, Any], known: list[str], needed: list[str], pla
 
 
 def _built(field: Field, value: Any, place: str) -> Any:
-    """The value of a field, a group made of the mapping that stands for it."""
+    """Return the value of a field; a mapping for a nested group is built into the group."""
     groups = field.metadata["key"].groups
     if groups is None or isinstance(value, Group):
         return value
@@ -204,11 +204,11 @@ def _built(field: Field, value: Any, place: str) -> Any:
 
 
 def _accept(key: str, value: Any) -> None:
-    """A group checks itself."""
+    """Accept any value: a nested group checks itself."""
 
 
 def _plain(value: Any) -> str:
-    """A value as YAML writes it."""
+    """Return a value as YAML writes it."""
     if value is None:
         return "null"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,4 +1,4 @@
-"""Writes files whole: whoever reads one sees the old content or the new, whatever happens to the writer."""
+"""Write files whole: a reader sees either the old content or the new, even if the writer is killed."""
 
 import contextlib
 import errno
@@ -11,17 +11,17 @@ from pathlib import Path
 
 from sweep import locks
 
-ABANDONED = 3600  # seconds without a write after which a partial file of another machine has no writer any more
+ABANDONED = 3600  # seconds without a write after which another machine's partial file counts as abandoned
 FULL = (errno.ENOSPC, errno.EDQUOT)
-NOTES = ".notes"  # ends the stem of what `sweep transcribe` writes beside audio, which is no part of a data set
+NOTES = ".notes"  # `sweep transcribe` ends the stems of its output with it; such files belong to no data set
 
 
 class NoRoom(OSError):
     """The disk is full.
 
     Args:
-        path: what was to be written.
-        error: the system's.
+        path: file that could not be written.
+        error: error that the operating system raised.
     """
 
     def __init__(self, path: Path, error: OSError):
@@ -34,17 +34,17 @@ class NoRoom(OSError):
 
 @contextlib.contextmanager
 def whole(path: Path, durable: bool = True) -> Iterator[Path]:
-    """A hidden name beside a file, `.<name>.<writer>.partial`, for the block to write to.
+    """Yield a hidden name beside a file, `.<name>.<writer>.partial`, and rename it to the file when the block ends.
 
-    What lies there when the block ends goes to the disk and takes the file's name. When the block fails it is removed,
-    and what a writer left that was killed is removed by the next one. Folders are made as needed.
+    If the block fails, the partial file is removed. Partial files of writers that were killed are removed by the next
+    writer. Missing folders are created.
 
     Args:
-        path: of the file.
-        durable: have it survive a power cut too, which takes a disk some milliseconds.
+        path: file to write.
+        durable: whether to flush it to the disk, so that it survives a power cut; this takes some milliseconds.
 
     Raises:
-        NoRoom: the disk is full; the file is what it was.
+        NoRoom: the disk is full; the file is unchanged.
     """
     partial = path.with_name(partial_name(path.name))
     try:
@@ -67,7 +67,7 @@ def whole(path: Path, durable: bool = True) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: str | bytes, durable: bool = True) -> None:
-    """Writes a file whole; one that holds the content already is left alone, its time of change too."""
+    """Write a file whole; a file that already holds the content is not touched and keeps its modification time."""
     content = content.encode() if isinstance(content, str) else content
     with contextlib.suppress(FileNotFoundError):
         if path.read_bytes() == content:
@@ -77,21 +77,21 @@ def write_whole(path: Path, content: str | bytes, durable: bool = True) -> None:
 
 
 def partial_name(name: str) -> str:
-    """A name beside `name` for this process to write to, which others know to be its."""
+    """Return the name of the partial file for `name`; it contains this process's identity."""
     return f".{name}.{locks.identity()}~{secrets.token_hex(4)}.partial"
 
 
 def clean(folder: Path, name: str = "*") -> None:
-    """Removes the partial files of a name, or of all, whose writers are dead; their folders too."""
+    """Remove the partial files and folders of one name, or of all names, whose writers are dead."""
     for left in folder.glob(f".{name}.*.partial"):
-        with contextlib.suppress(OSError):  # its writer or another cleaner was faster
+        with contextlib.suppress(OSError):  # its writer or another process removed it first
             dead = locks.is_dead(left.name.split(".")[-2])
             if dead or dead is None and time.time() - left.stat().st_mtime > ABANDONED:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def _full(error: BaseException | None) -> OSError | None:
-    """The full disk that is behind an error: torch's own comes on top of it."""
+    """Return the "disk full" error that caused an error, if any; torch raises its own error on top of it."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in FULL:
             return error
@@ -100,7 +100,7 @@ def _full(error: BaseException | None) -> OSError | None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Have the new name survive a power cut too, where the system can."""
+    """Flush a folder to the disk, so that a rename survives a power cut, where the system supports it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,7 +1,7 @@
-"""Locks between processes, also of several machines on one network file system: who holds a file's name holds the lock.
+"""Locks between processes, on one machine or on several that share a network file system.
 
-A lock is a file that says who holds it. It comes into being whole or not at all, by a hard link, which a network file
-system makes for one of many that try. Its holder touches it every BEAT seconds, so that others see it live.
+A lock is a file that names its holder. It is created by a hard link, which is atomic: of several processes that try, a
+network file system lets one succeed. The holder touches the file every BEAT seconds to show that it is alive.
 """
 
 import contextlib
@@ -18,8 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 BEAT = 10.0  # seconds between two signs of life
-STALE = 150.0  # seconds without one after which a holder on another machine is dead; NFS shows times up to 60 s late
-POLL = 0.5  # seconds between two looks of who waits for a lock
+STALE = 150.0  # seconds without a sign after which a holder on another machine is dead; NFS times lag by up to 60 s
+POLL = 0.5  # seconds between two attempts while waiting for a lock
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
@@ -27,7 +27,7 @@ class Held(Exception):
     """Another process holds the lock.
 
     Args:
-        holder: its token.
+        holder: token of the process that holds it.
     """
 
     def __init__(self, holder: str):
@@ -36,10 +36,10 @@ class Held(Exception):
 
 
 class Lost(Exception):
-    """Another process took the lock, for this one had given no sign of life for STALE seconds: it must write no more.
+    """Another process took the lock after this one gave no sign of life for STALE seconds; this one must stop writing.
 
     Args:
-        path: of the lock.
+        path: lock file.
     """
 
     def __init__(self, path: Path):
@@ -47,11 +47,11 @@ class Lost(Exception):
 
 
 class Lock:
-    """A lock that this process holds; with `with`, until the block ends.
+    """A lock that this process holds. As a context manager it releases the lock when the block ends.
 
     Args:
-        path: of its file.
-        token: what the file says.
+        path: lock file.
+        token: content of the lock file, which names the holder.
     """
 
     def __init__(self, path: Path, token: str):
@@ -68,7 +68,7 @@ class Lock:
                 self.path.unlink()
 
     def confirm(self):
-        """Raises Lost unless the lock is still this process's: before anything is written that another might write."""
+        """Raise Lost unless this process still holds the lock; call it before writing any file that the lock guards."""
         if _read(self.path)[0] != self.token:
             raise Lost(self.path)
 
@@ -80,14 +80,14 @@ class Lock:
 
 
 def claim(path: Path) -> Lock:
-    """Takes a lock that is free or whose holder is dead.
+    """Take a lock that is free or whose holder is dead.
 
-    A holder of this machine is dead when its process is gone; one of another machine when it has not touched the file
-    for STALE seconds, by the file system's own clock.
+    A holder on this machine is dead when its process is gone. A holder on another machine is dead when it has not
+    touched the file for STALE seconds by the file system's clock.
 
     Raises:
-        Held: another process has it.
-        OSError: the folder cannot be written.
+        Held: another process holds the lock.
+        OSError: the folder is not writable.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     token = f"{identity()}~{secrets.token_hex(4)}"
@@ -99,12 +99,12 @@ def claim(path: Path) -> Lock:
             holder = _living(path, now)
             if holder is None:
                 continue  # it was released in between
-            # One process alone may succeed a dead holder: who makes the file of this name. Else a second one, which
-            # saw the dead lock too, would take the first one's for it.
+            # Only the process that creates this file may succeed a dead holder. Otherwise a second process that also
+            # saw the dead lock would remove the first one's new lock.
             successor = path.with_name(f".{path.name}.{holder}.partial")
             if not _link(own, successor):
                 if _living(successor, now) is not None:
-                    successor.unlink(missing_ok=True)  # it died over that
+                    successor.unlink(missing_ok=True)  # that process died before it finished
                 continue
             try:
                 if _read(path)[0] == holder:
@@ -120,11 +120,11 @@ def claim(path: Path) -> Lock:
 
 
 def wait(path: Path, told: Callable[[Held], None] = lambda held: None) -> Lock:
-    """Takes a lock as soon as it is free.
+    """Wait for a lock and take it as soon as it is free.
 
     Args:
-        path: of its file.
-        told: hears once who holds it, if somebody does.
+        path: lock file.
+        told: called once with the `Held` error if another process holds the lock.
     """
     while True:
         try:
@@ -136,7 +136,7 @@ def wait(path: Path, told: Callable[[Held], None] = lambda held: None) -> Lock:
 
 
 def holder(path: Path) -> str | None:
-    """Who holds a lock, in words; None where nobody does who is alive. Writes nothing."""
+    """Describe the live holder of a lock; return None if there is none. Write nothing."""
     try:
         _living(path, time.time())
     except Held as held:
@@ -145,12 +145,12 @@ def holder(path: Path) -> str | None:
 
 
 def identity() -> str:
-    """This process as no other one: machine, its boot and process namespace, process id, and when that began."""
+    """Return a unique name of this process: machine, boot, process namespace, process id and start time."""
     return f"{_place()}~{os.getpid()}~{_started(os.getpid())}"
 
 
 def is_dead(name: str) -> bool | None:
-    """Whether the process whose identity a name begins with is gone; None where that cannot be known from here."""
+    """Return whether the process whose identity begins a name is gone; None if that cannot be known on this machine."""
     match = re.match(r"(?P<place>[^~]+~[^~]+)~(?P<pid>\d+)~(?P<started>\d+)", name)
     if not match or match["place"] != _place():
         return None
@@ -158,7 +158,7 @@ def is_dead(name: str) -> bool | None:
 
 
 def _living(path: Path, now: float) -> str | None:
-    """The token of a dead holder, None where there is no lock; raises Held where the holder lives."""
+    """Return the token of a dead holder, or None if there is no lock; raise Held if the holder is alive."""
     holder, touched = _read(path)
     if holder is None:
         return None
@@ -171,7 +171,7 @@ def _living(path: Path, now: float) -> str | None:
 
 
 def _read(path: Path) -> tuple[str | None, float]:
-    """What a lock's file says, and when it was touched; opening it makes a network file system look."""
+    """Read a lock file's content and modification time; opening it makes a network file system refresh them."""
     try:
         with open(path, errors="replace") as file:
             return file.read(), os.fstat(file.fileno()).st_mtime
@@ -180,11 +180,11 @@ def _read(path: Path) -> tuple[str | None, float]:
 
 
 def _link(own: Path, path: Path) -> bool:
-    """Give the file a second name unless that is taken; where the file system knows no links, make one like it."""
+    """Link the file to a second name unless that is taken; create a copy where the file system has no hard links."""
     try:
         os.link(own, path)
     except FileExistsError:
-        return _read(path)[0] == own.read_text()  # NFS may have done it, lost the answer and tried again
+        return _read(path)[0] == own.read_text()  # NFS may have linked it, lost the reply and retried
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
@@ -199,16 +199,16 @@ def _link(own: Path, path: Path) -> bool:
 @functools.cache
 def _place() -> str:
     parts = []
-    with contextlib.suppress(OSError):  # none but Linux has them
+    with contextlib.suppress(OSError):  # only Linux has these files
         parts = [Path("/proc/sys/kernel/random/boot_id").read_text(), os.readlink("/proc/self/ns/pid")]
     host = re.sub(r"[^A-Za-z0-9_-]", "-", socket.gethostname()) or "unnamed"
     return f"{host}~{hashlib.sha256(repr(parts).encode()).hexdigest()[:8]}"
 
 
 def _started(pid: int) -> int:
-    """When a process began, in clock ticks since boot (0 where there is no /proc); -1 where it is not there."""
+    """Return a process's start time in clock ticks since boot; 0 without /proc, -1 if there is no such process."""
     try:
-        # The fields behind the command's name, which may hold anything: state, ..., start time (proc(5)).
+        # The fields after the command's name, which may contain any character: state, ..., start time (proc(5)).
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         return -1 if fields[0] in "ZX" else int(fields[19])
     except OSError:
@@ -219,5 +219,5 @@ def _started(pid: int) -> int:
     except ProcessLookupError:
         return -1
     except OSError:
-        pass  # somebody else's
+        pass  # it belongs to another user
     return 0

@@ -1,15 +1,19 @@
-"""One line in place of a traceback where a package that a command needs is not installed."""
+"""Report a package that is not installed in one line instead of a traceback."""
 
 import contextlib
 from collections.abc import Iterator
 
-# Of a module the package that pip knows, where they are not called the same.
+# Module name to package name on PyPI, where the two differ.
 _PACKAGES = {"hydra": "hydra-core", "omegaconf": "hydra-core", "PIL": "pillow"}
 
 
 @contextlib.contextmanager
 def one_line_if_missing(command: str) -> Iterator[None]:
-    """Around imports, or a function: ends the command with exit code 1 where somebody else's module is missing."""
+    """End the command with one line and exit code 1 if a third-party module is missing; context or decorator.
+
+    Args:
+        command: name of the command, printed at the start of the line.
+    """
     try:
         yield
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""Names of models, families and data sources: a class registers under a name, and the configuration gives the name."""
+"""Register models, families and data sources by the names that a configuration uses."""
 
 import importlib
 import importlib.util
@@ -14,14 +14,14 @@ T = TypeVar("T", bound=type)
 
 
 class Registry(Generic[T]):
-    """The classes of one kind by their names.
+    """The registered classes of one kind, by name.
 
-    The package's own stand in one sub-package, whose modules are imported when a name is looked up, so that naming a
-    kind imports nothing: a model's module imports torch.
+    The package's own classes are in one sub-package. Its modules are imported when a name is looked up, not before,
+    because some of them (models) import torch.
 
     Args:
-        kind: what is registered, as a key of the configuration, such as "data.source".
-        package: whose modules register the package's own classes.
+        kind: configuration key that the names belong to, such as "data.source".
+        package: sub-package whose modules register the package's own classes.
     """
 
     def __init__(self, kind: str, package: str):
@@ -32,7 +32,7 @@ class Registry(Generic[T]):
         """Register the decorated class under a name.
 
         Raises:
-            ValueError: another class has the name.
+            ValueError: another class already has this name.
         """
 
         def registered(cls: T) -> T:
@@ -44,23 +44,23 @@ class Registry(Generic[T]):
         return registered
 
     def names(self) -> list[str]:
-        """All names, in the order in which they were registered."""
+        """Return all names, sorted."""
         self._load()
-        return list(self._classes)
+        return sorted(self._classes)
 
     def __getitem__(self, name: str) -> T:
-        """The class of a name.
+        """Return the class that is registered under a name.
 
         Raises:
-            ValueError: there is none.
+            ValueError: no class has this name.
         """
         if name not in tuple(self._classes):
             self._load()
-        check_choice(self.kind, name, self._classes)
+        check_choice(self.kind, name, sorted(self._classes))
         return self._classes[name]
 
     def __contains__(self, name: object) -> bool:
-        """Whether a name is registered; the package's modules are imported only if the name is none of theirs."""
+        """Return whether a name is registered; import the package's modules only if no module has this name."""
         if not isinstance(name, str):
             return False
         if name in self._classes:
@@ -71,14 +71,14 @@ class Registry(Generic[T]):
         return name in self._classes
 
     def _load(self) -> None:
-        """Import the package's modules, in the order of their names."""
+        """Import the package's modules in alphabetical order."""
         package = importlib.import_module(self.package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self.package}.{module.name}")
 
 
 def options_of(cls: type, given: tuple[str, ...]) -> dict[str, inspect.Parameter]:
-    """The keys that a class has in a configuration: the arguments of its constructor beside those that it is given."""
+    """Return the configuration keys of a class: its constructor's arguments except those in `given`."""
     return {name: it for name, it in inspect.signature(cls).parameters.items() if name not in given}
 
 
@@ -86,13 +86,13 @@ def check_options(cls: type, given: tuple[str, ...], options: Mapping[str, Any],
     """Check the keys that a configuration sets for a class.
 
     Args:
-        cls: the class.
-        given: arguments of its constructor that no configuration sets.
-        options: keys and values.
-        place: what stands before a key in a message, such as "model.".
+        cls: class whose keys are checked.
+        given: constructor arguments that no configuration sets.
+        options: values by key.
+        place: prefix of a key in a message, such as "model.".
 
     Raises:
-        ValueError: an unknown key, or a value of another type than the argument's annotation.
+        ValueError: a key is unknown, or a value has another type than the argument's annotation.
     """
     known = options_of(cls, given)
     check_keys(options, list(known), [], place)

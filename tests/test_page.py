@@ -149,7 +149,7 @@ def test_a_report_can_be_made_where_there_is_neither_data_nor_checkpoint(page, t
     kept = {name: array for name, array in read_evidence(cnn).items() if not name.startswith("weights")}
     write_evidence(cnn, kept)
     text = html(tmp_path / "copied")
-    assert "Weights per pitch are those of a linear model" in text
+    assert "Weights per pitch are shown for linear models only" in text
     assert "5 of 5 runs have no loss curve" in text and "No run kept its curve." in text
     assert Page(text).tags.count("svg") == 8
 

@@ -99,7 +99,7 @@ def test_one_recording_without_blocks_has_a_tau_without_an_interval(tmp_path):
     for protocol, sign in (("paper", 1), ("quick", -1)):
         for place, name in enumerate(NAMES):
             write(tmp_path / "music" / protocol, name, [0.5 + sign * 0.1 * place])
-    assert "Kendall's tau -1.00 (no interval, for want of units)" in " ".join(printed(tmp_path).split())
+    assert "Kendall's tau -1.00 (no interval, too few units)" in " ".join(printed(tmp_path).split())
 
 
 @pytest.mark.parametrize("width", [100, 60, 45])

@@ -141,7 +141,7 @@ def test_remarks_say_what_the_table_does_not_carry(sweep):
     [
         ([[], []], ""),
         ([["protocol.steps=5"]] * 2, "Changed on the command line: protocol.steps=5."),
-        ([["protocol.steps=5"], []], "not made alike, so do not compare them across: protocol.steps=5: cqt-12; "),
+        ([["protocol.steps=5"], []], "different settings, so do not compare them across: protocol.steps=5: cqt-12; "),
         ([["representation.norm=none"], []], ""),  # stands in the row's name
     ],
 )
@@ -151,7 +151,7 @@ def test_what_the_command_line_changed_is_said(tmp_path, changes, remark):
         write_result(tmp_path / f"demo/quick/linear/{name}/seed-0", made)
     text = " ".join(printed(tmp_path).split())
     assert remark in text
-    assert ("hanged on the command line" in text or "not made alike" in text) == bool(remark)
+    assert ("hanged on the command line" in text or "different settings" in text) == bool(remark)
 
 
 def test_remarks_that_do_not_apply_are_left_out(tmp_path):

@@ -109,7 +109,7 @@ def test_a_job_that_can_never_start_is_explained_within_20_seconds(tmp_path, tin
         assert sum("pending" in line for _, line in command.lines) == 1 and command.process.poll() is None
         command.process.send_signal(signal.SIGINT)
         assert command.process.wait(timeout=30) == 130
-        array = command.said("the jobs go on.*scancel", within=5)[1].split("scancel ")[1].split()[0]
+        array = command.said("the jobs run on.*scancel", within=5)[1].split("scancel ")[1].split()[0]
         queue = subprocess.run(["squeue", "-h", "--array", "-j", array], capture_output=True, text=True)
         assert len(queue.stdout.splitlines()) == 2
 

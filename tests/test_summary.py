@@ -53,7 +53,7 @@ def test_seeds_are_one_line_with_spread_interval_and_marks(tmp_path, recordings,
     assert [row.split(" | ")[7] for row in rows] == ["", "family", "", "both", "both"]
     units = {0: f"{recordings} test recordings", 9: f"{9 * recordings} blocks of time in "}[blocks]
     assert f"over {units}" in text and " and 3 seeds; " in text and "One seed" not in text
-    assert ("blocks of time stand for them" in text) == bool(blocks)
+    assert ("the units are blocks of time" in text) == bool(blocks)
     assert ("nothing follows about other music than this recording" in text) == (recordings == 1)
 
 

@@ -60,7 +60,7 @@ def test_a_worker_that_is_killed_ends_neither_its_run_nor_the_sweep(tmp_path, ti
     os.kill(victim, signal.SIGKILL)
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
-    assert f"process {victim} died (signal 9); it is started anew" in output and "3 of 3 runs done" in output
+    assert f"process {victim} died (signal 9); it is restarted" in output and "3 of 3 runs done" in output
     begun = {row: log.count("attempt ") for row, log in logs(tmp_path).items()}
     assert sorted(begun.values()) == [1, 1, 2]
     (again,) = (row for row, times in begun.items() if times == 2)
@@ -100,7 +100,7 @@ def test_a_walk_tries_again_and_gives_up(tmp_path, tiny):
     died = Run("[1/1] mel-512-128", replace(config, runs=str(tmp_path / "died")))
     said, states = [], [0]
     Walk([died], lambda line, style: said.append(line), Console(quiet=True), [2], states).go()
-    assert states == [FAILED] and "2 processes ended in the middle of it" in said[0]
+    assert states == [FAILED] and "2 processes died during this run" in said[0]
     assert "ProcessDied" in (died.folder / TRACEBACK).read_text()
 
 

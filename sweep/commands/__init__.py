@@ -1,1 +1,1 @@
-"""The command line: `sweep KEY=VALUE ...` trains and compares; `sweep COMMAND ...` does the rest."""
+"""The command line: `sweep KEY=VALUE ...` trains and compares runs; `sweep COMMAND ...` runs a sub-command."""

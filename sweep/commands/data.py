@@ -1,4 +1,4 @@
-"""`sweep data DIR`: says what a data folder holds and lists everything that is wrong with it."""
+"""`sweep data DIR`: prints what a data folder holds and lists everything that is wrong with it."""
 
 import argparse
 from pathlib import Path
@@ -10,7 +10,7 @@ from sweep.registry import sources
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Say what the command does and takes."""
+    """Add the description and the arguments of the command."""
     parser.description = (
         "Read all recordings of a data folder as training does, print what they are, and list every problem with its\n"
         "file and line. Exits 1 if there is one."
@@ -24,5 +24,5 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the report; 0 where all can be read, 1 where there is a problem."""
+    """Print the report; return 0 if everything can be read, 1 if there is a problem."""
     return 1 if report(arguments.directory, arguments.source, Console(highlight=False)) else 0

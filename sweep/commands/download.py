@@ -1,4 +1,4 @@
-"""`sweep download [DIR]`: fetches MusicNet, unpacks it and makes sure that all of it is there."""
+"""`sweep download [DIR]`: downloads MusicNet, unpacks it and checks that it is complete."""
 
 import argparse
 from pathlib import Path
@@ -11,7 +11,7 @@ from sweep.data.download import ARCHIVE, ZENODO, get_musicnet
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Say what the command does and takes."""
+    """Add the description and the arguments of the command."""
     parser.description = (
         "Fetch MusicNet (11.1 GB), unpack it (22 GB more) and check that all of it is there. An interrupted download\n"
         "resumes; a second call checks."
@@ -24,14 +24,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, **musicnet: Any) -> int:
-    """Get MusicNet.
+    """Download MusicNet.
 
     Args:
-        arguments: of the command line.
-        musicnet: what `get_musicnet` should take to be MusicNet.
+        arguments: parsed command line.
+        musicnet: keyword arguments passed on to `get_musicnet`, which tests use for a small data set.
 
     Raises:
-        ValueError: the download failed; names the file, what is wrong and the remedy.
+        ValueError: the download failed; the message names the file, the error and the remedy.
     """
     if not arguments.url.startswith(("http://", "https://")):
         raise ValueError(f"--url {arguments.url}: must begin with http:// or https://")

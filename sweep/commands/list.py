@@ -1,4 +1,4 @@
-"""`sweep list`: prints what can be chosen, a line each."""
+"""`sweep list`: prints the representations, models, data sets, protocols and grids, one line each."""
 
 import argparse
 
@@ -13,13 +13,13 @@ GROUPS = ("representation", "model", "data", "protocol", "grid")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Say what the command does and takes."""
+    """Add the description and the arguments of the command."""
     parser.description = "Print the representations, models, data sets, protocols and grids that can be chosen."
     parser.add_argument("group", metavar="GROUP", nargs="?", choices=GROUPS, help=f"one of {', '.join(GROUPS)}")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print one group, or all."""
+    """Print the options of one group, or of all groups."""
     console = Console(highlight=False, soft_wrap=True)
     for group in [arguments.group] if arguments.group else GROUPS:
         console.print(Text(f"{'+' * (group == 'grid')}{group}=", "bold"))
@@ -29,7 +29,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def options(group: str) -> dict[str, str]:
-    """The options of a group of conf/ and one sentence on each, representations in the order of a table."""
+    """List the options of a group of conf/ with one sentence on each; representations in the order of a table.
+
+    Args:
+        group: name in GROUPS.
+    """
     paths = {path.stem: path for path in sorted((CONF / group).glob("*.yaml"))}
     if group == "representation":
         return _representations(paths)
@@ -56,7 +60,7 @@ def _first_line(cls: type) -> str:
 
 
 def _comment(path) -> str:
-    """The comments at the head of a file, as one line."""
+    """First comment line of a file."""
     lines = path.read_text().splitlines()
     told = [line[1:].strip() for line in lines if line.startswith("#") and "@package" not in line]
     return " ".join(told[:1])

@@ -1,4 +1,4 @@
-"""The sub-commands and their one parser; a sub-command's module is imported when it is called."""
+"""List the sub-commands and parse their arguments; the module of a sub-command is imported when it is called."""
 
 import argparse
 import importlib
@@ -20,10 +20,10 @@ def main(words: Sequence[str]) -> int:
     """Run a sub-command.
 
     Args:
-        words: of the command line, a name in COMMANDS first.
+        words: words of the command line; the first one is a name in COMMANDS.
 
     Returns:
-        The exit code: 2 with one line on stderr where the command could not do its work; otherwise the command's own.
+        The exit code: 2, with one line on stderr, if the command could not do its work; otherwise the command's own.
     """
     name = words[0]
     module = importlib.import_module(f"sweep.commands.{name}")

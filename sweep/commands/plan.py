@@ -1,4 +1,4 @@
-"""`sweep plan KEY=VALUE ...`: prints the runs that the same words would start, and what they take."""
+"""`sweep plan KEY=VALUE ...`: prints the runs of a sweep with expected time, disk and GPU memory; starts nothing."""
 
 import argparse
 
@@ -15,7 +15,7 @@ _STATES = {"missing": "to do", "unfinished": "half done"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Say what the command does and takes."""
+    """Add the description and the arguments of the command."""
     parser.description = (
         "Print the runs of a sweep: their state, the time they take by what is measured below the folder of results,\n"
         "disk and GPU memory. It starts nothing and writes nothing."
@@ -76,7 +76,7 @@ def _print(console: Console, runs: list[Run], measured: dict[str, Result]) -> No
 
 
 def _gpu_memory(run: Run, weights: int) -> float:
-    """Bytes of weights, gradients, both of Adam's moments, and twice the features of the steps that go together."""
+    """Estimate the bytes of weights, gradients, Adam's two moments, and twice the features computed in one batch."""
     config = run.config
     row, protocol = config.representation, config.protocol
     features = 4 * protocol.batch_size * row.n_bins * row.n_frames(protocol.window)

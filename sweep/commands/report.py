@@ -10,7 +10,7 @@ from sweep.report import print_reports
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Say what the command does and takes."""
+    """Add the description and the arguments of the command."""
     parser.description = (
         "Print a table for each <data>/<protocol> folder of results, and write it there as table.csv (every run),\n"
         "summary.csv (every line of the table, with intervals), table.md and table.tex (what is printed), report.html\n"
@@ -35,10 +35,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print and write all that there is to report.
+    """Print and write the reports of all results below a folder.
 
     Raises:
-        ValueError: there is nothing to report, something is damaged, or there is no such column.
+        ValueError: there are no results, a file is damaged, or a column does not exist.
     """
     directory = arguments.directory
     if not directory.is_dir():

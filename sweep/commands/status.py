@@ -1,4 +1,4 @@
-"""`sweep status DIR`: prints how far the sweeps below a folder are, and how long they still take."""
+"""`sweep status DIR`: prints how far the sweeps below a folder are, and the time they still take."""
 
 import argparse
 import time
@@ -12,7 +12,7 @@ from sweep.scheduling.status import DONE, FAILED, LEFT, lines, look
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Say what the command does and takes."""
+    """Add the description and the arguments of the command."""
     parser.description = (
         "Print for each sweep how many runs are done, running, failed and to do, where those that run are, and how\n"
         "long all of it still takes by the rates measured. It writes nothing: whoever can read the folder can look.\n"
@@ -25,13 +25,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the status once, or every so many seconds until nothing is left to do: in place on a terminal.
+    """Print the status once, or with --watch every so many seconds until no run is left; in place on a terminal.
 
     Returns:
-        the exit code: that of a failure before that of an open run.
+        The exit code: FAILED if a run failed, else LEFT if a run is open, else DONE.
 
     Raises:
-        ValueError: there is no sweep, a sweep.json is damaged, or the seconds are not a number of at least 0.1.
+        ValueError: there is no sweep, a sweep.json is damaged, or --watch is not a number of at least 0.1.
     """
     every = arguments.watch
     if every is not None and not 0.1 <= every < float("inf"):

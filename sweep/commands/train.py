@@ -1,4 +1,4 @@
-"""`sweep KEY=VALUE ...`: composes the runs with Hydra, trains them, prints one table at the end."""
+"""`sweep KEY=VALUE ...`: composes the runs with Hydra, trains them, and prints one table at the end."""
 
 import signal
 import sys
@@ -20,14 +20,25 @@ from sweep.scheduling.plan import Asked, compose_runs, tables, write_plans
 
 @hydra.main(version_base=None, config_path=str(CONF), config_name="config")
 def job(config: DictConfig) -> None:
-    """A single run: hydra.mode=RUN. A sweep ends before, in Asked."""
+    """Train a single run (hydra.mode=RUN); a sweep never gets here, because `Asked` is raised before."""
     found = run_config(config, HydraConfig.get())
     if not walk([Run(f"[1/1] {found.row}", found)], Console(highlight=False)):
         sys.exit(1)
 
 
 def sweep(asked: Asked, console: Console) -> bool:
-    """All runs of a sweep; whether all are done."""
+    """Train all runs of a sweep and print its tables.
+
+    Args:
+        asked: configuration of the sweep and Hydra's loader.
+        console: console to print on.
+
+    Returns:
+        Whether all runs are done.
+
+    Raises:
+        ValueError: a Hydra launcher is chosen, or a configuration is wrong.
+    """
     launcher = asked.config.hydra.launcher._target_.rpartition(".")[2]
     if launcher != "BasicLauncher":
         raise ValueError(f"hydra/launcher {launcher}: runs go where cluster says; choose cluster=slurm, gpus or cpus")
@@ -55,7 +66,15 @@ def sweep(asked: Asked, console: Console) -> bool:
 
 
 def walk(runs: list[Run], console: Console) -> bool:
-    """Runs one after the other, here; whether all are done."""
+    """Train runs one after the other in this process.
+
+    Args:
+        runs: runs in the order to take them.
+        console: console to print on.
+
+    Returns:
+        Whether all runs are done.
+    """
 
     def say(line: str, style: str) -> None:
         console.print(escape(line), style=style, soft_wrap=True)
@@ -66,9 +85,14 @@ def walk(runs: list[Run], console: Console) -> bool:
 
 
 def report_on(folder: Path, logger: Logger, console: Console) -> None:
-    """Print the tables of a <runs>/<data>/<protocol> folder; where W&B logs, draw the page and send it there.
+    """Print the tables of a <runs>/<data>/<protocol> folder; with the W&B logger, also draw the page and log it there.
 
-    Only if a run has been added since: the same command again logs nothing again.
+    The page is logged only if a run was added since the last report, so repeating a command logs nothing twice.
+
+    Args:
+        folder: <runs>/<data>/<protocol> folder.
+        logger: settings of the logger.
+        console: console to print on.
     """
     from sweep.report import print_reports
 
@@ -83,15 +107,21 @@ def report_on(folder: Path, logger: Logger, console: Console) -> None:
     try:
         page, pictures = write_page(console, report, None)
         log_report(report, pictures, page, logger)
-    except Exception as error:  # the results are safe, and W&B's is but a copy
+    except Exception as error:  # W&B only gets a copy: the results are already written
         console.print(f"no report to Weights & Biases: {escape(str(error))}", style="red", soft_wrap=True)
 
 
 def ask(words: list[str]) -> Asked | None:
-    """The sweep that the words of a command line ask for; None where Hydra did all itself, as with --help.
+    """Pass the words of a command line to Hydra and get the sweep that they ask for.
+
+    Args:
+        words: words of the command line, KEY=VALUE or options of Hydra.
+
+    Returns:
+        The sweep; None if Hydra did everything itself, as with --help.
 
     Raises:
-        ValueError: a word is none that Hydra knows, or names no option.
+        ValueError: Hydra does not know a word, or an option does not exist.
     """
     sys.argv[1:] = words
     try:
@@ -104,7 +134,11 @@ def ask(words: list[str]) -> Asked | None:
 
 
 def main(words: list[str]) -> None:
-    """Run the sweep, then print its tables; exit 1 if a run failed, 130 on Ctrl-C."""
+    """Run the sweep, then print its tables; exit with 1 if a run failed, with 130 on Ctrl-C.
+
+    Args:
+        words: words of the command line.
+    """
     console = Console(highlight=False)
     try:
         asked = ask(words)

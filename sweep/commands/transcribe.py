@@ -1,4 +1,4 @@
-"""`sweep transcribe RUN AUDIO...`: writes the notes that a trained run hears in audio files."""
+"""`sweep transcribe RUN AUDIO...`: transcribes audio files with a trained run and writes the notes."""
 
 import argparse
 import math
@@ -15,11 +15,11 @@ from sweep.transcribe.notes import GAP, SHORTEST, outputs
 from sweep.transcribe.trained import find_run, load_transcriber
 
 HOP_LENGTH = 512  # samples, librosa's default
-LONGEST = 300  # seconds of a picture: its pixels are then 0.2 s wide
+LONGEST = 300  # longest stretch of a picture, in seconds; its pixels are then 0.2 s wide
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    """Say what the command does and takes."""
+    """Add the description and the arguments of the command."""
     parser.description = (
         "Write, for each audio file, the notes that a trained run hears in it, as <name>.notes.csv and\n"
         "<name>.notes.mid, and <name>.notes.png, a picture of spectrogram, probabilities and notes.\n"
@@ -61,10 +61,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Transcribe all files; 0 where all was transcribed, 1 where some audio was not.
+    """Transcribe all files; return 0 if all were transcribed, 1 if some were not.
 
     Raises:
-        ValueError: nothing could be transcribed; names the option or file, the value and the remedy.
+        ValueError: nothing could be transcribed; the message names the option or file, the value and the remedy.
     """
     if arguments.threshold is not None:
         check_share("--threshold", arguments.threshold)
@@ -76,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
     paths = {file: outputs(file, arguments.out, NOTES) for file in arguments.audio}
     check_paths(paths, arguments.out)
     transcriber, representation, result = load_transcriber(run, arguments.device)
-    from sweep.transcribe.transcribe import Ear, transcribe  # and with it matplotlib
+    from sweep.transcribe.transcribe import Ear, transcribe  # imports matplotlib
 
     threshold = result.threshold if arguments.threshold is None else arguments.threshold
     rules = (threshold, int(arguments.hop), arguments.gap, arguments.shortest)
@@ -100,7 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _stretch(text: str) -> tuple[float, float]:
-    """The two ends of FROM:TO in seconds."""
+    """Parse FROM:TO into its two ends in seconds."""
     first, _, last = text.partition(":")
     try:
         ends = float(first), float(last)
@@ -112,10 +112,14 @@ def _stretch(text: str) -> tuple[float, float]:
 
 
 def check_paths(paths: dict[Path, dict[str, Path]], out: Path | None) -> None:
-    """Make the folder if one is asked for, and see that all can be written and nothing twice, before hours of work.
+    """Make the output folder if one is given, and check before hours of work that every output can be written.
+
+    Args:
+        paths: output paths of each audio file, by kind.
+        out: output folder; None to write beside the audio.
 
     Raises:
-        ValueError: two files have one name, or a folder cannot be written.
+        ValueError: two audio files have the same output, or a folder cannot be written.
     """
     taken: dict[Path, Path] = {}
     for file, own in paths.items():

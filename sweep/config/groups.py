@@ -1,4 +1,4 @@
-"""The groups of conf/: one frozen dataclass each, one field a key."""
+"""The groups of conf/, one frozen dataclass each, with one field per key."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from sweep.fields import Group, choice, positive, share, text, values, whole
 from sweep.registry import check_options, models, sources
 
 ACCURACIES = ("exact", "high", "fast")
-MODEL_ARGUMENTS = ("n_bins", "n_frames", "bias")  # that a run gives a model's class; the others are its keys
+MODEL_ARGUMENTS = ("n_bins", "n_frames", "bias")  # a run passes these to a model's class; the others are keys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,17 +20,17 @@ class Data(Group):
     PLACE = "data."
 
     name: str = text()
-    """The folder's name, which tells data sets apart."""
+    """Name of the folder, which tells data sets apart."""
     source: str = text()
-    """How the folder is laid out."""
+    """Layout of the folder."""
     root: str = text("a folder", changes_result=False)
     """Folder of the recordings."""
     cache: str | None = text("a folder, or null for none", also=(None,), changes_result=False)
-    """Folder for decoded audio, which may be deleted any time."""
+    """Folder for decoded audio, which may be deleted at any time."""
     validation: float = share()
     """Share of the training recordings that is held out; loss and average precision on them are logged."""
     placement: str = choice("auto", "float32", "int16", "host", changes_result=False)
-    """Where the audio lies on a GPU machine: on the GPU in one of two types, or in pinned memory of the host."""
+    """Place of the audio on a GPU machine: on the GPU in one of two types, or in pinned memory of the host."""
     fingerprint: str | None = text("a hash", also=(None,), default=None)
     """Hash of the files' names and sizes, taken when the sweep is planned; null for the demo set."""
 
@@ -57,17 +57,17 @@ class Protocol(Group):
     name: str = text()
     """The file's name."""
     window: int = whole()
-    """Samples of a window, which the model sees at a time."""
+    """Length of a window, the model's input, in samples."""
     steps: int = whole()
     """Optimiser steps."""
     batch_size: int = whole()
-    """Windows a step."""
+    """Windows per step."""
     learning_rate: float = positive()
     """Adam's learning rate at the first step."""
     learning_rate_scaling: str = choice("features", "none")
     """Whether the rate is divided by the square root of the number of features."""
     fixed_steps: int = whole(least=0)
-    """Steps after which a trainable front-end is trained too."""
+    """Steps after which a trainable front-end is trained, too."""
     schedule: str = choice("linear", "constant")
     """Whether the rate falls linearly to 0 at the last step."""
     standardise: int = whole(least=0)
@@ -77,13 +77,13 @@ class Protocol(Group):
     loss_scale: float = positive()
     """Factor of the mean binary cross-entropy."""
     validation: float = share()
-    """What `data.validation` is unless it is set."""
+    """Default of `data.validation`."""
     validation_windows: int = whole(least=0)
-    """Windows of each held-out recording."""
+    """Number of windows of each held-out recording."""
     checkpoint_every: int = whole(changes_result=False)
     """Steps between two checkpoints."""
     scored_windows: int = whole()
-    """Windows of each test recording that are scored, at most."""
+    """Largest number of windows that are scored in each test recording."""
 
     def check(self) -> None:
         if self.fixed_steps >= self.steps:
@@ -101,7 +101,7 @@ class Model(Group):
     name: str = text()
     """The file's and the class's registered name."""
     learning_rate: float = positive()
-    """The learning rate that the paper gives it."""
+    """Learning rate of this model in the paper."""
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self) -> None:
@@ -156,19 +156,19 @@ class Control(Group):
 
 @dataclass(frozen=True, kw_only=True)
 class Logger(Group):
-    """Where the curves of a run go beside its folder."""
+    """Destination of a run's curves."""
 
     PLACE = "logger."
 
     name: str = choice("csv", "wandb", "none")
     """csv: files in the run's folder; wandb: Weights & Biases beside them."""
     project: str | None = text(also=(None,), default=None)
-    """W&B's project."""
+    """Name of the W&B project."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster(Group):
-    """Where the runs of a sweep go; this one: one after the other in this process."""
+    """Where the runs of a sweep are executed; this class: one after the other in this process."""
 
     PLACE = "cluster."
 
@@ -181,7 +181,7 @@ class HostCluster(Cluster):
     """Several processes of this host."""
 
     processes: int | str = whole(also=("auto",))
-    """How many; auto is one for each GPU or core."""
+    """Number of processes; auto is one for each GPU or core."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,19 +189,19 @@ class SlurmCluster(Cluster):
     """A SLURM job for each run, as one array."""
 
     gpus: int = whole(least=0)
-    """GPUs of each job."""
+    """Number of GPUs of each job."""
     cpus: int = whole()
-    """Cores of each job."""
+    """Number of cores of each job."""
     memory: int | None = whole(also=(None,))
-    """GB of each job; null is the cluster's default."""
+    """Memory of each job in GB; null is the cluster's default."""
     timeout: int = whole()
-    """Minutes of each job; one that needs longer writes a checkpoint, is queued again and resumes."""
+    """Time limit of each job in minutes; a longer run writes a checkpoint, is queued again and resumes."""
     requeues: int = whole(least=0)
-    """How often a job may be queued again."""
+    """Number of times that a job may be queued again."""
     grace: int = whole(least=0)
-    """Seconds before its end at which a job is told to stop."""
+    """Time before its limit at which a job is told to stop, in seconds."""
     parallel: int = whole()
-    """Jobs at a time, at most."""
+    """Largest number of jobs at a time."""
     partition: str | None = text(also=(None,))
     """SLURM's partition; null is the cluster's default."""
     account: str | None = text(also=(None,))
@@ -213,12 +213,12 @@ class SlurmCluster(Cluster):
     extra: dict[str, Any] | None = values(dict, "a dict, see conf/cluster/slurm.yaml", also=(None,))
     """Further options of sbatch, such as `{constraint: a100}`."""
     detach: bool = choice(False, True)
-    """Submit and return."""
+    """Whether the command returns once the jobs are submitted."""
 
 
 CLUSTERS: dict[str, type[Cluster]] = {"none": Cluster, "gpus": HostCluster, "cpus": HostCluster, "slurm": SlurmCluster}
 
 
 def implied_accuracy(precision: str) -> str:
-    """The front-end's accuracy where none is asked for: what its rounding costs is no more than the model's."""
+    """Return the default accuracy of a front-end: its rounding error is no larger than the model's."""
     return "high" if precision == "float32" else "fast"

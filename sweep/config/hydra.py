@@ -1,4 +1,4 @@
-"""From Hydra's composed configuration to a `RunConfig`, and to the cluster of a sweep."""
+"""Convert Hydra's composed configuration to a `RunConfig` and to a sweep's cluster."""
 
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,18 @@ from sweep.config.groups import CLUSTERS, Cluster
 from sweep.config.run import ASIDE, RunConfig
 
 _HERE = Path(__file__).resolve().parents[1]
-# In a wheel the configuration lies inside the package, in a checkout beside it.
+# In a wheel the configuration is inside the package, in a checkout beside it.
 CONF = next(folder for folder in (_HERE / "conf", _HERE.parent / "conf") if folder.is_dir())
-_NAMED = ("protocol", "model", "representation")  # groups whose files do not say their own name
+_NAMED = ("protocol", "model", "representation")  # groups whose files do not hold their own name
 _GROUPS = (*_NAMED, "data", "control")
 
 
 def run_config(config: DictConfig, hydra: DictConfig) -> RunConfig:
-    """The configuration of one run.
+    """Build the configuration of one run.
 
     Args:
-        config: of the run, as Hydra composed it.
-        hydra: its hydra node: the option chosen in each group, the command line's overrides.
+        config: the run's configuration as Hydra composed it.
+        hydra: its hydra node, with the option chosen in each group and the command line's overrides.
 
     Raises:
         ValueError: names the key, the value and the remedy.
@@ -37,7 +37,7 @@ def run_config(config: DictConfig, hydra: DictConfig) -> RunConfig:
 
 
 def cluster_config(config: DictConfig) -> Cluster:
-    """Where the runs of a sweep go, which is needed before any run is composed.
+    """Build the configuration of the cluster, which is needed before any run is composed.
 
     Raises:
         ValueError: names the key, the value and the remedy.

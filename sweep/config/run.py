@@ -1,4 +1,4 @@
-"""The configuration of one run: built once, checked, never changed, passed on whole or by its parts."""
+"""The configuration of one run, checked when it is built and immutable."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -34,7 +34,7 @@ class RunConfig(Group):
     frontend: FrontEnd = group(only=FrontEnd)
     control: Control = group(only=Control)
     precision: str = choice("float32", "tf32", "bfloat16", spelling="precision={}", usual="tf32")
-    """Of products on a GPU; bfloat16 for the model only. A CPU computes in float32."""
+    """Precision of products on a GPU; bfloat16 is for the model only. A CPU computes in float32."""
     threshold: float | str = share(also=("tuned",), spelling="threshold={}", usual=0.4)
     """Probability above which a note counts as sounding; tuned chooses it on the held-out recordings."""
     seed: int = whole(least=0)
@@ -42,19 +42,19 @@ class RunConfig(Group):
     logger: Logger = group(only=Logger, changes_result=False)
     cluster: Cluster = group(changes_result=False, **CLUSTERS)
     device: str = choice("auto", "cpu", "cuda", changes_result=False)
-    """Where a run computes; auto is a GPU where there is one."""
+    """Device of a run; auto is a GPU if there is one."""
     capture: bool = choice(False, True, changes_result=False)
-    """Replay training steps as a CUDA graph; false launches them one by one."""
+    """Whether training steps are replayed as a CUDA graph; false launches them one by one."""
     workers: int | str = whole(least=0, also=("auto",), changes_result=False)
-    """Processes that score; auto is one per core up to eight."""
+    """Number of scoring processes; auto is one per core, up to eight."""
     retry: int = whole(least=0, changes_result=False)
-    """How often a run that failed is tried again."""
+    """Number of times that a failed run is retried."""
     overwrite: bool = choice(False, True, changes_result=False)
-    """Start finished and half-done runs anew."""
+    """Whether finished and interrupted runs start anew."""
     runs: str = text("a folder", changes_result=False)
     """Root folder of the results."""
     changed: Mapping[str, str] = values(dict, "keys and their values", changes_result=False)
-    """What the command line set inside a group, as it was typed."""
+    """Settings inside a group as typed on the command line."""
 
     def check(self) -> None:
         if self.seed >= 2**63:
@@ -79,7 +79,7 @@ class RunConfig(Group):
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any], place: str | None = None) -> Self:
-        """Build a configuration from plain values: Hydra's, with the names of its groups, or those of `record`."""
+        """Build a configuration from plain values, as Hydra composes them with group names or `record` returns them."""
         tree = dict(tree)
         if isinstance(tree.get("frontend"), Mapping):
             frontend = tree["frontend"] = dict(tree["frontend"])
@@ -93,12 +93,12 @@ class RunConfig(Group):
 
     @property
     def variant(self) -> str:
-        """How the row differs from the one that its representation names, parts joined by "+"; empty where it does not.
+        """The differences between this row and its representation's own, joined by "+"; empty if there are none.
 
-        Choices that are not the usual ones are spelled as their fields say, then a representation's changed numbers.
+        Unusual choices come first, spelled as their fields define it, then a representation's changed numbers.
         """
         parts = [spelled for spelled in _spelled(self, self) if spelled]
-        # What the command line changed in a representation makes it another row than the one it is named after.
+        # Changes to a representation on the command line make it another row than the one it is named after.
         parts += [
             f"{key.removeprefix('representation.')}={value}"
             for key, value in self.changed.items()
@@ -108,7 +108,7 @@ class RunConfig(Group):
 
     @property
     def changed_elsewhere(self) -> str:
-        """What the command line set in the groups that all rows share, "key=value ..."."""
+        """The command line's settings in the groups that all rows share, "key=value ..."."""
         changed = self.changed.items()
         return " ".join(f"{key}={value}" for key, value in changed if not key.startswith("representation."))
 
@@ -119,7 +119,7 @@ class RunConfig(Group):
 
     @property
     def table(self) -> Path:
-        """The folder that holds the table of the run's sweep: <runs>/<data>/<protocol>."""
+        """The folder of the sweep's table: <runs>/<data>/<protocol>."""
         return Path(self.runs, self.data.name, self.protocol.name)
 
     @property
@@ -129,7 +129,7 @@ class RunConfig(Group):
 
     @property
     def cost(self) -> float:
-        """How long the run takes, compared with others: steps times what a step costs."""
+        """The run's duration relative to other runs: steps times the cost of a step."""
         steps, fixed = self.protocol.steps, self.protocol.fixed_steps
         if self.frontend.trainable:
             steps = fixed + (steps - fixed) * self.representation.TRAINED_COST
@@ -142,19 +142,19 @@ class RunConfig(Group):
 
 
 def identity(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The keys that decide a run's result, dotted, with their values.
+    """Return the keys that decide a run's result, dotted, with their values.
 
-    Where the files lie is not among them, the data's name is.
+    They include the data's name, but not the paths of files.
 
     Args:
-        record: a configuration as `RunConfig.record` gives it.
+        record: configuration as `RunConfig.record` returns it.
     """
     found = _flatten(record).items()
     return {key: value for key, value in found if key not in ASIDE and key.partition(".")[0] not in ASIDE}
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What differs between two identities, one line a key, in the order of the new one.
+    """List the differences between two identities, one line per key, in the order of the new one.
 
     >>> differences({"seed": 0, "protocol.steps": 100}, {"seed": 0, "protocol.steps": 200})
     ['protocol.steps: 100 -> 200']
@@ -172,7 +172,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
 
 
 def _flatten(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, with dotted keys."""
+    """Flatten nested mappings into one with dotted keys."""
     flat: dict[str, Any] = {}
     for key, value in record.items():
         flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
@@ -180,7 +180,7 @@ def _flatten(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _aside(cls: type[Group], prefix: str = "") -> Iterator[str]:
-    """The keys of a group that change no result."""
+    """Yield the keys of a group that change no result."""
     for field in keys_of(cls):
         key = field.metadata["key"]
         if not key.changes_result:
@@ -190,7 +190,7 @@ def _aside(cls: type[Group], prefix: str = "") -> Iterator[str]:
 
 
 def _spelled(part: Group, config: RunConfig) -> Iterator[str]:
-    """How the choices of a group that are not the usual ones are spelled."""
+    """Yield the spellings of a group's unusual choices."""
     for field in keys_of(type(part)):
         key, value = field.metadata["key"], getattr(part, field.name)
         if isinstance(value, Group):
@@ -199,5 +199,5 @@ def _spelled(part: Group, config: RunConfig) -> Iterator[str]:
             yield key.spelling.partition("=")[0] if value is True else key.spelling.format(value)
 
 
-# The keys and groups that may differ between two calls that mean the same run.
+# Keys and groups that may differ between two calls of the same run.
 ASIDE = frozenset(_aside(RunConfig))

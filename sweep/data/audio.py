@@ -1,4 +1,4 @@
-"""Decodes audio files: mono, at one sample rate, a few files at a time."""
+"""Decode audio files as mono at one sample rate, several files at a time."""
 
 import re
 from collections import deque
@@ -14,17 +14,17 @@ from rich.progress import track
 
 from sweep.data.recording import SAMPLE_RATE, DataError
 
-# libsndfile takes what is left of a truncated WAV or AIFF file without a complaint, save for this line in its log.
+# libsndfile reads a truncated WAV or AIFF file without an error, except for this line in its log.
 TRUNCATED = re.compile(r"^ *(?:data|SSND|BODY|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
 THREADS = 4
 
 
 class Audio(NamedTuple):
-    """What an audio file holds.
+    """The content of an audio file.
 
     Attributes:
-        samples: (samples,) mono, int16, full scale 32768, or float32, full scale 1; at least one.
-        file_rate, file_samples: the file's own rate, in Hz, and its length at that rate.
+        samples: mono audio, (samples,), int16, full scale 32768, or float32, full scale 1; at least one sample.
+        file_rate, file_samples: the file's own sample rate in Hz, and its length in samples at that rate.
     """
 
     samples: np.ndarray
@@ -33,7 +33,7 @@ class Audio(NamedTuple):
 
 
 def read_audio(path: Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
-    """The samples of `decode` of a file that has this sample rate already."""
+    """Read the samples of a file that already has this sample rate."""
     return decode(path, sample_rate, resample=False).samples
 
 
@@ -44,13 +44,14 @@ def decode(path: Path, sample_rate: int = SAMPLE_RATE, resample: bool = True) ->
     decide, not the format: samples that are all whole multiples of 1/32768 in [-1, 1) stay int16, half the memory.
 
     Args:
-        path: any format that libsndfile reads; channels are averaged.
-        sample_rate: in Hz, of the result.
-        resample: a file of another rate is resampled, with soxr at its very high quality; its phase is linear and its
-            delay taken off, so sample n stays at n / rate seconds. Otherwise such a file is an error.
+        path: audio file in any format that libsndfile reads; channels are averaged.
+        sample_rate: sample rate of the result in Hz.
+        resample: whether a file of another rate is resampled, with soxr at its very high quality; its phase is linear
+            and its delay removed, so sample n stays at n / rate seconds. Otherwise such a file is an error.
 
     Raises:
-        DataError: the file is unreadable, truncated, empty or silent, or has a sample that is not finite; or its rate.
+        DataError: the file is unreadable, truncated, empty or silent, has a sample that is not finite, or has another
+            rate and is not resampled.
     """
     try:
         with soundfile.SoundFile(path) as file:
@@ -74,7 +75,7 @@ def decode(path: Path, sample_rate: int = SAMPLE_RATE, resample: bool = True) ->
         raise DataError(f"{path}: cannot be read ({error.strerror or error}): correct its permissions") from error
     if len(audio) == 0:
         raise DataError(f"{path}: holds no samples: download or convert it again")
-    if len(audio) < declared:  # so does a truncated MP3 end
+    if len(audio) < declared:  # a truncated MP3 also ends early
         raise DataError(f"{path}: truncated, {len(audio)} of {declared} samples: download or convert it again")
     if audio.ndim == 2:
         audio = audio.mean(axis=1)
@@ -91,20 +92,20 @@ def decode(path: Path, sample_rate: int = SAMPLE_RATE, resample: bool = True) ->
 
 
 def _states_length(path: Path) -> bool:
-    """Whether an MP3's first frame says how many there are.
+    """Return whether an MP3's first frame states the number of frames.
 
-    Otherwise libsndfile guesses from the first frame's bit rate, and drops without a word what goes beyond its guess.
+    Otherwise libsndfile guesses it from the first frame's bit rate, and silently drops frames beyond its guess.
     """
     with open(path, "rb") as file:
-        tag = file.read(10)  # ID3v2, and in it the length of what it holds, 7 bits a byte
+        tag = file.read(10)  # ID3v2 header, which holds the tag's length, 7 bits a byte
         skipped = 10 + sum(byte << 7 * i for i, byte in enumerate(reversed(tag[6:]))) if tag[:3] == b"ID3" else 0
         file.seek(skipped)
-        frame = file.read(2048)  # longer than any, and with room for padding
+        frame = file.read(2048)  # longer than any frame, with room for padding
     return any(name in frame for name in (b"Xing", b"Info", b"VBRI"))
 
 
 def _resample(path: Path, audio: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
-    """(samples,) float32 of mono audio at another rate."""
+    """Resample mono audio to another rate: (samples,) float32."""
     import soxr
 
     if audio.dtype == np.int16:
@@ -116,22 +117,22 @@ def _resample(path: Path, audio: np.ndarray, rate: int, sample_rate: int) -> np.
 
 
 def _int16_if_lossless(audio: np.ndarray) -> np.ndarray:
-    """The same values as int16, full scale 32768, where every one fits, otherwise the audio as it is."""
-    with np.errstate(over="ignore", invalid="ignore"):  # what does not fit compares unequal
+    """Return the same values as int16, full scale 32768, if every one fits; otherwise return the audio unchanged."""
+    with np.errstate(over="ignore", invalid="ignore"):  # values that do not fit compare unequal
         scaled = audio * np.float32(32768)
         rounded = scaled.astype(np.int16)
     return rounded if np.array_equal(rounded, scaled) else audio
 
 
 def decode_all(paths: Sequence[Path], sample_rate: int = SAMPLE_RATE, resample: bool = True) -> Iterator[Audio]:
-    """`decode` of each file, in order."""
+    """Decode each file with `decode`, in order."""
     return in_order(lambda path: decode(path, sample_rate, resample), paths, "decoding")
 
 
 def in_order(function: Callable, items: Sequence, doing: str) -> Iterator:
-    """function(item) of each item, in order: a few at a time in threads, with a bar on a terminal.
+    """Yield function(item) for each item, in order, computed in threads and with a progress bar on a terminal.
 
-    No more than THREADS results wait to be taken, so that memory is bounded however many items there are.
+    At most THREADS results wait to be taken, so that memory is bounded for any number of items.
     """
     terminal = Console(stderr=True)
     shown = track(items, doing, console=terminal, transient=True, disable=not terminal.is_terminal)

@@ -1,4 +1,4 @@
-"""Keeps the decoded audio of a split in one file, mapped into memory, so that the next start decodes nothing."""
+"""Cache the decoded audio of a split in one memory-mapped file, so that the next start decodes nothing."""
 
 import hashlib
 import json
@@ -14,33 +14,33 @@ from sweep import locks
 from sweep.data.audio import Audio
 from sweep.files import whole
 
-VERSION = 1  # one more whenever the format or the decoding changes
+VERSION = 1  # increased whenever the format or the decoding changes
 MAGIC = b"sweep audio\n"
-# A private mapping, as PyTorch wants to be able to write, and Linux shall not ask whether memory could hold all of it.
+# The mapping is private, because PyTorch needs writable memory; Linux must not check whether all of it fits in memory.
 NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)  # in Python's module from 3.13 on
 
 
 def cached(
     folder: Path, root: Path, split: str, paths: list[Path], how: dict, decode: Callable[[], Iterator[Audio]]
 ) -> list[Audio]:
-    """The audio of a split from the cache, which is made where there is none of these very files.
+    """Return the audio of a split from the cache; decode and cache it if these files are not cached.
 
     A file of the cache holds the samples one recording after the other, then an index in JSON, then the index's length
-    and a magic word: one that is not whole lacks its end. It is written under another name, and takes its own one when
-    it reached the disk, in place of an older one: a process that has that mapped keeps what it has. Of two processes
-    at once, one writes and the other waits for it.
+    and a magic word, so an incomplete file lacks its end. It is written under a temporary name and renamed once it is
+    on the disk. A process that has mapped an older file keeps that one. Of two processes at once, one writes and the
+    other waits for it.
 
     Args:
-        folder: of the cache; a file in it for each root and split.
-        root, split, paths: what is read: the audio files, in order.
-        how: what else decides the samples, as JSON knows it.
-        decode: yields the audio of each path; called if it is not cached.
+        folder: folder of the cache; it holds one file for each root and split.
+        root, split, paths: folder of the data, name of the split, and its audio files in order.
+        how: other settings that decide the samples, as JSON values.
+        decode: function that yields the audio of each path; called if the audio is not cached.
 
     Returns:
-        One for each path. Where the cache cannot be written, a line on stderr says so and all audio is in memory.
+        The audio of each path. If the cache cannot be written, a line on stderr says so and all audio is in memory.
 
     Raises:
-        DataError: what `decode` raises; nothing is cached then.
+        DataError: `decode` raised it; nothing is cached then.
     """
     root = root.resolve()
     place = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
@@ -64,11 +64,11 @@ def cached(
 
 
 def _key(root: Path, paths: list[Path], how: dict) -> dict:
-    """What must be the same for the cache to be valid: the files' names, sizes and times of change, and how.
+    """Return the key of a valid cache: the files' names, sizes and modification times, and `how`.
 
-    Whether the bytes are the same is not looked at, that would mean to read them all. So this misses a file that was
-    replaced by one of the same size with its time of change set back (as `cp -p` or `rsync -t` do) or within the file
-    system's clock tick, and another version of libsndfile or soxr, whose lossy decoding may differ in the last bit.
+    The bytes are not compared, since that would mean reading them all. So this misses a file that was replaced by one
+    of the same size with its modification time preserved (as by `cp -p` or `rsync -t`) or within the file system's
+    clock tick, and another version of libsndfile or soxr, whose lossy decoding may differ in the last bit.
     """
     states = [(path, path.stat()) for path in paths]
     files = [[os.path.relpath(path.resolve(), root), state.st_size, state.st_mtime_ns] for path, state in states]
@@ -76,9 +76,9 @@ def _key(root: Path, paths: list[Path], how: dict) -> dict:
 
 
 def _read(file: Path, key: dict) -> list[Audio] | None:
-    """The audio in a cache file, None unless it is whole and of this key.
+    """Read the audio in a cache file; return None unless the file is complete and has this key.
 
-    That it is whole is seen by its end and its length; the samples are not looked at.
+    The file's end and length show whether it is complete; the samples are not checked.
     """
     try:
         with open(file, "rb") as stream:
@@ -96,7 +96,7 @@ def _read(file: Path, key: dict) -> list[Audio] | None:
             if index["key"] != key or index["bytes"] != start:
                 return None
             mapped = _map(stream.fileno(), size)
-    except (FileNotFoundError, ValueError, KeyError, TypeError):  # not there, no JSON, or JSON of something else
+    except (FileNotFoundError, ValueError, KeyError, TypeError):  # missing, no JSON, or other JSON
         return None
     return [
         Audio(np.frombuffer(mapped, dtype, n_samples, offset), file_rate, file_samples)

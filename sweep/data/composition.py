@@ -1,4 +1,4 @@
-"""Composes the pieces of the demo set: a key, a tempo, a chain of chords, and a line for every voice."""
+"""Compose the pieces of the demo set: a key, a tempo, a sequence of chords, and a line for every voice."""
 
 from dataclasses import dataclass, replace
 
@@ -19,22 +19,22 @@ NOTE_VALUES = {
     16: "Whole",
 }
 SCALES = {"major": (0, 2, 4, 5, 7, 9, 11), "minor": (0, 2, 3, 5, 7, 8, 10)}
-# What may follow a chord in functional harmony, by degree of the scale (0 is I, 4 is V).
+# Chords that may follow a chord in functional harmony, by degree of the scale (0 is I, 4 is V).
 FOLLOWING = {0: (1, 3, 4, 5), 1: (4, 6), 2: (3, 5), 3: (0, 1, 4), 4: (0, 0, 5), 5: (1, 3), 6: (0,)}
 PHRASE = 4  # bars
-# Where a phrase may modulate to: semitones up, to the other mode or not.
+# Modulations at a phrase: semitones up, and whether the mode changes.
 NEAR_KEYS = {"major": ((7, False), (5, False), (9, True)), "minor": ((3, True), (7, False), (5, False))}
 
 
 @dataclass(frozen=True)
 class Role:
-    """What a voice does in the texture.
+    """The role of a voice in the texture.
 
     Attributes:
         lengths: note lengths that it draws from, in sixteenths.
         rests: share of its draws that are silent.
         passing: share of its notes that need not belong to the chord.
-        leap: typical distance between successive notes, semitones.
+        leap: typical distance between successive notes, in semitones.
         touch: range of the share of its length for which a note is held; above 1 it overlaps the next.
     """
 
@@ -79,12 +79,12 @@ GAP = SAMPLE_RATE // 100  # samples between two strokes of the same key
 
 
 def compose(ensemble: tuple[tuple[str, str, int], ...], seconds: float, rng: np.random.Generator) -> list[Note]:
-    """Write a piece: a key, a tempo, a chain of chords, and a line of its own for every voice.
+    """Compose a piece: a key, a tempo, a sequence of chords, and a line of its own for every voice.
 
     Args:
         ensemble: timbre, role and middle pitch of each voice, as in `ENSEMBLES`.
-        seconds: length of the recording; the last notes end a second before that, to ring out.
-        rng: source of every choice.
+        seconds: length of the recording in s; the last notes end a second before that, to ring out.
+        rng: random generator of all choices.
 
     Returns:
         Notes by onset. Within an instrument no two of the same pitch overlap.
@@ -116,7 +116,7 @@ def compose(ensemble: tuple[tuple[str, str, int], ...], seconds: float, rng: np.
 
 
 def _harmony(bars: int, rng: np.random.Generator) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Chord tones (root first) and scale, as pitch classes, per bar; a phrase closes V-I, an inner one may modulate."""
+    """Choose each bar's chord tones, root first, and scale, as pitch classes; phrases end V-I, some modulate."""
     home = (int(rng.integers(12)), "minor" if rng.random() < 0.4 else "major")
     chords = []
     for first in range(0, bars, PHRASE):
@@ -138,7 +138,7 @@ def _harmony(bars: int, rng: np.random.Generator) -> list[tuple[tuple[int, ...],
 
 
 def _clock(ticks: int, bar: int, seconds: float, rng: np.random.Generator) -> np.ndarray:
-    """(ticks + 1,) time of each sixteenth, s: a tempo that breathes, and slows before the end of a phrase."""
+    """Compute the time of each sixteenth in s, (ticks + 1,): the tempo varies and slows before the end of a phrase."""
     tick = np.arange(ticks)
     pace = 1 + 0.06 * np.sin(2 * np.pi * (tick / (rng.uniform(2, 5) * bar) + rng.random()))
     pace[tick % (PHRASE * bar) >= (PHRASE * bar - 4)] *= 1.2
@@ -153,13 +153,13 @@ def _line(role: Role, middle: int, bar: int, harmony: list, rng: np.random.Gener
     while tick < end:
         final = tick >= end - bar
         longest = end - tick if final else min(rng.choice(role.lengths), end - bar - tick)
-        length = max(value for value in NOTE_VALUES if value <= longest)  # one that has a name
+        length = max(value for value in NOTE_VALUES if value <= longest)  # the longest that notation has
         if final or rng.random() >= role.rests:
             tones, scale = harmony[tick // bar]
             free = tick % 4 != 0 and rng.random() < role.passing
             distance = np.abs(pitches - pitch)
             weight = np.isin(pitches % 12, scale if free else tones) * np.exp(-distance / role.leap)
-            weight *= np.exp(-(((pitches - middle) / REACH) ** 2))  # home is in the middle
+            weight *= np.exp(-(((pitches - middle) / REACH) ** 2))  # pitches near the middle are more likely
             weight[distance == 0] *= 0.3  # repeated notes are the exception
             if role is ROLES["bass"]:
                 weight[pitches % 12 == tones[0]] *= 4
@@ -169,13 +169,13 @@ def _line(role: Role, middle: int, bar: int, harmony: list, rng: np.random.Gener
 
 
 def _playable(notes: list[Note]) -> list[Note]:
-    """Notes by onset; where an instrument would strike a key that is still down, the key goes up before."""
+    """Sort notes by onset; release a key before the same instrument strikes it again."""
     kept, sounding = [], {}
     for note in sorted(notes, key=lambda note: (note.start, note.timbre, note.pitch)):
         before = sounding.get((note.timbre, note.pitch))
         if before is not None and kept[before].end > note.start - GAP:
             if note.start - GAP - kept[before].start < SHORTEST:
-                continue  # two voices meet on one key
+                continue  # two voices strike the same key
             kept[before] = replace(kept[before], end=note.start - GAP)
         sounding[note.timbre, note.pitch] = len(kept)
         kept.append(note)

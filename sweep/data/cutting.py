@@ -1,14 +1,14 @@
-"""Windows out of one long tensor of audio: on CUDA one kernel, which turns what is stored into full scale 1 as well."""
+"""Cut windows out of one long tensor of audio and scale them to full scale 1, on CUDA by one GPU kernel."""
 
 import torch
 
 try:
     import triton
     import triton.language as tl
-except ImportError:  # torch does without
+except ImportError:  # torch is used without Triton
     triton = None
 
-_SAMPLES = 2048  # of a program
+_SAMPLES = 2048  # samples per program
 
 if triton is not None:
 
@@ -21,13 +21,13 @@ if triton is not None:
 
 
 def cut(samples: torch.Tensor, position: torch.Tensor, length: int) -> torch.Tensor:
-    """Windows of audio.
+    """Cut windows out of audio.
 
     Args:
-        samples: (all samples,) int16, full scale 32768, or float32, full scale 1.
-        position: (batch,) int64, first sample of each window, on the same device. No window may reach beyond the audio:
-            that is an IndexError on the CPU and zeros on CUDA, where no kernel can raise one.
-        length: of each window, in samples.
+        samples: audio, (all samples,) int16, full scale 32768, or float32, full scale 1.
+        position: first sample of each window, (batch,) int64, on the same device. No window may reach beyond the audio:
+            that is an IndexError on the CPU and gives zeros on CUDA, where no GPU kernel can raise an error.
+        length: length of each window in samples.
 
     Returns:
         (batch, length) float32, full scale 1.
@@ -44,5 +44,5 @@ def cut(samples: torch.Tensor, position: torch.Tensor, length: int) -> torch.Ten
 
 
 def full_scale_1(audio: torch.Tensor) -> torch.Tensor:
-    """int16 audio, full scale 32768, as float32, full scale 1; float32 audio as it is."""
+    """Convert int16 audio, full scale 32768, to float32, full scale 1; return float32 audio unchanged."""
     return audio.float().mul_(1 / 32768) if audio.dtype == torch.int16 else audio

@@ -1,4 +1,4 @@
-"""Fetches MusicNet, unpacks it and makes sure that all of it is there."""
+"""Download MusicNet, unpack it and check that it is complete."""
 
 import fcntl
 import gzip
@@ -19,7 +19,7 @@ from sweep.data.recording import DataError
 
 
 class File(NamedTuple):
-    """A file of the record: its name, its size in bytes and its MD5 in hexadecimal."""
+    """A file of the Zenodo record: its name, its size in bytes and its MD5 in hexadecimal."""
 
     name: str
     size: int
@@ -36,9 +36,9 @@ TEST_IDS = ("1759", "1819", "2106", "2191", "2298", "2303", "2382", "2416", "255
 UNPACKED = 22_000_000_000
 
 FOLDERS = ("train_data", "train_labels", "test_data", "test_labels")
-# What the archive's files may be called. No name that begins with a dot: macOS leaves ._2303.wav behind.
+# Allowed names of the archive's files. No name begins with a dot: macOS leaves files such as ._2303.wav behind.
 MEMBER = re.compile(r"(?:musicnet/)?(?P<folder>(?:train|test)_(?:data|labels))/(?P<name>\w[\w.-]*\.(?:wav|csv))")
-SCRATCH, READY = ".unpacking", ".unpacked"  # folders inside the set's own: half of it, and all of it, not yet in place
+SCRATCH, READY = ".unpacking", ".unpacked"  # folders for the incomplete set, and for the complete set until it moves
 
 
 def get_musicnet(
@@ -55,32 +55,32 @@ def get_musicnet(
     pauses: Sequence[float] = PAUSES,
     timeout: float = TIMEOUT,
 ) -> None:
-    """Make sure that `root` holds MusicNet: fetch, verify, unpack; what is done is skipped.
+    """Make sure that `root` holds MusicNet: fetch, verify and unpack it, skipping steps that are done.
 
-    The four folders appear in `root` only once all of the set is unpacked and has been found complete, so what a reader
-    finds there is never a part of it. A complete set is recognised by its file names alone.
+    The four folders appear in `root` only once the whole set is unpacked and found complete, so a reader never finds a
+    part of it. A complete set is recognised by its file names alone.
 
     Args:
-        root: folder for the set; made if need be.
-        base: the files' address without their names.
-        keep_archive: leave the archive in `root` after it has been unpacked.
-        progress: shows what is under way.
-        archive, metadata: what to fetch.
-        unpacked: bytes that the archive's content takes.
-        n_train: how many training recordings there are.
-        test_ids: the test recordings.
-        pauses, timeout: of `fetch`.
+        root: folder for the set; created if it is missing.
+        base: address of the files without their names.
+        keep_archive: whether the archive stays in `root` after it has been unpacked.
+        progress: progress bars on which the steps are shown.
+        archive, metadata: files to fetch.
+        unpacked: size of the archive's content in bytes.
+        n_train: number of training recordings.
+        test_ids: ids of the test recordings.
+        pauses, timeout: arguments of `fetch`.
 
     Raises:
-        DataError: what `fetch` raises, too little space, an archive that is not MusicNet, another call at work in
-            `root`, or something in `root` that is not the whole of MusicNet; that is left as it is.
-        OSError: the disk is full, or another trouble with the file system.
+        DataError: `fetch` raised it, there is too little space, the archive is not MusicNet, another call is at work in
+            `root`, or `root` holds files that are not the whole of MusicNet; these are left unchanged.
+        OSError: the disk is full, or the file system reports another error.
     """
     root = Path(root)
     root.mkdir(parents=True, exist_ok=True)
     with _alone(root):
         scratch, ready = root / SCRATCH, root / READY
-        shutil.rmtree(scratch, ignore_errors=True)  # what a killed call has left
+        shutil.rmtree(scratch, ignore_errors=True)  # remains of a killed call
         if not ready.exists() and not any((root / folder).exists() for folder in FOLDERS):
             _check_space(root, archive, unpacked)
             _fetch(archive, root, base, progress, pauses, timeout)
@@ -103,7 +103,7 @@ def get_musicnet(
 
 
 def lacking(root: Path, n_train: int, test_ids: Collection[str]) -> str:
-    """What a folder lacks to hold the whole set, in words; empty where it lacks nothing."""
+    """Describe what a folder lacks of the whole set; an empty text if it lacks nothing."""
     ids = {}
     for split in ("train", "test"):
         audio = {path.stem: path for path in _files(root / f"{split}_data", ".wav", ".flac")}
@@ -132,7 +132,7 @@ def _fetch(file: File, root: Path, base: str, progress: Progress, pauses: Sequen
 
 
 def _check_space(root: Path, archive: File, unpacked: int) -> None:
-    """Room for what is still to fetch and for what the archive holds, both at the same time."""
+    """Check that there is space for the rest of the archive and for its content at the same time."""
     path, partial = root / archive.name, root / f"{archive.name}.partial"
     have = next((file.stat().st_size for file in (path, partial) if file.exists()), 0)
     to_fetch, free = max(archive.size - have, 0), shutil.disk_usage(root).free
@@ -146,11 +146,11 @@ def _gb(n_bytes: int) -> str:
 
 
 def _unpack(archive: Path, folder: Path, progress: Progress) -> None:
-    """Unpack recordings and labels into a new folder, without the leading `musicnet/`; nothing else is written.
+    """Unpack recordings and labels into a new folder, without the leading `musicnet/`; write nothing else.
 
-    Files are opened here, by names that MEMBER knows, and given the members' bytes. So nothing in the archive is
-    trusted, no path, link, owner or mode, and tarfile's filters, which Python has since 3.11.4, are not needed. An
-    archive with a link, a device or a path that leads out is not MusicNet, and refused.
+    This function opens the files itself, under names that match MEMBER, and writes the members' bytes. So no path,
+    link, owner or mode in the archive is trusted, and tarfile's filters, which Python has since 3.11.4, are not needed.
+    An archive with a link, a device or a path that leads outside is not MusicNet and is refused.
     """
     task = progress.add_task(f"{archive.name}, unpacking", total=archive.stat().st_size)
     try:
@@ -174,7 +174,7 @@ def _unpack(archive: Path, folder: Path, progress: Progress) -> None:
 
 @contextmanager
 def _alone(root: Path) -> Iterator[None]:
-    """Keep other calls out of the folder; the lock goes when the process does, the empty file stays."""
+    """Keep other calls out of the folder; the lock ends with the process, and the empty file stays."""
     with open(root / ".download.lock", "a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Fetches one file over HTTP so that whatever has its name is the whole file, however often the transfer breaks."""
+"""Fetch one file over HTTP, resuming broken transfers; the file gets its name only when it is complete."""
 
 import hashlib
 import os
@@ -18,18 +18,18 @@ from sweep import __version__
 from sweep.data.recording import DataError
 
 PAUSES = (1, 2, 4, 8, 16, 32, 64)  # s, before each new attempt since the last that brought bytes
-TIMEOUT = 60  # s of silence after which a connection counts as broken
-LONGEST_WAIT = 300  # s, that a server may ask for; Zenodo counts requests by the minute and by the hour
+TIMEOUT = 60  # s without a byte after which a connection counts as broken
+LONGEST_WAIT = 300  # s, the longest wait that a server may ask for; Zenodo limits requests per minute and per hour
 CHUNK = 1 << 20  # bytes
 MIRROR = "name a mirror with --url BASE"
 
 
 class Interrupted(Exception):
-    """What another attempt may mend.
+    """An attempt failed, and another one may succeed.
 
     Args:
-        reason: for people.
-        wait: how long the server asks to be left alone, in s.
+        reason: description of the failure.
+        wait: time that the server asks to wait, in s.
     """
 
     def __init__(self, reason: object, wait: float = 0.0):
@@ -48,22 +48,22 @@ def fetch(
 ) -> None:
     """Make sure that `path` holds the file: fetch what is missing, verify size and MD5, then give it its name.
 
-    What has come so far lies in `<path>.partial`, and the next call goes on from there. A file that has the name
-    already is verified and never changed.
+    The bytes received so far are in `<path>.partial`, from which the next call resumes. A file that already has the
+    name is verified and never changed.
 
     Args:
-        url: http or https.
-        path: where to put the file; its folder exists.
-        size: in bytes.
-        md5: in hexadecimal.
-        progress: shows the transfer and the verification; interruptions are printed on its console.
-        pauses: in s, before each attempt after one that brought nothing new; as many such attempts are made. An
-            attempt that gets further than any before starts the count anew.
-        timeout: in s, without a byte.
+        url: address of the file, http or https.
+        path: file to write; its folder exists.
+        size: size of the file in bytes.
+        md5: MD5 of the file in hexadecimal.
+        progress: progress bars for transfer and verification; interruptions are printed on its console.
+        pauses: pauses in s before each attempt that follows one without new bytes; there are as many such attempts. An
+            attempt that gets further than any before restarts the count.
+        timeout: longest time without a byte, in s.
 
     Raises:
-        DataError: the server refuses, serves something else or stays silent, or the file's content is wrong.
-        OSError: the disk is full, or another trouble with the file system.
+        DataError: the server refuses, serves another file or does not answer, or the file's content is wrong.
+        OSError: the disk is full, or the file system reports another error.
     """
     partial = path.with_name(f"{path.name}.partial")
     if path.exists():
@@ -85,7 +85,7 @@ def fetch(
 def _transfer_all(
     url: str, partial: Path, size: int, progress: Progress, pauses: Sequence[float], timeout: float
 ) -> None:
-    """Attempts until the partial file has its size."""
+    """Make attempts until the partial file has its full size."""
     reached, failures = _length(partial), 0
     task = progress.add_task(partial.stem, total=size, completed=reached)
     while (have := _length(partial)) < size:
@@ -108,7 +108,7 @@ def _transfer_all(
 
 
 def _transfer(url: str, partial: Path, size: int, timeout: float, show: Callable[[int], None]) -> None:
-    """One attempt: adds what one response brings to the partial file, up to `size` bytes."""
+    """Make one attempt: append the bytes of one response to the partial file, up to `size` bytes."""
     have = _length(partial)
     headers = {"User-Agent": f"spectrogram-sweep/{__version__}", "Accept-Encoding": "identity"}
     if have:
@@ -117,7 +117,7 @@ def _transfer(url: str, partial: Path, size: int, timeout: float, show: Callable
         response = urlopen(Request(url, headers=headers), timeout=timeout)
     except HTTPError as error:
         with error:
-            if error.code == 416:  # the server's file ends before ours does, so one of them is another file
+            if error.code == 416:  # the server's file is shorter than ours, so they are different files
                 partial.unlink(missing_ok=True)
                 raise Interrupted("HTTP 416, no such range: starting from zero") from None
             raise _refusal(url, error) from None
@@ -144,7 +144,7 @@ def _transfer(url: str, partial: Path, size: int, timeout: float, show: Callable
 
 
 def _first_byte(url: str, response: HTTPResponse, partial: Path, have: int, size: int) -> int:
-    """Where in the file the response's body begins. A response that is not of this file is refused unread."""
+    """Return the position in the file at which the response's body begins; refuse a response of another file."""
     if response.status == 206:
         said = response.headers.get("Content-Range", "")
         match = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", said.strip())
@@ -157,11 +157,11 @@ def _first_byte(url: str, response: HTTPResponse, partial: Path, have: int, size
     said = response.headers.get("Content-Length", "unknown")
     if said != str(size):
         raise DataError(f"{url}: Content-Length {said}, not {size}, so another file: check the address, or {MIRROR}")
-    return 0  # the whole file, also where a range was asked for
+    return 0  # the whole file, although a range was asked for
 
 
 def _refusal(url: str, error: HTTPError) -> Exception:
-    """What an HTTP status means: to try again, or to give up."""
+    """Return the exception for an HTTP status: `Interrupted` to try again, or an error to give up."""
     said = f"HTTP {error.code} {error.reason}"
     if error.code not in (408, 429) and error.code < 500:
         return DataError(" ".join(f"{url}: {said}: check the address, or {MIRROR}".split()))
@@ -172,7 +172,7 @@ def _refusal(url: str, error: HTTPError) -> Exception:
 
 
 def _retry_after(said: str) -> float:
-    """Seconds from now, of a number of seconds or a date; 0 where it is neither."""
+    """Return the seconds to wait that a Retry-After header gives as a number or a date; 0 if it is neither."""
     if said.isdecimal():
         return float(said)
     try:

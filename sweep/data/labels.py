@@ -1,4 +1,4 @@
-"""Reads the notes of a recording: MusicNet's CSV, in samples of the audio file, or MIDI, in seconds."""
+"""Read the notes of a recording from MusicNet's CSV, in samples of the audio file, or from MIDI, in seconds."""
 
 import csv
 import sys
@@ -15,38 +15,38 @@ MIDI = (".mid", ".midi")
 
 
 def read_labels(path: Path, n_samples: int) -> np.ndarray:
-    """Read one label file in MusicNet's CSV: the notes of `check_csv`.
+    """Read one label file in MusicNet's CSV; return the notes of `check_csv`.
 
     Raises:
-        DataError: the first of its problems.
+        DataError: the file has a problem; names the first one.
     """
     return refuse(*check_csv(path, n_samples))
 
 
 def refuse(found, problems: list[str]):
-    """What was found where there is no problem, otherwise a DataError of the first one."""
+    """Return what was found if there is no problem; otherwise raise a DataError of the first one."""
     if problems:
         raise DataError(problems[0])
     return found
 
 
 def check_labels(path: Path, audio: Audio | None, sample_rate: int = SAMPLE_RATE) -> tuple[np.ndarray, list[str]]:
-    """The notes of a label file, CSV or MIDI by its ending, in samples of the decoded audio, and all its problems.
+    """Read the notes of a label file, CSV or MIDI by its ending, in samples of the decoded audio, and all its problems.
 
     Args:
-        path: of the labels.
-        audio: of the recording, at `sample_rate`; None where its length is not known, then nothing is beyond it.
-        sample_rate: in Hz.
+        path: label file to read.
+        audio: audio of the recording at `sample_rate`; None if its length is unknown, then no note is beyond it.
+        sample_rate: samples per second of the decoded audio, in Hz.
 
     Returns:
-        As `check_csv`.
+        Notes and problems in the form that `check_csv` returns.
     """
     n_samples = len(audio.samples) if audio else sys.maxsize
     if path.suffix.lower() in MIDI:
         return check_midi(path, n_samples, sample_rate)
     notes, problems = check_csv(path, audio.file_samples if audio else n_samples)
     if audio and audio.file_rate != sample_rate:
-        notes[:, :2] = (2 * notes[:, :2] * sample_rate + audio.file_rate) // (2 * audio.file_rate)  # to the nearest
+        notes[:, :2] = (2 * notes[:, :2] * sample_rate + audio.file_rate) // (2 * audio.file_rate)  # rounded
         _keep_within(notes, n_samples)
     return notes, problems
 
@@ -58,8 +58,8 @@ def check_csv(path: Path, n_samples: int) -> tuple[np.ndarray, list[str]]:
     genuine labels have none (MusicNet's own loader, built on interval trees, would refuse it).
 
     Args:
-        path: CSV with a header; a byte order mark, CRLF, blank lines and a comma at the end of the row are fine.
-        n_samples: length of the recording.
+        path: CSV with a header; a byte order mark, CRLF, blank lines and a comma at the end of the row are allowed.
+        n_samples: length of the recording in samples.
 
     Returns:
         notes: (n, 3) int64: start, end, note, in the file's order, 0 <= start < end <= n_samples.
@@ -68,7 +68,7 @@ def check_csv(path: Path, n_samples: int) -> tuple[np.ndarray, list[str]]:
     """
     notes, problems = [], []
     try:
-        # Text that is not read may be in any encoding. A stray quote must not swallow the rows after it: strict.
+        # Columns that are not read may have any encoding. Strict parsing keeps a stray quote from swallowing rows.
         with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
             rows = csv.reader(file, strict=True)
             header = [name.strip() for name in next(rows, [])]
@@ -94,7 +94,7 @@ def check_csv(path: Path, n_samples: int) -> tuple[np.ndarray, list[str]]:
 
 
 def _problem(start: int, end: int, note: int, n_samples: int) -> str:
-    """What is wrong with a row of whole numbers."""
+    """Describe what is wrong with a row of whole numbers."""
     if start < 0:
         return f"start_time {start} is negative"
     if end <= start:
@@ -105,18 +105,18 @@ def _problem(start: int, end: int, note: int, n_samples: int) -> str:
 
 
 def check_midi(path: Path, n_samples: int, sample_rate: int = SAMPLE_RATE) -> tuple[np.ndarray, list[str]]:
-    """Read one MIDI file: the notes of all its instruments but the drums, from key down to key up, by onset.
+    """Read the notes of all instruments of a MIDI file except the drums, from key down to key up, sorted by onset.
 
     The tempo map is followed; a sustain pedal is not. As in `check_csv`, a note is cut at the end of the recording.
 
     Args:
-        path: Standard MIDI File.
-        n_samples: length of the recording.
-        sample_rate: in Hz.
+        path: Standard MIDI File to read.
+        n_samples: length of the recording in samples.
+        sample_rate: samples per second of the recording, in Hz.
 
     Returns:
-        notes: (n, 3) int64: start, end, note, in samples to the nearest, 0 <= start < end <= n_samples.
-        problems: one line each: the file is no MIDI, or its tempo unsure, or a note starts beyond the recording.
+        notes: (n, 3) int64: start, end, note, rounded to samples, 0 <= start < end <= n_samples.
+        problems: one line each: the file is no MIDI, its tempo is uncertain, or a note starts beyond the recording.
     """
     import mido
     import pretty_midi
@@ -127,7 +127,7 @@ def check_midi(path: Path, n_samples: int, sample_rate: int = SAMPLE_RATE) -> tu
         midi = mido.MidiFile(path)
         misplaced = any(message.type == "set_tempo" for track in midi.tracks[1:] for message in track)
         instruments = pretty_midi.PrettyMIDI(mido_object=midi).instruments
-    except Exception as error:  # whatever the parsers of damaged bytes stumble over: they have no error of their own
+    except Exception as error:  # the parsers raise errors of many kinds on damaged bytes
         reason = " ".join(str(error).split()) or type(error).__name__
         return np.empty((0, 3), np.int64), [f"{path}: cannot be read as MIDI ({reason}): export it again"]
     if misplaced:
@@ -152,6 +152,6 @@ def check_midi(path: Path, n_samples: int, sample_rate: int = SAMPLE_RATE) -> tu
 
 
 def _keep_within(notes: np.ndarray, n_samples: int) -> None:
-    """Cut notes at the end of the recording and keep at least one sample of each, which rounding might take away."""
+    """Cut notes at the end of the recording and keep at least one sample of each, which rounding might remove."""
     notes[:, 0] = notes[:, 0].clip(max=n_samples - 1)
     notes[:, 1] = notes[:, 1].clip(min=notes[:, 0] + 1, max=n_samples)

@@ -1,4 +1,4 @@
-"""Reads a split: finds its files, decodes the audio, or takes it from the cache, and reads the notes."""
+"""Read a split: find its files, decode the audio or load it from the cache, and read the notes."""
 
 from functools import partial
 from pathlib import Path
@@ -19,13 +19,13 @@ def read_split(
     Args:
         root: folder of the data.
         split: "train" or "test".
-        source: how the folder is laid out, a registered name.
+        source: registered name of the folder's layout.
         cache: folder that keeps decoded audio from one start to the next; None: all audio is decoded into memory.
-        sample_rate: in Hz. Some sources resample what has another one; those whose label times count samples at this
-            rate refuse it.
+        sample_rate: sample rate of the audio in Hz. Some sources resample files of another rate; those whose labels
+            count samples at this rate refuse them.
 
     Raises:
-        DataError: the first problem of the folder, of an audio file or of a label file.
+        DataError: the folder, an audio file or a label file has a problem; names the first one.
     """
     root = Path(root)
     found: Source = sources[source](root)
@@ -42,7 +42,7 @@ def read_split(
 
 
 def find_pairs(source: Source, split: str) -> tuple[list[Pair], list[str]]:
-    """The files of a split, sorted by id, numbers by value, and the problems with them, one line each."""
+    """Find the files of a split, sorted by id, numbers by value, and the problems with them, one line each."""
     pairs, problems = source.find(split)
     return sorted(pairs, key=_by_number), problems
 

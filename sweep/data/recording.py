@@ -1,4 +1,4 @@
-"""One recording: the files that it comes from, what it holds, and the error that says what is wrong with it."""
+"""One recording: its files, its content, and the error for problems with the data."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ N_NOTES = 128  # MIDI
 
 
 class DataError(ValueError):
-    """What is wrong with the data, in one line: the file, the value and the remedy."""
+    """The data has a problem; the message names the file, the value and the remedy in one line."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +18,8 @@ class Pair:
     """The two files of a recording.
 
     Attributes:
-        id: what tells the recording from the others of its split, such as "2303".
-        audio, labels: the files.
+        id: name of the recording, unique in its split, such as "2303".
+        audio, labels: audio file and label file.
     """
 
     id: str
@@ -32,13 +32,13 @@ class Recording:
     """One recording and the notes that sound in it.
 
     Attributes:
-        id: that of its `Pair`.
-        audio: (samples,) mono. int16, full scale 32768, wherever that loses nothing; otherwise float32, full scale 1.
-            Where it comes from the cache it is mapped from the disk: it takes memory as it is used.
-        sample_rate: in Hz.
+        id: name of the recording, the id of its `Pair`.
+        audio: mono audio, (samples,): int16, full scale 32768, if that is lossless; otherwise float32, full scale 1.
+            Audio from the cache is mapped from the disk and takes memory only as it is used.
+        sample_rate: samples per second, in Hz.
         notes: (n, 3) int64: start and end in samples, 0 <= start < end <= samples, and MIDI note, in the file's order.
             A note sounds from its start up to, not including, its end. Notes may overlap, also at equal pitch.
-        path: the audio file.
+        path: audio file.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Holds the recordings of a split where the model lives, and cuts windows with exact targets out of them."""
+"""Hold the recordings of a split on the model's device, and cut windows with exact targets out of them."""
 
 import functools
 from collections.abc import Sequence
@@ -11,23 +11,23 @@ from sweep.data.recording import N_NOTES, DataError, Recording
 
 
 class Recordings:
-    """A split in memory: one flat tensor of audio, and for every stretch between two label times the notes sounding.
+    """A split in memory: one flat tensor of audio, and the sounding notes between every two label times.
 
-    A recording is known by its index and a position by its sample in that recording. `audio` and `targets` only
-    gather on the recordings' device: with indices there they ask the host nothing, so a CUDA graph can capture them,
-    and hence they check no index: a window beyond its recording's end reads into the next one.
+    A recording is addressed by its index and a position by its sample in that recording. `audio` and `targets` only
+    gather on the recordings' device: with indices there they do not wait for the host, so a CUDA graph can capture
+    them. Hence they check no index: a window beyond its recording's end reads into the next one.
 
-    Audio that is too large for the device stays in pinned memory on the host (`on_host`): `audio` then wants its
+    Audio that is too large for the device stays in pinned memory on the host (`on_host`): `audio` then needs its
     indices on the CPU, gathers there and copies the windows, which no graph can capture.
 
     Attributes:
-        ids, paths: of each recording, in the given order.
-        samples: (all samples,) int16 or float32, see `place`.
-        offsets: (recordings,) int64, where each recording starts in `samples`.
-        lengths: (recordings,) int64, in samples; on the CPU, where windows are drawn.
-        boundaries: (segments,) int64, rising positions in `samples` at which the set of sounding notes may change.
-        sounding: (segments, 128) bool, the notes that sound from one boundary up to the next.
-        device: of the windows, and of all but `lengths`, and `samples` when `on_host`.
+        ids, paths: id and audio file of each recording, in the given order.
+        samples: audio of all recordings, (all samples,) int16 or float32, see `place`.
+        offsets: start of each recording in `samples`, (recordings,) int64.
+        lengths: length of each recording in samples, (recordings,) int64; on the CPU, where windows are drawn.
+        boundaries: rising positions in `samples` at which the set of sounding notes may change, (segments,) int64.
+        sounding: notes that sound from one boundary up to the next, (segments, 128) bool.
+        device: device of the windows and of all tensors except `lengths`, and except `samples` when `on_host`.
 
     >>> from pathlib import Path
     >>> notes = np.array([[0, 4, 60], [2, 6, 64]])
@@ -37,7 +37,7 @@ class Recordings:
     """
 
     def __init__(self, recordings: Sequence[Recording], device: torch.device | str = "cpu", placement: str = "auto"):
-        """Copy recordings, at least one, to a device; `placement` as for `place`."""
+        """Copy recordings, at least one, to a device; `place` describes `placement`."""
         if not recordings:
             raise DataError("Recordings: got no recording, need at least one")
         self.device = torch.device(device)
@@ -66,12 +66,12 @@ class Recordings:
         return len(self.ids)
 
     def audio(self, recording: torch.Tensor | int, start: torch.Tensor, length: int) -> torch.Tensor:
-        """Windows of audio.
+        """Cut windows of audio.
 
         Args:
-            recording: (batch,) int64, or one index for all.
-            start: (batch,) int64, first sample of each window.
-            length: of each window, in samples.
+            recording: index of each window's recording, (batch,) int64, or one index for all.
+            start: first sample of each window, (batch,) int64.
+            length: length of each window in samples.
 
         Returns:
             (batch, length) float32, full scale 1.
@@ -81,18 +81,18 @@ class Recordings:
         return cut(self.samples, self._position(recording, start), length)
 
     def raw_audio(self, recording: torch.Tensor | int, start: torch.Tensor, length: int) -> torch.Tensor:
-        """Windows of audio that lies on the host, as `audio` gives them but in the type in which they are stored."""
+        """Cut windows of audio that is on the host, in the type in which it is stored."""
         position = self._host_offsets[recording] + start
         pinned = torch.empty(len(position), length, dtype=self.samples.dtype, pin_memory=True)
         torch.index_select(self.samples.unfold(0, length, 1), 0, position, out=pinned)
         return pinned.to(self.device, non_blocking=True)
 
     def targets(self, recording: torch.Tensor | int, sample: torch.Tensor) -> torch.Tensor:
-        """The notes that sound at given samples, start <= sample < end.
+        """Look up the notes that sound at given samples, start <= sample < end.
 
         Args:
-            recording: (batch,) int64, or one index for all.
-            sample: (batch,) int64.
+            recording: index of each sample's recording, (batch,) int64, or one index for all.
+            sample: position in the recording, (batch,) int64.
 
         Returns:
             (batch, 128) float32, 1 where the MIDI note sounds, else 0.
@@ -108,7 +108,7 @@ class Recordings:
     def draw(self, batch_size: int, length: int, generator: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw windows: a recording uniformly, then a start uniformly among those whose window fits whole.
 
-        The host draws, so that a generator's state gives the same windows on every device.
+        The host draws them, so that a generator's state gives the same windows on every device.
 
         Returns:
             recording, start: each (batch_size,) int64, on the CPU.
@@ -126,11 +126,11 @@ class Recordings:
                 "remove the recording or shorten the window"
             )
 
-    @functools.cached_property  # each run on these recordings asks three times
+    @functools.cached_property  # each run needs it three times
     def note_share(self) -> torch.Tensor:
         """The share of a recording's time in which each note sounds, averaged over the recordings.
 
-        This is the mean target of `draw` but for half a window at either end of each recording, which few centres
+        This is the mean target of `draw`, except for half a window at either end of each recording, which few centres
         reach.
 
         Returns:
@@ -140,19 +140,19 @@ class Recordings:
         recording = torch.searchsorted(offsets, boundaries, right=True) - 1
         duration = torch.diff(boundaries, append=torch.tensor([len(self.samples)]))
         weight = duration.double() / self.lengths[recording] / len(self)
-        parts = zip(weight.split(2**16), self.sounding.cpu().split(2**16), strict=True)  # in parts: float64 is 8 bytes
+        parts = zip(weight.split(2**16), self.sounding.cpu().split(2**16), strict=True)  # in parts: float64 is large
         return torch.stack([part @ sounding.double() for part, sounding in parts]).sum(0)
 
 
 def label_segments(notes: np.ndarray, n_samples: int) -> tuple[np.ndarray, np.ndarray]:
     """Cut a recording at its label times.
 
-    Each note adds one to the count of its pitch at its start and takes it away at its end; a pitch sounds while its
-    count is above zero, however many of its notes overlap.
+    Each note adds one to the count of its pitch at its start and subtracts one at its end. A pitch sounds while its
+    count is above zero, even if several of its notes overlap.
 
     Args:
         notes: (n, 3) int64: start, end, note, 0 <= start < end <= n_samples.
-        n_samples: length of the recording.
+        n_samples: length of the recording in samples.
 
     Returns:
         boundaries: (segments,) int64, rising from 0; the last segment ends at n_samples.
@@ -167,18 +167,18 @@ def label_segments(notes: np.ndarray, n_samples: int) -> tuple[np.ndarray, np.nd
 
 
 def place(samples: int, lossless: bool, device: torch.device, placement: str) -> tuple[torch.dtype, bool]:
-    """Choose where audio lies and in which type.
+    """Choose the place of the audio in memory and its type.
 
     Args:
-        samples: of the split.
-        lossless: int16 holds them exactly.
-        device: that computes.
-        placement: "float32", "int16" (rounded where that loses something; 16 bits leave noise at -98 dB), "host" (in
-            pinned memory there), or "auto": on the device as int16 where that is lossless, otherwise as float32 if
-            that takes up to half of its free memory, otherwise as int16 on the same condition, otherwise on the host.
+        samples: number of samples of the split.
+        lossless: whether int16 holds the samples exactly.
+        device: device of the model.
+        placement: "float32", "int16" (rounded if it is not lossless; 16 bits leave noise at -98 dB), "host" (in pinned
+            memory of the host), or "auto": on the device as int16 if that is lossless, otherwise as float32 if that
+            takes up to half of its free memory, otherwise as int16 on the same condition, otherwise on the host.
 
     Returns:
-        the type, and whether the audio stays on the host.
+        The type, and whether the audio stays on the host.
     """
     exact = torch.int16 if lossless else torch.float32
     if placement != "auto":
@@ -195,7 +195,7 @@ def place(samples: int, lossless: bool, device: torch.device, placement: str) ->
 
 
 def _as_type(audio: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
-    """Audio as int16, full scale 32768, or as float32, full scale 1."""
+    """Convert audio to int16, full scale 32768, or to float32, full scale 1."""
     if audio.dtype == dtype:
         return audio
     return full_scale_1(audio) if dtype == torch.float32 else (audio * 32768).round_().clamp_(-32768, 32767).short()

@@ -1,4 +1,4 @@
-"""What a data folder holds, and everything that is wrong with it."""
+"""Report the content of a data folder and all its problems."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -16,32 +16,32 @@ from sweep.data.recording import SAMPLE_RATE, DataError, Pair
 from sweep.data.recordings import label_segments
 from sweep.registry import sources
 
-WINDOW = 16_384  # samples, of all protocols
-# What a recording needs at least: one window to train on; to be scored, the second that is left out first, and four.
+WINDOW = 16_384  # samples of a window in all protocols
+# Shortest recordings: one window for training; for scoring the first second, which is not scored, and four windows.
 LEAST = {"train": (WINDOW, "training"), "test": (SAMPLE_RATE + 4 * WINDOW, "scoring")}
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What the table is made of, for one recording."""
+    """The facts of one recording from which the table is made."""
 
     n_samples: int  # at 44,100 Hz
     file_rate: int
     pitches: np.ndarray  # (notes,) MIDI
-    polyphony: np.ndarray  # (segments,) different notes that sound at once
+    polyphony: np.ndarray  # (segments,) number of different notes that sound at once
     durations: np.ndarray  # (segments,) in samples
 
 
 def report(root: Path, source: str | None, console: Console) -> list[str]:
-    """Read all recordings below a folder, print what they are and every problem.
+    """Read all recordings below a folder; print a table of them and every problem.
 
     Args:
-        root: the folder.
-        source: "musicnet" or "folder", its layout; None: MusicNet's where it has one of its sub-folders.
-        console: to print on.
+        root: folder of the recordings.
+        source: layout of the folder, "musicnet" or "folder"; None: MusicNet's if it has one of its sub-folders.
+        console: console to print on.
 
     Returns:
-        The problems, one line each: of the folder, of an audio file, of a row of labels.
+        The problems of the folder, of audio files and of rows of labels, one line each.
     """
     if source is None:
         source = "musicnet" if any((root / f"{split}_data").is_dir() for split in LEAST) else "folder"
@@ -54,7 +54,7 @@ def report(root: Path, source: str | None, console: Console) -> list[str]:
         results = list(in_order(partial(examine, split=split, resample=layout.RESAMPLES), pairs, f"reading {split}"))
         facts[split] = [fact for fact, _ in results if fact]
         problems += [problem for _, wrong in results for problem in wrong]
-    problems = list(dict.fromkeys(problems))  # a folder's own problems are those of both splits
+    problems = list(dict.fromkeys(problems))  # a folder's own problems are found in both splits
     if any(facts.values()):
         console.print(f"{root}, read as data={source}", markup=False, soft_wrap=True)
         console.print(_table(facts))
@@ -66,7 +66,7 @@ def report(root: Path, source: str | None, console: Console) -> list[str]:
 
 
 def examine(pair: Pair, split: str, resample: bool) -> tuple[Facts | None, list[str]]:
-    """The facts of a recording, None where its audio cannot be read, and all problems of its audio and labels."""
+    """Return a recording's facts, None if its audio is unreadable, and all problems of its audio and labels."""
     try:
         audio = decode(pair.audio, resample=resample)
     except DataError as error:
@@ -97,7 +97,7 @@ def _table(facts: dict[str, list[Facts]]) -> Table:
 
 
 def _column(facts: list[Facts]) -> dict[str, str]:
-    """One split, by the names of the rows."""
+    """Return the table's entries for one split, by the names of the rows."""
     lengths = [fact.n_samples for fact in facts]
     rates = Counter(fact.file_rate for fact in facts)
     pitches, polyphony, durations = (

@@ -1,4 +1,4 @@
-"""What a data source does: it finds the recordings of a folder, each an audio file and its labels."""
+"""The base class of data sources, which find the recordings of a folder, each an audio file and its labels."""
 
 import hashlib
 from pathlib import Path
@@ -12,10 +12,10 @@ SPLITS = ("train", "test")
 
 
 class Source:
-    """A folder of recordings; a subclass, registered under the name that `data.source` gives, knows its layout.
+    """A folder of recordings; each layout is a subclass, registered under its value of `data.source`.
 
     Args:
-        root: the folder.
+        root: folder of the recordings.
 
     Attributes:
         RESAMPLES: whether audio of another sample rate is resampled; sources whose labels count samples refuse it.
@@ -27,18 +27,18 @@ class Source:
         self.root = root
 
     def find(self, split: str) -> tuple[list[Pair], list[str]]:
-        """The recordings of "train" or "test", and the problems with them, one line each."""
+        """Find the recordings of "train" or "test", and the problems with them, one line each."""
         raise NotImplementedError
 
     def make(self, console: Console) -> None:
-        """Make the folder, if this is a data set that the program makes."""
+        """Create the folder if the program makes this data set."""
 
     def files(self) -> list[tuple[str, Path]] | None:
-        """The files that make up the set, each with its split if the layout does not say it; None: always the same."""
+        """List the set's files, each with its split if the layout does not show it; None: the set never changes."""
         raise NotImplementedError
 
     def fingerprint(self) -> str | None:
-        """What tells one folder from another of its name: a hash of its files' names and sizes."""
+        """Hash the files' names and sizes, to tell folders of the same name apart."""
         found = self.files()
         if found is None:
             return None

@@ -1,4 +1,4 @@
-"""Sound for the demo set: notes of struck, bowed and blown instruments, played in a room, by additive synthesis."""
+"""Synthesise the demo set's notes of struck, bowed and blown instruments in a room, by additive synthesis."""
 
 from dataclasses import dataclass, replace
 
@@ -7,26 +7,26 @@ import numpy as np
 from sweep.data.recording import SAMPLE_RATE
 
 HIGHEST_PARTIAL = 18_000.0  # Hz; below half the sample rate with room for vibrato, so nothing aliases
-N_PARTIALS = 60  # at most; they reach 4 kHz on the lowest note
-RING = 0.35  # s that a note may sound on after its key is released
+N_PARTIALS = 60  # largest number; they reach 4 kHz on the lowest note
+RING = 0.35  # s for which a note may sound after its key is released
 TABLE_SIZE = 8192  # points per period; linear interpolation is then 70 dB below even the 60th partial
-LOWEST_SOUND = 25.0  # Hz; what lies below is rumble and DC, and is taken out
+LOWEST_SOUND = 25.0  # Hz; rumble and DC below it are removed
 
 
 @dataclass(frozen=True)
 class Timbre:
-    """An instrument's sound; the numbers are choices of taste within what textbooks of acoustics give.
+    """An instrument's sound; the numbers are chosen within the ranges of acoustics textbooks.
 
     Attributes:
-        instrument: General MIDI program + 1, as MusicNet's labels have it.
-        attack: time until the note has its full level, s.
-        damping: time in which the released note falls by a factor e, s.
+        instrument: General MIDI program + 1, as in MusicNet's labels.
+        attack: time until the note has its full level, in s.
+        damping: time in which the released note falls by a factor e, in s.
         slope: partial n starts at n^-slope, at full velocity.
-        formants: centres of the body's resonances, Hz, each two thirds of an octave wide.
-        noise: level of breath, bow or hammer noise beside the tone.
+        formants: centres of the body's resonances in Hz, each two thirds of an octave wide.
+        noise: level of breath, bow or hammer noise relative to the tone.
         even: strength of the even partials; a pipe closed at one end has hardly any.
-        vibrato: depth to either side, cents.
-        struck: the string is hit once and decays, and its stiffness stretches the partials.
+        vibrato: depth to either side, in cents.
+        struck: whether the string is hit once and decays; its stiffness then stretches the partials.
     """
 
     instrument: int
@@ -66,9 +66,9 @@ def render(notes: list[Note], n_samples: int, rng: np.random.Generator) -> np.nd
     """Play the notes in a room that `rng` chooses, with its tuning, reverberation, noise and level.
 
     Args:
-        notes: in any order; what rings on after the last sample is cut off.
-        n_samples: length of the recording.
-        rng: source of everything that the notes leave open.
+        notes: notes to play, in any order; sound after the last sample is cut off.
+        n_samples: length of the recording in samples.
+        rng: random generator of tuning, room, noise, level and details of the notes.
 
     Returns:
         (n_samples,) float64, peak between 0.4 and 0.8.
@@ -91,22 +91,22 @@ def render(notes: list[Note], n_samples: int, rng: np.random.Generator) -> np.nd
 
 
 def _specimen(timbre: Timbre, rng: np.random.Generator) -> Timbre:
-    """One instrument of its kind: no two violins have the same body."""
+    """Vary a timbre at random, since no two instruments of a kind sound the same."""
     formants = tuple(formant * 2 ** rng.uniform(-0.5, 0.5) for formant in timbre.formants)
     return replace(timbre, slope=timbre.slope + rng.uniform(-0.3, 0.5), formants=formants)
 
 
 def _envelope(timbre: Timbre, n: int, released: int) -> np.ndarray:
-    """Rise while the key goes down, exponential fall from the sample at which it is released."""
+    """Compute a note's envelope: a rise after the key goes down, an exponential fall from its release on."""
     t = np.arange(n) / SAMPLE_RATE
     rise = np.minimum(t / timbre.attack, 1.0)
     fall = np.exp(-np.maximum(t - released / SAMPLE_RATE, 0.0) / timbre.damping)
-    fade = np.minimum((n - np.arange(n)) / (0.02 * SAMPLE_RATE), 1.0)  # no click where the ringing is cut off
+    fade = np.minimum((n - np.arange(n)) / (0.02 * SAMPLE_RATE), 1.0)  # avoids a click where the sound is cut off
     return np.sin(np.pi / 2 * rise) ** 2 * fall * fade
 
 
 def _spectrum(timbre: Timbre, frequencies: np.ndarray, velocity: float) -> np.ndarray:
-    """Amplitudes of the partials: softer notes are duller, and the body lifts what is near its resonances."""
+    """Compute the partials' amplitudes: softer notes are duller; the body amplifies what is near its resonances."""
     order = np.arange(1, len(frequencies) + 1)
     octaves = np.log2(frequencies[:, None] / np.array(timbre.formants))
     body = 0.3 + np.exp(-((octaves / 0.67) ** 2)).sum(axis=1)
@@ -116,11 +116,11 @@ def _spectrum(timbre: Timbre, frequencies: np.ndarray, velocity: float) -> np.nd
 
 
 def _struck(timbre: Timbre, fundamental: float, velocity: float, n: int, rng: np.random.Generator):
-    """A stiff string hit by a hammer: f_n = n f_0 sqrt(1 + B n^2), higher partials decaying faster.
+    """Synthesise a stiff string hit by a hammer: f_n = n f_0 sqrt(1 + B n^2), higher partials decaying faster.
 
-    All partials at once: partial k at sample aM + b is the real part of z_k^(aM) z_k^b with z_k = exp(i w_k - d_k),
-    so the sum over k is one product of a (n/M, 2K) and a (2K, M) matrix, far cheaper than K n sines. By einsum, not by
-    the BLAS behind @, whose order of summation may depend on the number of threads.
+    All partials are computed at once: partial k at sample aM + b is the real part of z_k^(aM) z_k^b with
+    z_k = exp(i w_k - d_k), so the sum over k is one product of a (n/M, 2K) and a (2K, M) matrix, far cheaper than K n
+    sines. It uses einsum instead of the BLAS behind @, whose order of summation may depend on the number of threads.
     """
     stiffness = 2e-4 * (fundamental / 130.8) ** 1.2  # B of a grand piano: about 1e-4 at C2, 1e-3 at C5
     order = np.arange(1, N_PARTIALS + 1)
@@ -140,7 +140,7 @@ def _struck(timbre: Timbre, fundamental: float, velocity: float, n: int, rng: np
 
 
 def _sustained(timbre: Timbre, fundamental: float, velocity: float, n: int, rng: np.random.Generator):
-    """A bowed string or a blown pipe: one period, read at a speed that the vibrato varies."""
+    """Synthesise a bowed string or a blown pipe: one period, read at a speed that the vibrato varies."""
     frequencies = np.arange(1, N_PARTIALS + 1) * fundamental
     frequencies = frequencies[frequencies < HIGHEST_PARTIAL]
     harmonics = np.zeros(TABLE_SIZE // 2 + 1, dtype=complex)
@@ -157,7 +157,7 @@ def _sustained(timbre: Timbre, fundamental: float, velocity: float, n: int, rng:
 
 
 def _pink_noise(n: int, rng: np.random.Generator) -> np.ndarray:
-    """(n,) noise of deviation 1 and equal power per octave above 100 Hz."""
+    """Generate noise of deviation 1 and equal power per octave above 100 Hz: (n,)."""
     spectrum = np.fft.rfft(rng.standard_normal(n))
     spectrum /= np.sqrt(np.maximum(np.fft.rfftfreq(n, 1 / SAMPLE_RATE), 100.0))
     noise = np.fft.irfft(spectrum, n)
@@ -165,7 +165,7 @@ def _pink_noise(n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _in_room(dry: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The direct sound and a tail of decaying noise, by one FFT; also takes out DC."""
+    """Add a tail of decaying noise to the direct sound by one FFT, and remove DC."""
     n_tail = int(1.3 * SAMPLE_RATE)
     t = np.arange(n_tail) / SAMPLE_RATE
     tail = rng.standard_normal(n_tail) * 10 ** (-3 * t / rng.uniform(0.5, 1.3))  # -60 dB after 0.5 to 1.3 s

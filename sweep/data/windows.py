@@ -1,4 +1,4 @@
-"""Which windows of the recordings a run trains on and is scored on."""
+"""Choose the windows of the recordings that a run trains on and is scored on."""
 
 from dataclasses import dataclass
 
@@ -12,22 +12,22 @@ FIRST_SCORED = 44_100  # samples; the paper's first scored window starts one sec
 
 
 def step_generator(seed: int, step: int) -> np.random.Generator:
-    """The random numbers of one training step: a pure function of seed and step, both >= 0.
+    """Return the random generator of one training step: a pure function of seed and step, both >= 0.
 
-    Not a torch.Generator: on the CPU it keeps only the low 32 bits of its seed, so that two of 35,000 steps would
+    It is no torch.Generator, which on the CPU keeps only the low 32 bits of its seed, so that two of 35,000 steps would
     share their windows in about one run of eight. NumPy hashes the pair into 128 bits, in 15 microseconds.
     """
-    # The step first: NumPy strings 32-bit words together, so seed 2**32 + 3, step 0 would be seed 3, step 1.
+    # The step comes first: NumPy concatenates 32-bit words, so seed 2**32 + 3, step 0 would equal seed 3, step 1.
     return np.random.default_rng([step, seed])
 
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Where the training windows of some successive steps lie.
+    """The places of the training windows of some successive steps.
 
     Attributes:
-        first: step.
-        recording, start: (steps, batch_size) int64, on the CPU.
+        first: first of the steps.
+        recording, start: recording's index, and first sample in it, (steps, batch_size) int64 each, on the CPU.
     """
 
     first: int
@@ -41,7 +41,7 @@ class Windows:
 def draw_windows(recordings: Recordings, steps: range, *, batch_size: int, length: int, seed: int) -> Windows:
     """Draw the windows of some successive training steps.
 
-    Each step's are a pure function of seed and step: a resumed run goes on exactly.
+    Each step's windows are a pure function of seed and step, so that a resumed run draws the same ones.
 
     Raises:
         DataError: a recording is shorter than the window.
@@ -55,7 +55,7 @@ def draw_windows(recordings: Recordings, steps: range, *, batch_size: int, lengt
 def training_windows(
     recordings: Recordings, *, batch_size: int, length: int, seed: int, step: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The windows of one training step, and what sounds in them.
+    """Return the windows of one training step, and the notes that sound in them.
 
     Returns:
         audio: (batch_size, length) float32, full scale 1.
@@ -70,16 +70,16 @@ def training_windows(
 
 
 def scoring_windows(recordings: Recordings, index: int, *, length: int, count: int) -> torch.Tensor:
-    """Where the scored windows of a recording start: the paper's, evenly spaced.
+    """Return the starts of a recording's scored windows, evenly spaced as in the paper.
 
     The first starts at sample 44,100 and neighbours are floor((samples - 44,100 - 4 length) / (count - 1)) apart;
     the paper's length is 16,384 and its count 7,500. A short recording gives fewer windows, one sample apart.
 
     Args:
-        recordings: those of the split.
-        index: which of them.
-        length: of a window, in samples.
-        count: how many windows at most.
+        recordings: recordings of the split.
+        index: index of the recording.
+        length: length of a window in samples.
+        count: largest number of windows.
 
     Returns:
         (at most count,) int64, on the CPU.
@@ -104,8 +104,8 @@ def split_validation(recordings: list[Recording], share: float) -> tuple[list[Re
     """Hold out recordings for validation, evenly spaced through the list: the same ones whatever the run's seed.
 
     Args:
-        recordings: of the training split, in the order of `read_split`.
-        share: of the recordings that is held out, 0 <= share < 1. Unless it is 0, at least one recording is held
+        recordings: recordings of the training split, in the order of `read_split`.
+        share: share of the recordings to hold out, 0 <= share < 1. Unless it is 0, at least one recording is held
             out and at least one kept.
 
     Returns:

@@ -1,11 +1,11 @@
-"""How a bank of kernels is evaluated: the same sums as `sweep.filters` defines, arranged for speed.
+"""Evaluate a bank of kernels fast: each engine computes the sums that `sweep.filters` defines.
 
 Every engine is a module that maps a batch of clips to the real and imaginary parts of all bins,
 
     (batch, samples) -> (batch, bins, frames), (batch, bins, frames),   frames = 1 + samples // hop_length.
 
-With `phase=False` only the magnitude has to be right, which may save work. `sweep.engines.engine` says what else each
-offers. Each is tested against the float64 definition, never against another engine.
+With `phase=False` only the magnitude has to be right, which may save work. `sweep.engines.engine` defines the
+interface. Each engine is tested against the float64 definition, never against another engine.
 """
 
 from sweep.engines.auto import ACCURACIES, ENGINES, Auto, build, build_published

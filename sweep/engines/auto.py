@@ -1,4 +1,4 @@
-"""The choice of an engine, and the mixture of direct and spectral that serves most banks best."""
+"""Choose an engine for a bank, and combine the direct and the spectral engine, the fastest way for most banks."""
 
 from functools import partial
 
@@ -15,15 +15,15 @@ from sweep.engines.spectral import Spectral
 from sweep.filters import Kernels
 
 ENGINES = ("auto", "direct", "spectral", "banded")
-# What each accuracy allows: the spectral engine's tolerance, and TF32 in CUDA's matrix products. The relative L2 error
-# on music is 0.3 to 1.5 of the tolerance: below 1e-5, 1e-4 and 1e-3.
+# For each accuracy, the spectral engine's tolerance and whether CUDA's matrix products may use TF32. The relative L2
+# error on music is 0.3 to 1.5 of the tolerance: below 1e-5, 1e-4 and 1e-3.
 ACCURACIES = {"exact": (3e-6, False), "high": (7e-5, False), "fast": (5e-4, True)}
-# By device, what experiments/engines/README.md measures; a test holds these to its tables.
+# Thresholds by device, measured in experiments/engines/README.md; a test compares them with its tables.
 #
-# Samples of equally long kernels from which one small FFT a frame is worth more than their products.
+# Length in samples from which the banded engine is faster than the direct one for equally long kernels.
 _BANDED_FROM = {"cpu": 1024, "cuda": 1024}
-# Samples of a kernel up to which its taps cost less than its slice of the spectrum: in float32, with TF32 if all
-# kernels are equally long, and for kernels of many lengths, which share no frames.
+# Length in samples up to which the direct engine is faster than the spectral one for a kernel: in float32, with TF32
+# if all kernels are equally long, and for kernels of many lengths, which share no frames.
 _DIRECT_UP_TO = {"cpu": (1024, 1024, 512), "cuda": (2048, 4096, 512)}
 _ON = {"cpu": "on a CPU", "cuda": "on CUDA"}
 
@@ -38,16 +38,16 @@ def build(
     trainable: bool,
     max_samples: int | None = None,
 ) -> Engine:
-    """The engine that a front-end's arguments ask for, with the reason why it is that one.
+    """Build the engine that a front-end's arguments ask for; its `reason` says why it was chosen.
 
     Args:
-        kernels: the bank.
+        kernels: bank of kernels to evaluate.
         hop_length: samples between frames.
-        pad_mode: "constant" or "reflect".
-        engine: one of `ENGINES`; a trainable bank is direct.
-        accuracy: one of `ACCURACIES`.
-        trainable: the taps are parameters.
-        max_samples: of the clips that a trainable bank meets; None: any.
+        pad_mode: padding of a clip, "constant" or "reflect".
+        engine: name of the engine, one of `ENGINES`; a trainable bank is always direct.
+        accuracy: accuracy to reach, one of `ACCURACIES`.
+        trainable: whether the taps are parameters.
+        max_samples: length of the longest clip for a trainable bank, in samples; None: any length.
     """
     check_choice("engine", engine, ENGINES)
     check_choice("accuracy", accuracy, ACCURACIES)
@@ -81,18 +81,18 @@ def build_published(
     trainable: bool,
     max_samples: int | None = None,
 ) -> Engine:
-    """The evaluation of a constant-Q bank that a published algorithm prescribes.
+    """Build the engine that evaluates a constant-Q bank by a published algorithm.
 
     Args:
-        algorithm: "1992", "1992v2", "2010" or "2010v2"; `sweep.transforms.CQT` says what they are.
-        kernels: the bank, bins from low to high.
-        bins_per_octave: bins per octave.
+        algorithm: "1992", "1992v2", "2010" or "2010v2", as `sweep.transforms.CQT` describes them.
+        kernels: bank of kernels, bins from low to high.
+        bins_per_octave: number of bins per octave.
         hop_length: samples between frames.
-        pad_mode: "constant" or "reflect".
-        engine: "auto", or "direct" for "1992v2", which is nothing else.
-        accuracy: one of `ACCURACIES`: what the frequency-domain kernels leave out, and TF32.
-        trainable: the taps are parameters; only those of "1992v2" can be.
-        max_samples: of the clips that a trainable bank meets; None: any.
+        pad_mode: padding of a clip, "constant" or "reflect".
+        engine: "auto"; for "1992v2" also "direct", which is the same.
+        accuracy: one of `ACCURACIES`; sets which values of the kernels' spectra count as zero, and the use of TF32.
+        trainable: whether the taps are parameters; only those of "1992v2" can be.
+        max_samples: length of the longest clip for a trainable bank, in samples; None: any length.
     """
     check_choice("engine", engine, ENGINES)
     check_choice("accuracy", accuracy, ACCURACIES)
@@ -115,7 +115,7 @@ def build_published(
             max_samples=max_samples if trainable else None,
         )
         return direct.because(asked)
-    # What falls below the share has no bound of its own, so half of the tolerance (experiments/engines/README.md).
+    # The values left out have no error bound, so half of the tolerance is used (experiments/engines/README.md).
     framed = partial(Framed, tolerance=tolerance / 2, tf32=tf32)
     if algorithm == "1992":
         return framed(kernels, hop_length, pad_mode).because(asked)
@@ -124,19 +124,19 @@ def build_published(
 
 
 def are_equal(kernels: Kernels) -> bool:
-    """Whether all kernels have one length and one first lag."""
+    """Return whether all kernels have the same length and the same first lag."""
     parts = (kernels.lengths, kernels.first_lags)
     return all(part.min() == part.max() for part in parts)
 
 
 class Auto(Engine):
-    """Equal kernels through the banded engine; else short ones through the direct engine, long ones the spectral.
+    """Evaluates equally long kernels by the banded engine, other short ones directly and long ones by the spectral.
 
     Args:
-        kernels: the bank, its kernels not growing longer from bin to bin.
-        hop_length, pad_mode, tolerance, tf32: as for `Direct` and `Spectral`.
-        direct_up_to: samples of a kernel up to which it is evaluated directly, and then nothing is banded; None: what
-            was measured to be best.
+        kernels: bank of kernels whose lengths do not grow from bin to bin.
+        hop_length, pad_mode, tolerance, tf32: arguments of `Direct` and `Spectral`.
+        direct_up_to: longest kernel that is evaluated directly, in samples; the banded engine is then not used. None:
+            the fastest choice by measurement.
     """
 
     name = "auto"
@@ -161,7 +161,7 @@ class Auto(Engine):
         wide = ""
         if equal and least <= length and direct_up_to is None:
             banded = Banded(kernels, *bank, tolerance, tf32=tf32)
-            if banded.half_width <= length / 8:  # Hann's; not Hamming's, which falls off slowly
+            if banded.half_width <= length / 8:  # true for a Hann window; not for Hamming, which falls off slowly
                 return [banded.because(f"all kernels have {length:,} samples, from {least:,} {on}")]
             wide = f"; the {kernels.window} window's spectrum is too wide for banded"
         plain, rounded, mixed = _DIRECT_UP_TO[device]

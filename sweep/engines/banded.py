@@ -1,16 +1,16 @@
-"""The banded engine: one FFT a frame, at as low a rate as the bins allow, then for each bin the few points it passes.
+"""The banded engine: one FFT per frame, at the lowest rate that the bins allow, times a banded matrix.
 
-For kernels that are all N samples long, a windowed Fourier bank at any frequencies. With X the FFT of a frame and G_k
-that of bin k's taps,
+It serves kernels that are all N samples long, such as a windowed Fourier bank at any frequencies. With X the FFT of a
+frame and G_k that of bin k's taps,
 
     y_k = sum_m frame[m] h_k[m] = sum_p X[p] G_k[p],   G_k[p] = 1/N sum_m h_k[m] exp(2 pi i m p / N),
 
-where G_k is as narrow as the window's transform: twenty points of some thousand hold all but 5e-4 of a Hann window. The
+where G_k is as narrow as the window's transform: twenty of a thousand points hold all but 5e-4 of a Hann window. The
 points of neighbouring bins overlap, so a block of bins is one small matrix product with a slice of X.
 
-Where all bins lie far below half the sample rate, the clip is first resampled, exactly within that band: its own FFT,
-cut off and transformed back with fewer points. The window is a smooth function, so its samples at the lower rate are
-the taps there. A frame's FFT shrinks with the rate.
+Where all bins lie far below half the sample rate, the clip is first resampled, exactly within that band: its FFT is
+truncated and transformed back with fewer points. The window is a smooth function, so its samples at the lower rate are
+the taps there. A frame's FFT gets shorter with the rate.
 """
 
 import math
@@ -27,18 +27,18 @@ from sweep.engines.gpu import fused
 from sweep.engines.tables import Tables
 from sweep.filters import Kernels
 
-_BLOCK = fused.BINS  # bins whose slices are one product: about as many points as bins
+_BLOCK = fused.BINS  # bins that share one matrix product: their slices hold about as many points as there are bins
 
 
 class Banded(Engine):
-    """One FFT a frame and a banded matrix.
+    """Evaluates a bank by one FFT per frame and a banded matrix.
 
     Args:
-        kernels: the bank, all of one length and one first lag.
+        kernels: bank of kernels, all of one length and one first lag.
         hop_length: samples between frames.
-        pad_mode: "constant" or "reflect".
-        tolerance: points of a kernel's spectrum below this fraction of its peak are left out.
-        tf32: let CUDA's matrix products round their factors to TF32.
+        pad_mode: padding of a clip, "constant" or "reflect".
+        tolerance: fraction of a kernel's spectral peak below which points are left out.
+        tf32: whether CUDA's matrix products may round their factors to TF32.
     """
 
     name = "banded"
@@ -79,7 +79,7 @@ class Banded(Engine):
         return self._points_back(by_rows.view(len(x), count, -1, 2), x.shape[-1])
 
     def _points(self, x: torch.Tensor) -> tuple[torch.Tensor, int]:
-        """(batch * frames, columns): real and imaginary parts of each frame's spectrum by turns; and the frames."""
+        """Compute the frames' spectra, parts interleaved, (batch * frames, columns), and the number of frames."""
         count = framing.n_frames(x.shape[-1], self.hop_length)
         padding, first, length = self._layout()
         clip = framing.resample(framing.pad(x, *padding, self.pad_mode), self.hop_length, self.hop)
@@ -87,7 +87,7 @@ class Banded(Engine):
         return torch.view_as_real(torch.fft.rfft(frames)).flatten(0, 1).flatten(1), count
 
     def _points_back(self, by_points: torch.Tensor, samples: int) -> torch.Tensor:
-        """The transpose of `_points` as a matrix: (batch, frames, points, 2) -> (batch, samples)."""
+        """Apply the transpose of `_points` as a matrix: (batch, frames, points, 2) -> (batch, samples)."""
         padding, first, length = self._layout()
         shares = self._tables.get(("shares", by_points.device, by_points.dtype), lambda: _shares(length).to(by_points))
         by_frames = torch.fft.irfft(torch.view_as_complex(by_points * shares), length, norm="forward")
@@ -98,16 +98,16 @@ class Banded(Engine):
         return framing.padded_back(by_clip, *padding, self.pad_mode)
 
     def _layout(self) -> tuple[tuple[int, int], int, int]:
-        """Samples added before and after a clip; at the lower rate, where the first frame lies, and its length."""
+        """Return the padding before and after a clip, and the first frame's start and length at the lower rate."""
         padding, first = (self.before, self.length - self.before), 0
         if self.pad_mode == "constant":
-            # Zeros before the clip for a multiple of the hop: frames then start at whole samples of the lower rate.
+            # The padding is a multiple of the hop, so that frames start at whole samples of the lower rate.
             whole = -(-self.before // self.hop_length) * self.hop_length
             padding, first = (whole, padding[1]), (whole - self.before) * self.hop // self.hop_length
         return padding, first, self.length * self.hop // self.hop_length
 
     def _make_blocks(self, like: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
-        """Of each block of bins, its first column in the real and imaginary parts of X, and (columns, 2 bins) of G."""
+        """Return for each block of bins its first column in the interleaved X, and its part of G, (columns, 2 bins)."""
         low_rate, (_, _, length) = self.hop / self.hop_length, self._layout()
         kernels, blocks = self.kernels, []
         lags = (np.arange(length) - round(self.before * low_rate)) / low_rate  # in samples of the full rate
@@ -133,9 +133,10 @@ class Banded(Engine):
 
 
 def _shares(length: int) -> torch.Tensor:
-    """(points, 2): of real and imaginary parts, what irfft must be given, which adds the conjugates that rfft left out.
+    """Return the weights of real and imaginary parts, (points, 2), that make irfft the transpose of rfft.
 
-    At 0 Hz and half the rate there is no conjugate; imaginary parts there count for nothing, but not to every cuFFT.
+    irfft adds the conjugate points, so each weighs one half; the points at 0 Hz and half the rate have no conjugate.
+    Their imaginary parts are set to 0, because not every cuFFT ignores them.
     """
     shares = torch.full((length // 2 + 1, 2), 0.5)
     for edge in (0, -1)[: 2 - length % 2]:
@@ -144,10 +145,10 @@ def _shares(length: int) -> torch.Tensor:
 
 
 def half_width(window: str, length: int, tolerance: float) -> int:
-    """Points of an FFT as long as a window beyond which the window's transform holds no more than tolerated."""
+    """Return the distance from the peak, in FFT points, beyond which a window's transform is within the tolerance."""
     finer = 8
     spectrum = np.abs(np.fft.rfft(filters.window(window, length), finer * length))
-    # What a window such as Hamming's leaves far away is low but wide, so its sum counts too.
+    # The transform of a window such as Hamming's falls off slowly, so the sum of its tail counts too.
     tail = np.sqrt(np.cumsum(spectrum[::-1] ** 2)[::-1])
     beyond = (spectrum > tolerance * spectrum[0]) | (tail > 3 * tolerance * tail[0])
     return int(np.flatnonzero(beyond)[-1]) // finer + 1

@@ -1,4 +1,4 @@
-"""The direct engine: frames times a matrix of taps, the definition as it stands."""
+"""The direct engine: multiply frames by a matrix of taps, as the definition does."""
 
 import contextlib
 
@@ -13,25 +13,25 @@ from sweep.engines.sampled import Sampled
 from sweep.engines.tables import Tables
 from sweep.filters import Kernels
 
-# Bins of similar length share one matrix; the longest may be this much longer than the shortest. Half an octave of a
-# constant-Q bank: 14 products for seven octaves, a fifth of their taps zeros.
+# Bins of similar length share one matrix; the longest may be this many times as long as the shortest. Half an octave
+# of a constant-Q bank: 14 products for seven octaves, a fifth of their taps zeros.
 _SPREAD = 2**0.5
-_FUSED_UP_TO = 4096  # samples of a kernel
+_FUSED_UP_TO = 4096  # samples of a kernel up to which the GPU kernel serves
 
 
 class Direct(Engine):
-    """Frames (a strided view) times taps, grouped by kernel length so that short kernels cost little.
+    """Multiplies frames (a strided view) by taps, grouped by kernel length so that short kernels cost little.
 
-    Frozen kernels whose taps are mirror images, h[-n] = conj h[n], are folded: the real part needs only the sum of the
-    two samples at +-n, the imaginary part only their difference, which halves the work.
+    Frozen kernels with symmetric taps, h[-n] = conj h[n], are folded: the real part needs only the sum of the two
+    samples at +-n and the imaginary part only their difference, which halves the work.
 
     Args:
-        kernels: the bank.
+        kernels: bank of kernels to evaluate.
         hop_length: samples between frames.
-        pad_mode: "constant" or "reflect".
-        trainable: the taps are parameters, one (2, bins, length) per group: real parts, then imaginary parts.
-        tf32: let CUDA's matrix products round their factors to TF32.
-        max_samples: of the clips; taps at lags that meet no sample of such a clip are not stored. None: any.
+        pad_mode: padding of a clip, "constant" or "reflect".
+        trainable: whether the taps are parameters, one (2, bins, length) per group: real parts, then imaginary parts.
+        tf32: whether CUDA's matrix products may round their factors to TF32.
+        max_samples: longest clip, in samples; taps at lags that meet no sample of it are not stored. None: any length.
     """
 
     name = "direct"
@@ -47,10 +47,10 @@ class Direct(Engine):
     ):
         super().__init__(kernels, hop_length, pad_mode)
         self.tf32 = tf32
-        self.max_samples = max_samples if pad_mode == "constant" else None  # a mirror image is met by every lag
+        self.max_samples = max_samples if pad_mode == "constant" else None  # with reflection every lag meets a sample
         reach = self.max_samples or int(kernels.lengths.max())
         self.groups = _groups_by_length(np.minimum(kernels.lengths, 2 * reach))
-        # First lag and one past the last of each group, as plain numbers: torch.compile traces NumPy's.
+        # First lag and one past the last of each group, as Python integers: torch.compile would trace NumPy's.
         firsts, lasts = kernels.first_lags, kernels.last_lags
         self.spans = [
             (max(int(firsts[bins].min()), -reach), min(int(lasts[bins].max()) + 1, reach)) for bins in self.groups
@@ -64,13 +64,13 @@ class Direct(Engine):
     def forward(
         self, x: torch.Tensor, phase: bool = True, centre: int = 0, count: int | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(batch, samples) -> two of (batch, bins, frames).
+        """Map (batch, samples) to real and imaginary parts, (batch, bins, frames) each.
 
         Args:
-            x: clips.
-            phase: has no effect.
-            centre: the sample at the first frame's centre.
-            count: frames; None is 1 + samples // hop_length.
+            x: clips, (batch, samples).
+            phase: ignored; the phase is always right.
+            centre: sample at the first frame's centre.
+            count: number of frames; None is 1 + samples // hop_length.
         """
         samples = x.shape[-1]
         if self.max_samples is not None and samples > self.max_samples:
@@ -82,7 +82,7 @@ class Direct(Engine):
         if self.pad_mode == "constant":
             if x.is_cuda and self.taps is None:
                 spans = [(-_aligned(-first), _aligned(stop)) for first, stop in spans]
-            # Lags beyond the clip's length meet no sample: they are neither stored nor computed.
+            # Lags beyond the clip's length meet no sample, so they are neither stored nor computed.
             spans = [(max(first, -samples), min(stop, samples)) for first, stop in spans]
         left, right = max(0, max(-first for first, _ in spans) - centre), max(0, max(stop for _, stop in spans))
         padded = framing.pad(x, left, right, self.pad_mode)
@@ -126,7 +126,7 @@ class Direct(Engine):
         return not self.trainable
 
     def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int) -> bool:
-        # cuBLAS does float32 products sooner, and blocks of long kernels take much memory.
+        # cuBLAS is faster at float32 products, and blocks of long kernels take much memory.
         if self.trainable or not self.tf32 or self.kernels.lengths.max() > _FUSED_UP_TO:
             return False
         if self.pad_mode == "reflect":
@@ -144,7 +144,7 @@ class Direct(Engine):
         return fused.product_gradient(x.contiguous(), self.hop_length, blocks, by_out, **options)
 
     def _make_blocks(self, like: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
-        """Of each block of bins, its first lag and (lags, 2 * bins): real parts, then imaginary ones."""
+        """Return each block's first lag and its taps, (lags, 2 * bins): real parts, then imaginary parts."""
         blocks = []
         for start in range(0, len(self.kernels), fused.BINS):
             kernels = self.kernels[start : start + fused.BINS]
@@ -155,11 +155,11 @@ class Direct(Engine):
 
     @staticmethod
     def _reachable(taps: torch.Tensor, whole: tuple, span: tuple, dtype: torch.dtype) -> torch.Tensor:
-        """The table of trainable taps at the lags that a sample can meet: (lags, 2 * bins)."""
+        """Return the table of trainable taps at the lags that a sample can meet, (lags, 2 * bins)."""
         return taps[..., span[0] - whole[0] : span[1] - whole[0]].to(dtype).flatten(0, 1).T
 
     def _make_tables(self, spans: list[tuple[int, int]], like: torch.Tensor) -> list:
-        """Of each group (lags, 2 * bins): real parts, then imaginary; or, folded, a pair of (lags / 2, bins)."""
+        """Return each group's taps, (lags, 2 * bins), real parts first; if folded, two tables of (lags / 2, bins)."""
         tables = []
         for bins, (first, stop) in zip(self.groups, spans, strict=True):
             taps = _stacked_taps(self.kernels[bins], np.arange(first, stop))
@@ -168,7 +168,7 @@ class Direct(Engine):
             tensor = torch.from_numpy(taps).to(like.device, like.dtype)
             if _mirrored(taps, first):
                 cosines, sines = tensor[0, :, -first:].T.contiguous(), tensor[1, :, -first:].T.contiguous()
-                cosines[0] /= 2  # lag 0 stands in both halves; its sine is 0
+                cosines[0] /= 2  # lag 0 is in both halves; its sine is 0
                 tables.append((cosines, sines))
             else:
                 tables.append(tensor.flatten(0, 1).T.contiguous())
@@ -176,7 +176,7 @@ class Direct(Engine):
 
 
 def _product(frames: torch.Tensor, first: int, table) -> tuple[torch.Tensor, torch.Tensor]:
-    """(batch, frames, lags from `first` on) times a group's table: two of (batch, frames, bins)."""
+    """Multiply (batch, frames, lags from `first` on) by a group's table; return two of (batch, frames, bins)."""
     if not isinstance(table, tuple):
         return (frames @ table).chunk(2, dim=-1)
     cosines, sines = table
@@ -185,12 +185,12 @@ def _product(frames: torch.Tensor, first: int, table) -> tuple[torch.Tensor, tor
 
 
 def _aligned(n: int) -> int:
-    """The next multiple of 8: cuBLAS's fast kernels want rows of factors and product to start at 16 or 32 bytes."""
+    """Round up to a multiple of 8: cuBLAS's fast GPU kernels need matrix rows aligned to 16 or 32 bytes."""
     return n + -n % 8
 
 
 def _groups_by_length(lengths: np.ndarray) -> list[slice]:
-    """Runs of neighbouring bins whose lengths differ by at most the spread."""
+    """Return slices of neighbouring bins whose lengths differ by at most the spread."""
     groups, start = [], 0
     for k in range(1, len(lengths) + 1):
         if k == len(lengths) or not lengths[start : k + 1].max() <= _SPREAD * lengths[start : k + 1].min():
@@ -200,13 +200,13 @@ def _groups_by_length(lengths: np.ndarray) -> list[slice]:
 
 
 def _stacked_taps(kernels: Kernels | Sampled, lags: np.ndarray) -> np.ndarray:
-    """(2, bins, lags) float64: the real and the imaginary parts of the taps."""
+    """Return the real and the imaginary parts of the taps, (2, bins, lags) float64."""
     taps = np.stack([kernels.taps(k, lags) for k in range(len(kernels))])
     return np.stack([taps.real, taps.imag])
 
 
 def _mirrored(taps: np.ndarray, first: int) -> bool:
-    """Whether the lags are -m .. m - 1, the tap at -m is 0 and the others satisfy h[-n] = conj h[n]."""
+    """Return whether the lags are -m .. m - 1, the tap at -m is 0 and the others satisfy h[-n] = conj h[n]."""
     m = -first
     if m < 1 or taps.shape[-1] != 2 * m:
         return False
@@ -218,7 +218,7 @@ def _mirrored(taps: np.ndarray, first: int) -> bool:
 
 @contextlib.contextmanager
 def matmul_precision(precision: str, on_cuda: bool):
-    """Within it, float32 products on CUDA are "highest" (float32) or "high" (TF32), whatever the caller has set."""
+    """Set the precision of float32 products on CUDA within a block: "highest" (float32) or "high" (TF32)."""
     if not on_cuda:
         yield
         return

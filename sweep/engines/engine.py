@@ -1,4 +1,4 @@
-"""What every engine offers, so that whoever holds one asks it and never its class."""
+"""Define the interface of all engines, so that callers need not know an engine's class."""
 
 import math
 from typing import ClassVar, Self
@@ -9,19 +9,19 @@ from torch import nn
 
 
 class Engine(nn.Module):
-    """One way to evaluate a bank of kernels.
+    """The base class of the ways to evaluate a bank of kernels.
 
-    An engine gives `forward`; the rest has an answer here: one part, frozen taps, nothing by GPU kernels.
+    An engine defines `forward`. The other methods have defaults here: one part, frozen taps, no GPU kernels.
 
     Args:
-        kernels: the bank, a `sweep.filters.Kernels` or what has its lags and taps.
+        kernels: bank of kernels, a `sweep.filters.Kernels` or an object with the same lags and taps.
         hop_length: samples between frames.
-        pad_mode: "constant" or "reflect".
+        pad_mode: padding of a clip, "constant" or "reflect".
 
     Attributes:
-        name: what a sentence calls it.
-        reason: why it was chosen, a short sentence; "" if nobody chose.
-        trained: the taps are, or were, parameters: they may differ from what the bank's formula gives.
+        name: name of the engine in messages.
+        reason: reason for choosing it, a short sentence; "" if it was asked for.
+        trained: whether the taps are, or were, parameters, so that they may differ from the bank's formula.
     """
 
     name: ClassVar[str]
@@ -33,25 +33,25 @@ class Engine(nn.Module):
         self.kernels, self.hop_length, self.pad_mode = kernels, hop_length, pad_mode
 
     def forward(self, x: torch.Tensor, phase: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
-        """(batch, samples) -> real and imaginary parts, (batch, bins, frames) each.
+        """Map (batch, samples) to real and imaginary parts, (batch, bins, frames) each.
 
         Args:
-            x: clips.
-            phase: False: only the magnitude has to be right.
+            x: clips, (batch, samples).
+            phase: whether the phase has to be right, too; False: only the magnitude.
         """
         raise NotImplementedError
 
     def parts(self, device: torch.device) -> list["Engine"]:
-        """The engines that serve a device, in the order of the bins."""
+        """Return the engines that serve a device, in the order of the bins."""
         return [self]
 
     def because(self, reason: str) -> Self:
-        """The engine itself, with the reason why it was chosen."""
+        """Set the reason why the engine was chosen; return the engine."""
         self.reason = reason
         return self
 
     def describe(self, device: torch.device) -> str:
-        """What evaluates the bank on a device and why: "banded: all kernels have 2,048 samples, ..."."""
+        """Say which engine evaluates the bank on a device and why: "banded: all kernels have 2,048 samples, ..."."""
         return "; ".join(f"{part.name}: {part.reason}" if part.reason else part.name for part in self.parts(device))
 
     @property
@@ -60,7 +60,7 @@ class Engine(nn.Module):
         return False
 
     def kernel(self, bin: int) -> tuple[int, np.ndarray]:
-        """A trainable bin's first lag, in samples, and its complex128 taps, as they are now.
+        """Return a trainable bin's first lag, in samples, and its current complex128 taps.
 
         Raises:
             ValueError: the taps are not trainable.
@@ -68,36 +68,36 @@ class Engine(nn.Module):
         raise ValueError(f"engine {self.name}: its taps are frozen; choose trainable=True to have them as they are now")
 
     def frozen(self, tf32: bool) -> "Engine":
-        """The bank as it is now, without parameters.
+        """Return an engine for the bank with its current taps and without parameters.
 
         Args:
-            tf32: let CUDA's matrix products round their factors to TF32, if it was trainable.
+            tf32: whether CUDA's matrix products may round their factors to TF32, if the bank was trainable.
         """
         return self
 
     @property
     def has_gpu_kernels(self) -> bool:
-        """Whether `finish_into` and `gradient` may do anything."""
+        """Whether `finish_into` and `gradient` are implemented."""
         return False
 
     def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int) -> bool:
-        """Write finished values into (batch, all bins, frames), these bins from `first` on, by a GPU kernel.
+        """Write finished values of this bank into (batch, all bins, frames) from bin `first` on, by a GPU kernel.
 
         Args:
-            x: (batch, samples) float32 on CUDA.
-            finish: a `sweep.engines.finish.Finish`.
-            out: what is written to.
-            first: the bin of it that is this bank's first.
+            x: clips, (batch, samples) float32 on CUDA.
+            finish: last step of the computation, a `sweep.engines.finish.Finish`.
+            out: output tensor, (batch, all bins, frames).
+            first: bin of `out` at which this bank begins.
 
         Returns:
-            False where no GPU kernel serves, and nothing was written.
+            False if no GPU kernel serves; nothing was written then.
         """
         return False
 
     def gradient(self, x: torch.Tensor, finish, by_out: torch.Tensor) -> torch.Tensor | None:
-        """The gradient by the clips, given that by the finished values, (batch, bins, frames); None: not by kernels."""
+        """Return the clips' gradient, given that of the finished values, (batch, bins, frames); None: no GPU kernel."""
         return None
 
     def aliasing(self, bin: int) -> float:
-        """How strongly a bin shows the mirror image of a tone, in dB; -inf where the rate is not lowered."""
+        """Return how strongly a bin responds to the mirror image of a tone, in dB; -inf at the full rate."""
         return -math.inf

@@ -1,4 +1,4 @@
-"""What becomes of the real and imaginary parts of the bins: magnitude or power, and its logarithm if that is wanted."""
+"""Turn the real and imaginary parts of the bins into magnitude or power, and optionally its logarithm."""
 
 from dataclasses import dataclass
 
@@ -10,32 +10,32 @@ from sweep.engines.gpu import fused
 
 @dataclass(frozen=True)
 class Finish:
-    """How an engine's output ends.
+    """The last step after an engine: magnitude or power, then optionally the logarithm.
 
     Attributes:
-        power: the squared magnitude.
-        offset: what is added before the logarithm; None: no logarithm.
+        power: whether the magnitude is squared.
+        offset: number added before the logarithm; None: no logarithm.
     """
 
     power: bool = False
     offset: float | None = None
 
     def __call__(self, real: torch.Tensor, imag: torch.Tensor) -> torch.Tensor:
-        """In PyTorch; contiguous where the logarithm is taken without a gradient."""
+        """Compute the values in PyTorch; contiguous if the logarithm is taken without a gradient."""
         return self.log((power if self.power else magnitude)(real, imag))
 
     def log(self, values: torch.Tensor) -> torch.Tensor:
-        """The logarithm of values plus the offset, if there is one."""
+        """Return the logarithm of values plus the offset; without an offset, the values."""
         if self.offset is None:
             return values
         if values.requires_grad:
             return torch.log(values + self.offset)
-        contiguous = torch.empty_like(values, memory_format=torch.contiguous_format)  # as models read it
+        contiguous = torch.empty_like(values, memory_format=torch.contiguous_format)  # the layout that models read
         return torch.log(values.add_(self.offset), out=contiguous)
 
 
 def finished(engine: Engine, x: torch.Tensor, finish: Finish, n_bins: int, count: int) -> torch.Tensor:
-    """(batch, samples) through an engine -> (batch, bins, frames), by the fused kernels where they serve."""
+    """Map (batch, samples) through an engine to (batch, bins, frames), by fused GPU kernels where they serve."""
     engines = engine.parts(x.device)
     if not (fused.serves(x) and any(part.has_gpu_kernels for part in engines)):
         return _in_pytorch(engines, x, finish)
@@ -62,7 +62,7 @@ def _by_kernels(engines: list[Engine], x: torch.Tensor, finish: Finish, n_bins: 
 
 
 class _Differentiable(torch.autograd.Function):
-    """The kernels as one operation that keeps nothing but the clips."""
+    """The fused GPU kernels as one autograd operation that saves only the clips for the backward pass."""
 
     @staticmethod
     def forward(ctx, x: torch.Tensor, engines: list[Engine], finish: Finish, n_bins: int, count: int) -> torch.Tensor:
@@ -73,12 +73,12 @@ class _Differentiable(torch.autograd.Function):
     @staticmethod
     def backward(ctx, by_out: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         (x,) = ctx.saved_tensors
-        with torch.autocast(x.device.type, enabled=False):  # what is computed again is float32, as before
+        with torch.autocast(x.device.type, enabled=False):  # the forward pass is repeated in float32
             return _Differentiable._backward(ctx, x, by_out), None, None, None, None
 
     @staticmethod
     def _backward(ctx, x: torch.Tensor, by_out: torch.Tensor) -> torch.Tensor:
-        if torch.is_grad_enabled():  # a gradient of this gradient will be asked for
+        if torch.is_grad_enabled():  # a second-order gradient will be asked for
             whole = _in_pytorch(ctx.engines, x, ctx.finish)
             return torch.autograd.grad(whole, x, by_out, create_graph=True)[0]
         parts, first = [], 0
@@ -95,12 +95,12 @@ class _Differentiable(torch.autograd.Function):
 
 
 def power(real: torch.Tensor, imag: torch.Tensor) -> torch.Tensor:
-    """Squared magnitude."""
+    """Compute real^2 + imag^2."""
     return torch.addcmul(real.square(), imag, imag)
 
 
 def magnitude(real: torch.Tensor, imag: torch.Tensor) -> torch.Tensor:
-    """sqrt(real^2 + imag^2), whose gradient at 0 is 0 where the square root's own would be infinite."""
+    """Compute sqrt(real^2 + imag^2) with a gradient of 0 at 0, where the square root's own would be infinite."""
     squared = power(real, imag)
     if not squared.requires_grad:
         return squared.sqrt_()

@@ -5,14 +5,14 @@ By Parseval's theorem the product of a frame x with a kernel h, both n_fft point
     y = sum_n h[n] x[n] = sum_p H[p] X[p],   X[p] = sum_n x[n] exp(-2 pi i p n / n_fft),
                                              H[p] = 1 / n_fft sum_n h[n] exp(2 pi i p n / n_fft).
 
-The frame is real, so X[n_fft - p] = conj X[p], and the points up to n_fft / 2 say it all:
+The frame is real, so X[n_fft - p] = conj X[p], and the points up to n_fft / 2 suffice:
 
     y = sum_p A[p] X[p] + B[p] conj X[p] = sum_p (A + B)[p] Re X[p] + i (A - B)[p] Im X[p],
     A[p] = H[p], B[p] = H[n_fft - p]; B = 0 where p is its own mirror image, at 0 and n_fft / 2.
 
 H is narrow where h is long and smooth. As published, small values count as zero: a kernel keeps the points between the
 first and the last whose value is above a share of its peak. Neighbouring kernels share one matrix over the points that
-any of them keeps. The frame has to be as wide as the longest kernel, which is what the method costs.
+any of them keeps. The frame has to be as wide as the longest kernel, which makes the method expensive.
 """
 
 import numpy as np
@@ -24,21 +24,21 @@ from sweep.engines.engine import Engine
 from sweep.engines.tables import Tables
 from sweep.filters import Kernels
 
-# Kernels share a matrix as long as its rows are no more than this many times what the widest of them keeps.
+# Kernels share a matrix as long as it has at most this many times the rows that the widest of them needs.
 _SPREAD = 2
-# Frames in memory at a time, in bytes: a core's share of cache, or a small part of a GPU's memory.
+# Bytes of frames in memory at a time: a core's share of cache, or a small part of a GPU's memory.
 _CHUNK = {"cpu": 4 << 20, "cuda": 256 << 20}
 
 
 class Framed(Engine):
-    """A rectangular short-time Fourier transform as wide as the longest kernel, times the kernels' spectra.
+    """Multiplies the FFT of frames as wide as the longest kernel by the kernels' spectra.
 
     Args:
-        kernels: the bank.
+        kernels: bank of kernels to evaluate.
         hop_length: samples between frames.
-        pad_mode: "constant" or "reflect".
+        pad_mode: padding of a clip, "constant" or "reflect".
         tolerance: share of a spectrum's peak below which its values count as zero.
-        tf32: let CUDA's matrix products round their factors to TF32.
+        tf32: whether CUDA's matrix products may round their factors to TF32.
     """
 
     name = "framed"
@@ -54,7 +54,7 @@ class Framed(Engine):
     def forward(
         self, x: torch.Tensor, phase: bool = True, centre: int = 0, count: int | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """(batch, samples) -> two of (batch, bins, frames): `count` frames, the first one's centre at `centre`."""
+        """Map (batch, samples) to two of (batch, bins, frames): `count` frames, the first centred at `centre`."""
         samples, half = x.shape[-1], self.n_fft // 2
         count = framing.n_frames(samples, self.hop_length) if count is None else count
         if self.pad_mode == "reflect":
@@ -78,9 +78,10 @@ class Framed(Engine):
         return real.transpose(1, 2), imag.transpose(1, 2)
 
     def _make_tables(self, like: torch.Tensor) -> list[tuple[int, int, torch.Tensor]]:
-        """Of each block of bins the first point, one past the last, and a table (2 * points, 2 * bins).
+        """Return each block's first point, one past its last, and its table, (2 * points, 2 * bins).
 
-        Its rows are the real and the imaginary part of each point, its columns the real, then the imaginary parts.
+        The table's rows are the real and the imaginary part of each point; its columns are all bins' real parts, then
+        their imaginary parts.
         """
         spectra = [self._spectrum(k) for k in range(len(self.kernels))]
         tables, first = [], 0
@@ -91,7 +92,7 @@ class Framed(Engine):
         return tables
 
     def _spectrum(self, bin: int) -> tuple[int, np.ndarray, np.ndarray]:
-        """The first point that a kernel keeps, and A and B from there to the last, complex128."""
+        """Return the first point that a kernel keeps, and A and B from there to its last point, complex128."""
         half = self.n_fft // 2
         lags = np.arange(self.kernels.first_lags[bin], self.kernels.last_lags[bin] + 1)
         taps = np.zeros(self.n_fft, dtype=np.complex128)
@@ -106,7 +107,7 @@ class Framed(Engine):
 
 
 def _belong_together(spectra: list) -> bool:
-    """Whether one matrix over all that these kernels keep is not much larger than each needs."""
+    """Return whether one matrix over the points of all these kernels is not much larger than each needs."""
     low, high = min(first for first, _, _ in spectra), max(first + len(ahead) for first, ahead, _ in spectra)
     return high - low <= _SPREAD * max(len(ahead) for _, ahead, _ in spectra)
 

@@ -1,4 +1,4 @@
-"""Frames of a clip: padding, a lower rate where that holds all, strided views that hold no copies, and the way back."""
+"""Pad, resample and frame a clip, and apply the transposes of these operations."""
 
 import math
 
@@ -6,23 +6,23 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-_WORTHWHILE = 0.75  # of the rate; resampling that keeps more costs more than it saves
+_WORTHWHILE = 0.75  # share of the rate; resampling to more than this costs more than it saves
 
 
 def n_frames(samples: int, hop_length: int) -> int:
-    """Frames of a clip when they are centred: 1 + samples // hop_length."""
+    """Return the number of centred frames of a clip: 1 + samples // hop_length."""
     return 1 + samples // hop_length
 
 
 def pad(x: torch.Tensor, left: int, right: int, mode: str) -> torch.Tensor:
-    """Extend (batch, samples) by zeros ("constant") or by its mirror image ("reflect")."""
+    """Pad (batch, samples) with zeros ("constant") or with its mirror image ("reflect")."""
     if mode == "reflect":
         check_reflection(x.shape[-1], max(left, right))
     return F.pad(x, (left, right), mode=mode)
 
 
 def padded_back(y: torch.Tensor, left: int, right: int, mode: str) -> torch.Tensor:
-    """The transpose of `pad` as a matrix: each sample's mirror images added to it."""
+    """Apply the transpose of `pad` as a matrix: add each sample's mirror images to it."""
     stop = y.shape[-1] - right
     inner = y[:, left:stop]
     if mode == "reflect":
@@ -33,7 +33,7 @@ def padded_back(y: torch.Tensor, left: int, right: int, mode: str) -> torch.Tens
 
 
 def check_reflection(samples: int, by: int) -> None:
-    """Raise a ValueError if a clip of so many samples is too short to be extended by its mirror image."""
+    """Raise a ValueError if a clip of so many samples is too short for reflect padding."""
     if by >= samples:
         raise ValueError(
             f"a clip of {samples} samples is too short for reflect padding by {by}; "
@@ -42,7 +42,7 @@ def check_reflection(samples: int, by: int) -> None:
 
 
 def check_onnx() -> None:
-    """Raise a ValueError if what is computed by slices of a spectrum is on its way to ONNX, which knows none."""
+    """Raise a ValueError during an export to ONNX, which has no operation for slices of a spectrum."""
     if torch.onnx.is_in_onnx_export():
         raise ValueError('ONNX cuts no complex spectra as this engine does; choose engine="direct", or torch.export')
 
@@ -54,12 +54,12 @@ def frames(padded: torch.Tensor, start: int, length: int, hop_length: int, count
 
 
 def lower_hop(hop_length: int, highest: float, *lengths: int) -> int:
-    """Samples between frames at the lowest rate that holds what the bins pass; hop_length if none is worth it.
+    """Return the hop at the lowest rate that keeps the bins' frequencies; hop_length if no lower rate is worth it.
 
     Args:
         hop_length: samples between frames at the clip's own rate.
-        highest: frequency that must be kept, in cycles per sample of the clip's own rate.
-        lengths: that must be whole numbers of samples at the lower rate too, the first an even one.
+        highest: highest frequency to keep, in cycles per sample of the clip's own rate.
+        lengths: lengths in samples that must be whole at the lower rate too, and the first even.
     """
     for hop in sorted(2**a * b for a in range(1, 12) for b in (1, 3, 5, 9)):
         if hop > _WORTHWHILE * hop_length:
@@ -71,26 +71,27 @@ def lower_hop(hop_length: int, highest: float, *lengths: int) -> int:
 
 
 def resample(x: torch.Tensor, hop_length: int, hop: int) -> torch.Tensor:
-    """A clip (batch, samples) at hop / hop_length times its rate and, for sums over it to stay, times the inverse.
+    """Resample clips (batch, samples) to hop / hop_length times the rate, scaled so that sums over samples stay.
 
-    Exact below half the lower rate: the clip's FFT, cut off there, transformed back with fewer points. Zeros follow the
-    clip up to a length whose FFT is fast; on that circle it closes without harm, for what is cut off meets no kernel.
+    The result is exact below half the lower rate: the clip's FFT is truncated there and transformed back with fewer
+    points. The clip is padded with zeros to a length whose FFT is fast. Circular wrap-around does no harm, because the
+    frequencies that are cut off meet no kernel.
     """
     if hop == hop_length:
         return x
     check_onnx()
     points = resampled_length(x.shape[-1], hop_length, hop)
-    spectrum = torch.fft.rfft(x, points // hop * hop_length)[:, : points // 2]  # without half the rate itself
+    spectrum = torch.fft.rfft(x, points // hop * hop_length)[:, : points // 2]  # excluding half the rate itself
     return torch.fft.irfft(spectrum, points)
 
 
 def resampled_length(samples: int, hop_length: int, hop: int) -> int:
-    """Samples at the lower rate that `resample` makes of so many."""
+    """Return the number of samples that `resample` makes of so many."""
     return samples if hop == hop_length else _smooth(math.ceil(samples / hop_length)) * hop
 
 
 def resampled_back(y: torch.Tensor, hop_length: int, hop: int, samples: int) -> torch.Tensor:
-    """The transpose of `resample` as a matrix, for clips of so many samples; y: (batch, the lower rate's)."""
+    """Apply the transpose of `resample` as a matrix: (batch, samples at the lower rate) -> (batch, samples)."""
     if hop == hop_length:
         return y
     points = y.shape[-1]
@@ -99,7 +100,7 @@ def resampled_back(y: torch.Tensor, hop_length: int, hop: int, samples: int) -> 
 
 
 def _smooth(n: int) -> int:
-    """The least even number of the form 2^a 3^b 5^c that is at least n."""
+    """Return the least even number of the form 2^a 3^b 5^c that is at least n."""
     n += n % 2
     while True:
         rest = n
@@ -112,13 +113,13 @@ def _smooth(n: int) -> int:
 
 
 def framed_spectrum(x: torch.Tensor, window: torch.Tensor, hop_length: int, pad_mode: str) -> torch.Tensor:
-    """Spectrum of each windowed frame on the FFT's own grid, with the phase of torch.stft and librosa.stft.
+    """Compute the FFT of each windowed frame, with the phase of torch.stft and librosa.stft.
 
     Args:
-        x: (batch, samples).
-        window: (n_fft,).
+        x: clips, (batch, samples).
+        window: window, (n_fft,).
         hop_length: samples between frames.
-        pad_mode: "constant" or "reflect".
+        pad_mode: padding of a clip, "constant" or "reflect".
 
     Returns:
         (batch, frames, n_fft // 2 + 1) complex: frames before bins, the FFT's own order.
@@ -129,14 +130,14 @@ def framed_spectrum(x: torch.Tensor, window: torch.Tensor, hop_length: int, pad_
 
 
 def overlap_add(frames: torch.Tensor, hop_length: int) -> torch.Tensor:
-    """Sum (batch, count, length) where they lie: (batch, (count - 1) hop_length + length), the opposite of `frames`."""
+    """Add overlapping frames, (batch, count, length) -> (batch, (count - 1) hop_length + length); undoes `frames`."""
     count, length = frames.shape[1:]
     total = (count - 1) * hop_length + length
     return F.fold(frames.transpose(1, 2), (1, total), (1, length), stride=(1, hop_length)).flatten(1)
 
 
 def overlapped(window: np.ndarray, hop_length: int, count: int) -> np.ndarray:
-    """The sum of `count` copies of a window that start hop_length apart: (count hop_length + length or more,) float64.
+    """Sum `count` copies of a window that start hop_length apart: (count hop_length + length or more,) float64.
 
     Cut into rows of hop_length, the window's row r falls on row b of the sum once for each copy b - r = 0 .. count - 1,
     so row b is the sum of the window's rows b - count + 1 .. b: a difference of two running sums.

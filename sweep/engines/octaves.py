@@ -1,7 +1,7 @@
 """The octaves engine: low octaves at a low rate, halved once for each octave down (Schoerkhuber and Klapuri 2010).
 
-A kernel of a low octave changes slowly, so every 2nd, 4th, 8th ... of its taps says what all of them say, if the clip
-holds nothing above half the lower rate. Each halving is a low-pass and the choice of every second sample:
+A kernel of a low octave changes slowly, so every 2nd, 4th, 8th ... of its taps suffices if the clip holds nothing above
+half the lower rate. Each halving is a low-pass followed by taking every second sample:
 
     x_0 = x,   x_(s+1)[m] = sum_n h[n] x_s[2 m + n],   n = -R .. R.
 
@@ -26,20 +26,20 @@ from sweep.engines.tables import Tables
 from sweep.filters import Kernels
 
 # The low-pass, designed by the window method: the ideal filter's sin(pi n / 2) / (pi n), cut off at a quarter of the
-# rate, times a Kaiser window of 255 taps for an attenuation of 80 dB. 255, not 256 as published: an odd filter has a
-# centre, and shifts by nothing. A quarter of the rate makes every even tap but the centre 0, which halves the work, and
-# puts the transition band (0.24 to 0.26 of the rate, from Kaiser's (80 - 7.95) / (14.36 * 254)) where a tone and its
-# alias lie equally far from it. 80 dB, 1e-4, is the accuracy that a front-end has by default; more of it would widen
-# the transition.
+# rate, times a Kaiser window of 255 taps for an attenuation of 80 dB. It has 255 taps, not 256 as published, because a
+# filter of odd length has a centre and adds no delay. The cut-off at a quarter of the rate makes every even tap except
+# the centre 0, which halves the work, and centres the transition band (0.24 to 0.26 of the rate, from Kaiser's
+# (80 - 7.95) / (14.36 * 254)) between a tone and its alias. 80 dB, 1e-4, is a front-end's default accuracy; a higher
+# attenuation would widen the transition.
 REACH, ATTENUATION = 127, 80.0
-# Before the first octave the rate is halved as long as the top bin stays below this share of it.
+# Before the first octave the rate is halved as long as the top bin stays below this share of the rate.
 _EARLY = 0.2
-# Outputs of the low-pass that one row of its banded matrix product makes; 32 to 128 are equally fast.
+# Outputs of the low-pass per row of its banded matrix product; 32 to 128 are equally fast.
 _BLOCK = 64
 
 
 def low_pass() -> np.ndarray:
-    """The taps h[-REACH .. REACH] of the low-pass, float64; their sum is 1."""
+    """Compute the taps h[-REACH .. REACH] of the low-pass, float64; their sum is 1."""
     n = np.arange(-REACH, REACH + 1)
     kaiser = np.kaiser(len(n), 0.1102 * (ATTENUATION - 8.7))  # Kaiser 1974: beta for more than 50 dB
     taps = np.sinc(n / 2) / 2 * kaiser * (n % 2)
@@ -49,13 +49,13 @@ def low_pass() -> np.ndarray:
 
 
 def _passed(frequencies: np.ndarray) -> np.ndarray:
-    """What the low-pass lets pass at some frequencies, in turns per sample: h[0] + 2 sum_n h[n] cos(2 pi f n)."""
+    """Compute the low-pass's gain at frequencies in turns per sample: h[0] + 2 sum_n h[n] cos(2 pi f n)."""
     n = np.arange(1, REACH + 1, 2)
     return 0.5 + 2 * sum(h * np.cos(2 * np.pi * k * frequencies) for k, h in zip(n, low_pass()[REACH + n], strict=True))
 
 
 def stages(kernels: Kernels, bins_per_octave: int, hop_length: int) -> np.ndarray:
-    """(bins,) int: how often the rate is halved before each bin is taken, never more for a higher one."""
+    """Return how often the rate is halved for each bin, (bins,) int, never more often for a higher bin."""
     early, most = 0, (hop_length & -hop_length).bit_length() - 1
     while kernels.frequencies[-1] < _EARLY * kernels.sample_rate / 2 ** (early + 1):
         early += 1
@@ -64,7 +64,7 @@ def stages(kernels: Kernels, bins_per_octave: int, hop_length: int) -> np.ndarra
 
 
 class Thinned:
-    """A bank at a lower rate: every step-th tap of each kernel, times the step. Lags count samples of that rate."""
+    """A bank at a lower rate: every step-th tap of each kernel, times the step. Lags are in samples of that rate."""
 
     def __init__(self, kernels: Kernels, step: int):
         self.kernels, self.step = kernels, step
@@ -79,18 +79,19 @@ class Thinned:
         return Thinned(self.kernels[bins], self.step)
 
     def taps(self, bin: int, lags: np.ndarray) -> np.ndarray:
+        """Compute the complex128 taps of one kernel at some lags of the lower rate."""
         return self.step * self.kernels.taps(bin, self.step * lags)
 
 
 class Octaves(Engine):
-    """One engine an octave, each at half the rate of the one above.
+    """Evaluates each octave by an engine of its own, at half the rate of the octave above.
 
     Args:
-        kernels: a constant-Q bank, bins from low to high.
-        bins_per_octave: bins per octave, counted from the top.
+        kernels: constant-Q bank, bins from low to high.
+        bins_per_octave: number of bins per octave, counted from the top.
         hop_length: samples between frames.
-        pad_mode: "constant" or "reflect".
-        make: from (kernels, hop_length, pad_mode) at a stage's rate to the engine that evaluates them.
+        pad_mode: padding of a clip, "constant" or "reflect".
+        make: function that returns an engine for (kernels, hop_length, pad_mode) at a stage's rate.
     """
 
     name = "octaves"
@@ -103,7 +104,7 @@ class Octaves(Engine):
         self.engines = nn.ModuleList(
             make(Thinned(kernels[bins[0] : bins[-1] + 1], step), hop_length // step, "constant") for step, bins in steps
         )
-        # Lags before and after a frame's centre, as plain numbers: torch.compile traces NumPy's.
+        # Lags before and after a frame's centre, as Python integers: torch.compile would trace NumPy's.
         self.overhang = (max(0, -int(kernels.first_lags.min())), max(0, int(kernels.last_lags.max())))
         self._tables = Tables()
 
@@ -112,7 +113,7 @@ class Octaves(Engine):
         if self.pad_mode == "reflect":
             centre, right = self.overhang
             x = framing.pad(x, centre, right, "reflect")
-            # The low-pass meets zeros beyond that, but only kernels' ends, whose weight is next to nothing, feel it.
+            # The low-pass meets zeros beyond that; this affects only the ends of kernels, whose taps are almost 0.
         parts, stage = [], 0
         for wanted, engine in zip(self.stages, self.engines, strict=True):
             while stage < wanted:
@@ -123,20 +124,20 @@ class Octaves(Engine):
         return real, imag
 
     def aliasing(self, bin: int) -> float:
-        """How strongly a bin shows the mirror image of a tone above half its rate, against a tone of its own frequency.
+        """Return a bin's response to tones above half its rate, relative to a tone of its own frequency, in dB.
 
         Thinned taps repeat their spectrum, D, at every multiple of the rate r, and the halvings let
         H(f) = h(f) h(2 f) h(4 f) ... pass: exp(2 pi i f n), f in turns per sample, gives H(f) sum_j D(f + j r). All of
-        it but H(f) D(f) is aliasing; a real tone holds f and -f, which in some frame add up.
+        it but H(f) D(f) is aliasing; a real tone contains f and -f, which add up in some frame.
 
         Returns:
-            The most of that over all f above r / 2, over the most of |D|, in dB; -inf for a bin at the full rate.
+            The maximum of the aliasing over f above r / 2, divided by the maximum of |D|, in dB; -inf at the full rate.
         """
         stage = int(self.stage_of_bins[bin])
         if stage == 0:
             return -math.inf
         lags = np.arange(self.kernels.first_lags[bin], self.kernels.last_lags[bin] + 1)
-        points = 8 << max(len(lags).bit_length(), stage)  # eight at least in each point of the kernel's own spectrum
+        points = 8 << max(len(lags).bit_length(), stage)  # at least eight for each point of the kernel's own spectrum
         taps = np.zeros(points, dtype=np.complex128)
         taps[lags] = self.kernels.taps(bin, lags)
         defined = np.fft.ifft(taps) * points  # at f = p / points
@@ -149,9 +150,9 @@ class Octaves(Engine):
         return float(20 * np.log10(aliases[above].max() / np.abs(defined).max()))
 
     def _halve(self, x: torch.Tensor, centre: int) -> tuple[torch.Tensor, int]:
-        """Low-pass (batch, samples) and keep the samples an even distance from `centre`; where that then lies.
+        """Low-pass (batch, samples) and keep the samples at an even distance from `centre`; return also its new place.
 
-        The result holds all that the filter makes of the clip, its tails before and after it too.
+        The result contains the filter's whole output, also its tails before and after the clip.
         """
         left = REACH + 1 + centre % 2
         total = -(-(left + x.shape[-1] + REACH) // (2 * _BLOCK)) * 2 * _BLOCK
@@ -165,7 +166,7 @@ class Octaves(Engine):
 
 
 def _band(like: torch.Tensor) -> torch.Tensor:
-    """The low-pass's odd taps as a matrix: `_BLOCK` outputs are a product of it and all the samples that they need."""
+    """Return the low-pass's odd taps as a banded matrix; multiplied by the input samples it gives `_BLOCK` outputs."""
     taps = low_pass()[::2]
     band = np.zeros((_BLOCK + len(taps) - 1, _BLOCK))
     for column in range(_BLOCK):

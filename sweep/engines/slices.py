@@ -1,4 +1,4 @@
-"""The spectral engine's tables for clips of one length, and what they do: FFT, slices, frames."""
+"""The spectral engine's tables for clips of one length, and its three steps: FFT, slices, frames."""
 
 import math
 from dataclasses import dataclass
@@ -13,44 +13,44 @@ from sweep.filters import Kernels
 
 # Bins whose kernels differ by up to this factor in length share one slice width.
 _SPREAD = 2**0.5
-# Slices of the spectrum in memory at a time, in bytes: a core's share of cache, or a small part of a GPU's memory.
+# Bytes of spectrum slices in memory at a time: a core's share of cache, or a small part of a GPU's memory.
 _CHUNK = {"cpu": 4 << 20, "cuda": 256 << 20}
-# A block of a long clip on CUDA is brought to a rate lower by up to this factor, if what the bins pass lies below this
-# share of it.
+# On CUDA a block of a long clip is decimated by up to this factor if the bins' frequencies lie below this share of the
+# lower rate.
 _FACTOR, _PASSED = 64, 0.4
-_FEW = 400  # wanted points times samples over the circle's points, up to which a product is faster than an FFT
+_FEW = 400  # (wanted points * samples / points of the circle) up to which a matrix product is faster than an FFT
 
 
 def smooth(n: int) -> int:
-    """The least number of the form 2^a or 3 2^a that is at least n: FFTs of such lengths are fast, and few differ."""
+    """Return the least 2^a or 3 2^a that is at least n: FFTs of such lengths are fast, and there are few of them."""
     power = 1 << (n - 1).bit_length()
     return 3 * power // 4 if n <= 3 * power // 4 else power
 
 
 @dataclass
 class Slices:
-    """The slices of some neighbouring bins: where each starts, its kernel's spectrum, and the frames' phases."""
+    """The tables of some neighbouring bins: starts of the slices, the kernels' spectra, and the frames' phases."""
 
-    starts: torch.Tensor  # (bins, 1) first points, counted from the first one that any slice has
+    starts: torch.Tensor  # (bins, 1) first point of each slice, counted from the lowest one
     spectra: torch.Tensor  # (bins, 1, width) complex
-    phases: torch.Tensor  # (2 * folded width, 2 * frames) real: what turns (real, imaginary) points into frames
-    rotation: torch.Tensor  # (bins, 1, frames) complex: what a slice's first point adds to the phase
+    phases: torch.Tensor  # (2 * folded width, 2 * frames) real: matrix from (real, imaginary) points to frames
+    rotation: torch.Tensor  # (bins, 1, frames) complex: phase of each slice's first point
 
 
 class Plan:
-    """Everything about the bins that share one FFT length, for one clip length, on one device."""
+    """The tables of the bins that share one FFT length, for one clip length, on one device."""
 
     def __init__(self, kernels: Kernels, hop_length: int, tolerance: float, tf32: bool):
         self.kernels, self.hop_length, self.tolerance, self.tf32 = kernels, hop_length, tolerance, tf32
 
     def lay_out(self, samples: int, centre: int, count: int, reach: int):
-        """Choose the circle: the whole clip, or, where it holds many frames, overlapping blocks of it.
+        """Choose the FFT's circle: the whole clip, or overlapping blocks of it if there are many frames.
 
         Args:
-            samples: of the clip, with its padding.
-            centre: the sample at the first frame's centre.
-            count: frames of the clip.
-            reach: lags beyond it need not be right.
+            samples: length of the clip with its padding.
+            centre: sample at the first frame's centre.
+            count: number of frames of the clip.
+            reach: longest lag, in samples, that has to be right.
         """
         self.samples, self.count, self.reach = samples, count, reach
         block_frames = max(64, 1 << (int(self.kernels.lengths.max()) // self.hop_length).bit_length())
@@ -59,7 +59,7 @@ class Plan:
             self.centre, self.frames, size = centre, count, samples + reach
             self.fade_from = samples
         else:
-            # Whole samples of any lower rate that a block may be brought to.
+            # Rounded to whole samples of any lower rate that a block may be decimated to.
             self.reach = reach = centre + -(-(reach - centre) // _FACTOR) * _FACTOR
             self.centre, self.frames = reach, block_frames
             size = self.block = self.samples = (block_frames - 1) * self.hop_length + 2 * reach
@@ -69,7 +69,7 @@ class Plan:
         self.circle = self.folded * self.hop_length
 
     def make_tables(self, device, dtype):
-        """Compute the slices in float64, then round them once."""
+        """Compute the tables in float64, then round them once."""
         kernels, lengths = self.kernels, np.minimum(self.kernels.lengths, 2 * self.reach)
         positions = kernels.frequencies * self.circle / kernels.sample_rate
         groups, start = [], 0
@@ -98,7 +98,7 @@ class Plan:
             ):
                 self.factor *= 2
         self.decimate = Decimator(self.factor, _PASSED, self.tolerance / 5) if self.factor > 1 else None
-        # Where few points of a long circle are wanted, TF32 sums them sooner than an FFT gets all of them.
+        # If few points of a long circle are wanted, a TF32 product computes them faster than an FFT computes all.
         count = min(max(highest, 1 - self.lowest) + 3 & ~3, self.circle // 2 + 1)
         self.waves = None
         sooner = self.factor == 1 and count * self.samples <= _FEW * self.circle
@@ -123,11 +123,11 @@ class Plan:
         )
 
     def _spectra(self, kernels: Kernels, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """First points and spectra of the slices of similar kernels: (bins,) int and (bins, width) complex128.
+        """Return first points and spectra of similar kernels' slices: (bins,) int and (bins, width) complex128.
 
         A kernel's spectrum at point p is its envelope's at the distance p - position from its centre frequency.
-        Envelopes are smooth, so every `step`-th lag holds all that a slice needs: the images that this undersampling
-        folds in lie at least 3.5 slice widths away.
+        Envelopes are smooth, so every `step`-th lag suffices for a slice: the images that this undersampling folds in
+        lie at least 3.5 slice widths away.
         """
         first, stop = self._envelope_span(kernels)
         shortest = int(np.argmin(kernels.lengths))
@@ -145,7 +145,7 @@ class Plan:
             spectra = np.stack([self._whole_spectrum(e, p, lags) for e, p in zip(envelopes, positions, strict=True)])
             spectra = np.take_along_axis(spectra, points % self.circle, axis=1)
         else:
-            # exp(2 pi i (start + j - position) n / M), the part that all bins share kept apart.
+            # exp(2 pi i (start + j - position) n / M); the factor that all bins share is computed once.
             offsets = np.exp(2j * np.pi * (starts - positions)[:, None] * lags / self.circle)
             shared = np.exp(2j * np.pi * ((np.arange(width)[:, None] * lags) % self.circle) / self.circle)
             spectra = torch.from_numpy(envelopes * offsets) @ torch.from_numpy(shared).T  # torch's threads: NumPy's
@@ -153,7 +153,7 @@ class Plan:
         return starts, spectra * np.exp(2j * np.pi * ((points * self.centre) % self.circle) / self.circle)
 
     def _whole_spectrum(self, envelope: np.ndarray, position: float, lags: np.ndarray) -> np.ndarray:
-        """A kernel's spectrum at every point of the circle, divided by M."""
+        """Compute a kernel's spectrum at every point of the circle, divided by M."""
         taps = np.zeros(self.circle, dtype=np.complex128)
         waves = np.exp(-2j * np.pi * np.mod(position / self.circle * lags, 1.0))
         np.add.at(taps, lags % self.circle, envelope * waves)
@@ -164,7 +164,7 @@ class Plan:
         return max(first, -self.reach), min(last + 1, self.reach)
 
     def _envelope(self, kernels: Kernels, bin: int, lags: np.ndarray) -> np.ndarray:
-        """A kernel's envelope, faded out between the last lag that can meet a sample and the reach."""
+        """Return a kernel's envelope, faded out between the last lag that can meet a sample and the reach."""
         envelope = kernels.envelope(bin, lags)
         if kernels.lengths[bin] > 2 * self.reach:
             beyond = np.clip((np.abs(lags) - self.fade_from) / (self.reach - self.fade_from), 0, 1)
@@ -172,18 +172,18 @@ class Plan:
         return envelope
 
     def _half_width(self, envelope: np.ndarray) -> int:
-        """The distance from its centre, in points, beyond which an envelope's spectrum holds no more than tolerated."""
-        # Finer than the circle's points: a slice may lie anywhere between them, and on them a window can vanish.
+        """Return the distance from its peak, in points, beyond which an envelope's spectrum is within the tolerance."""
+        # Sampled finer than the circle's points: a slice may lie between them, and a window's zeros may fall on them.
         finer = math.ceil(4 * len(envelope) / self.circle)
         spectrum = np.abs(np.fft.rfft(envelope, finer * self.circle))
-        # What a window such as Hamming's leaves beyond is low but wide, so its sum counts too. Hann's tail holds less
-        # than three times the tolerance from where it falls below the tolerance.
+        # The transform of a window such as Hamming's falls off slowly, so the sum of its tail counts too. Hann's tail
+        # sums to less than three times the tolerance from where it falls below the tolerance.
         tail = np.sqrt(np.cumsum(spectrum[::-1] ** 2)[::-1])
         beyond = (spectrum > self.tolerance * spectrum[0]) | (tail > 3 * self.tolerance * tail[0])
         return int(np.flatnonzero(beyond)[-1]) // finer + 1
 
     def __call__(self, x: torch.Tensor, phase: bool) -> torch.Tensor:
-        """(batch, samples) -> (bins, batch, 2 * frames): real parts, then imaginary parts."""
+        """Map (batch, samples) to (bins, batch, 2 * frames): real parts, then imaginary parts."""
         batch = x.shape[0]
         spectrum = self.spectrum(x)
         if self.mirror is not None:
@@ -202,18 +202,18 @@ class Plan:
         return both
 
     def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int) -> int:
-        """Write finished values of these bins; returns the bin after them."""
+        """Write finished values of these bins; return the bin after them."""
         ended = self.frames, finish.offset, finish.power, self.tf32
         fused.finish_spectral(self.spectrum(x), self.circle, self.fused, out, first, *ended)
         return first + len(self.kernels)
 
     def gradient(self, spectrum: torch.Tensor, finish, by_out: torch.Tensor) -> torch.Tensor:
-        """The gradient by what `spectrum` gave, given that by these bins' finished values."""
+        """Return the gradient of the clips' spectra, given that of these bins' finished values."""
         ended = self.frames, finish.offset, finish.power, self.tf32
         return fused.spectral_gradient(spectrum, self.circle, self.fused, by_out, *ended)
 
     def fuse(self) -> tuple:
-        """The tables of `fused.finish_spectral`, of all slices."""
+        """Return the tables of all slices as `fused.finish_spectral` reads them."""
         # Each row of phases stands for a real or an imaginary part, each half of its columns gives one.
         waves = max((s.phases for s in self.slices), key=len).view(-1, 2, 2, self.frames)[:, 0]
         sizes = [-(-n // m) * m for n, m in ((len(waves), fused.STEP), (self.frames, fused.FRAMES))]
@@ -227,7 +227,7 @@ class Plan:
         return numbers, torch.cat([s.spectra.flatten() for s in self.slices]), cosines, sines, self.folded
 
     def spectrum(self, x: torch.Tensor) -> torch.Tensor:
-        """(batch, samples) -> (batch * blocks, points): the clips' spectra, or of each its blocks'."""
+        """Map (batch, samples) to the spectra of the clips or of their blocks, (batch * blocks, points)."""
         if self.block is not None:
             advance, count = self.frames * self.hop_length, math.ceil(self.count / self.frames)
             if self.decimate is not None:
@@ -242,7 +242,7 @@ class Plan:
         return torch.view_as_complex((x @ self.waves).view(len(x), -1, 2))
 
     def _frames(self, spectrum: torch.Tensor, differentiable: bool) -> torch.Tensor:
-        """(clips, points) -> (bins, clips, 2 * frames), some bins at a time, so that their slices fit in a cache."""
+        """Map (clips, points) to (bins, clips, 2 * frames), some bins at a time, so that slices fit in a cache."""
         clips = torch.arange(len(spectrum), device=spectrum.device) * spectrum.shape[1]
         chunk = _CHUNK.get(spectrum.device.type, _CHUNK["cpu"])
         shape = (len(self.kernels), len(spectrum), 2 * self.frames)
@@ -255,7 +255,7 @@ class Plan:
             for first in range(0, bins, size):
                 starts = slices.starts[first : first + size]
                 if differentiable:
-                    # The gradient of a choice of runs would be as large as all of them.
+                    # The gradient of an unfolded view indexed by bin would be as large as the whole view.
                     points = (starts + torch.arange(width, device=starts.device)).view(-1)
                     passed = spectrum.index_select(1, points).view(len(clips), -1, width).transpose(0, 1)
                 else:

@@ -1,4 +1,4 @@
-"""The spectral engine: one FFT of the clip, then for each bin the narrow slice of the spectrum that its kernel passes.
+"""The spectral engine: one FFT of the clip, then for each bin the narrow slice of the spectrum under its kernel.
 
 Correlating a clip x with a kernel h is, on a circle of M samples,
 
@@ -10,12 +10,12 @@ over a slice of w points from p_0 on. Since M is a multiple of the hop, M = F ho
     exp(2 pi i (p_0 + j) t / F),   j = 0 .. w - 1,
 
 which repeat after F points: slices longer than F are folded, and one small matrix of exp(2 pi i j t / F) turns the
-slices of all bins into all their frames at once. What is left of the phase, exp(2 pi i p_0 t / F), has modulus 1. The
+slices of all bins into all their frames at once. The remaining phase factor, exp(2 pi i p_0 t / F), has modulus 1. The
 cost hardly depends on a kernel's length.
 
-The circle closes without harm if every lag that a kernel uses, from every frame, meets either its sample or a zero. A
-lag longer than the clip meets no sample at all: such taps may take any value, and we let them fade to zero slowly,
-since a sudden end would widen the slice.
+Circular wrap-around does no harm if every lag that a kernel uses, from every frame, meets either its sample or a zero.
+A lag longer than the clip meets no sample, so such taps may take any value; they fade to zero slowly, since a sudden
+end would widen the slice.
 """
 
 import math
@@ -30,20 +30,20 @@ from sweep.engines.slices import Plan, smooth
 from sweep.engines.tables import Tables
 from sweep.filters import Kernels
 
-# A faded kernel reaches this many clip lengths to either side: one that meets samples, two to fade in.
+# A faded kernel reaches this many clip lengths to either side: one that meets samples and two to fade out.
 _FADE = 3
 
 
 class Spectral(Engine):
-    """One FFT per clip, one slice of it per bin.
+    """Evaluates a bank by one FFT per clip and one slice of it per bin.
 
     Args:
-        kernels: the bank.
+        kernels: bank of kernels to evaluate.
         hop_length: samples between frames.
-        pad_mode: "constant" or "reflect".
-        tolerance: points of a kernel's spectrum below this fraction of its peak are left out; the relative error of the
-            output is about as large.
-        tf32: let CUDA's matrix products round their factors to TF32.
+        pad_mode: padding of a clip, "constant" or "reflect".
+        tolerance: fraction of a kernel's spectral peak below which points are left out; the output's relative error is
+            about as large.
+        tf32: whether CUDA's matrix products may round their factors to TF32.
     """
 
     name = "spectral"
@@ -53,9 +53,9 @@ class Spectral(Engine):
         super().__init__(kernels, hop_length, pad_mode)
         self.tolerance, self.tf32 = tolerance, tf32
         self._tables = Tables()
-        # Lags before and after a frame's centre, as plain numbers: torch.compile traces NumPy's.
+        # Lags before and after a frame's centre, as Python integers: torch.compile would trace NumPy's.
         self.overhang = (max(0, -int(kernels.first_lags.min())), max(0, int(kernels.last_lags.max())))
-        # The longest kernels first: a constant-Q bank as it stands, and an STFT too.
+        # Sorted by length, the longest first; constant-Q and STFT banks are in that order already.
         self._longest_first = np.argsort(-kernels.lengths, kind="stable")
         in_order = (np.diff(self._longest_first) > 0).all()
         self.order = None if in_order else np.argsort(self._longest_first)
@@ -72,7 +72,7 @@ class Spectral(Engine):
         return real, imag
 
     def _plans(self, x: torch.Tensor) -> tuple[list["Plan"], torch.Tensor]:
-        """The plans for clips of this length, and the clips as they want them."""
+        """Return the plans for clips of this length, and the clips padded for them."""
         count = framing.n_frames(x.shape[-1], self.hop_length)
         centre = 0
         if self.pad_mode == "reflect":

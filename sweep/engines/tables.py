@@ -1,4 +1,4 @@
-"""Tables that an engine needs for one clip length on one device, made once and kept, outside of any graph."""
+"""Cache the tables that an engine needs for one clip length on one device, outside of any compiled graph."""
 
 from collections.abc import Callable, Hashable
 
@@ -8,7 +8,7 @@ _KEPT = 8
 
 
 def outside_graph(function: Callable, *arguments):
-    """Call a function; where torch.compile traces, it breaks the graph there."""
+    """Call a function; under torch.compile, break the graph at the call."""
     if torch.compiler.is_compiling():
         from sweep.engines.untraced import call
 
@@ -17,24 +17,24 @@ def outside_graph(function: Callable, *arguments):
 
 
 class Tables:
-    """A small cache: key -> whatever `make` returns. The oldest entry goes when there are more than eight.
+    """A cache of at most eight tables by key; the oldest entry is dropped first.
 
-    It is no buffer: a frozen front-end has an empty state_dict and makes its tables anew where it is moved to.
+    Tables are not buffers: a frozen front-end has an empty state_dict and makes its tables anew on another device.
     """
 
     def __init__(self):
         self._entries: dict[Hashable, object] = {}
 
     def get(self, key: Hashable, make: Callable):
-        """What is kept under a key; made first if there is nothing."""
+        """Return the table of a key; call `make` first if there is none."""
         return outside_graph(self._get, key, make)
 
     def _get(self, key: Hashable, make: Callable):
         if key not in self._entries:
             from torch._subclasses.fake_tensor import unset_fake_temporarily
 
-            # A table made inside inference mode could never be saved for a backward pass later; one made while
-            # torch.export traces would hold no numbers.
+            # A table made in inference mode could not be saved for a later backward pass; one made while torch.export
+            # traces would hold no numbers.
             with torch.inference_mode(False), torch.no_grad(), unset_fake_temporarily():
                 self._entries[key] = make()
             if len(self._entries) > _KEPT:

@@ -1,4 +1,4 @@
-"""The call by which `sweep.engines.tables.outside_graph` breaks a graph: its decorator alone takes 1 s to import."""
+"""Break a graph for `sweep.engines.tables.outside_graph`; apart from it, as the decorator takes 1 s to import."""
 
 from collections.abc import Callable
 
@@ -9,5 +9,5 @@ import torch
     reason="a front-end's tables are made outside of the graph: leave out fullgraph=True, export with strict=False"
 )
 def call(function: Callable, *arguments):
-    """The function's result, computed where nothing traces."""
+    """Call a function outside of tracing and return its result."""
     return function(*arguments)

@@ -1,12 +1,11 @@
-"""What each bin of a spectrogram is: windows, frequencies, Fourier and constant-Q kernels, mel bands, in float64.
+"""Define each bin of a spectrogram in float64: windows, frequencies, Fourier and constant-Q kernels, mel bands.
 
-This package is the definition. Every engine evaluates these sums in some faster way and is tested against them. A frame
-is centred on a sample; a kernel is a set of complex taps over *lags*, the distances from that centre in samples, and a
-bin is
+This package is the definition; every engine evaluates the same sums faster and is tested against it. A frame is centred
+on a sample. A kernel is a set of complex taps over *lags*, the distances from that centre in samples. A bin is
 
     y_k = sum_n taps_k[n] x[centre + n]
 
-Errors name the number at fault, its value and the remedy; callers that know a file's name put it in front.
+Errors name the argument, its value and the remedy; callers that know a file's name put it in front.
 """
 
 from sweep.filters.frequencies import (

@@ -1,4 +1,4 @@
-"""Bin centre frequencies: the FFT's grid, linear, logarithmic and constant-Q scales."""
+"""Compute bin centre frequencies: the FFT's grid, linear, logarithmic and constant-Q scales."""
 
 import math
 
@@ -8,7 +8,7 @@ from sweep.checks import check_choice, check_even, check_positive, check_range, 
 
 
 def fft_frequencies(sample_rate: float, n_fft: int) -> np.ndarray:
-    """The FFT's own grid: k sample_rate / n_fft for k = 0 .. n_fft // 2, in Hz.
+    """Compute the FFT's frequency grid: k sample_rate / n_fft for k = 0 .. n_fft // 2, in Hz.
 
     >>> fft_frequencies(8000, 4)
     array([   0., 2000., 4000.])
@@ -19,9 +19,9 @@ def fft_frequencies(sample_rate: float, n_fft: int) -> np.ndarray:
 
 
 def linear_frequencies(n_bins: int, f_min: float, f_max: float) -> np.ndarray:
-    """Bin centre frequencies with a constant distance between neighbours.
+    """Compute bin centre frequencies with a constant distance between neighbours.
 
-    f_k = f_min + k (f_max - f_min) / n_bins, so f_max itself is the first bin left out (Cheuk et al. 2020).
+    f_k = f_min + k (f_max - f_min) / n_bins, so f_max itself is the first bin that is left out (Cheuk et al. 2020).
 
     Args:
         n_bins: number of bins, at least 1.
@@ -39,9 +39,9 @@ def linear_frequencies(n_bins: int, f_min: float, f_max: float) -> np.ndarray:
 
 
 def log_frequencies(n_bins: int, f_min: float, f_max: float) -> np.ndarray:
-    """Bin centre frequencies with a constant ratio between neighbours.
+    """Compute bin centre frequencies with a constant ratio between neighbours.
 
-    f_k = f_min (f_max / f_min)^(k / n_bins), so f_max itself is the first bin left out (Cheuk et al. 2020).
+    f_k = f_min (f_max / f_min)^(k / n_bins), so f_max itself is the first bin that is left out (Cheuk et al. 2020).
 
     Args:
         n_bins: number of bins, at least 1.
@@ -65,14 +65,14 @@ STFT_SCALES = ("fft", "linear", "log")
 def stft_frequencies(
     sample_rate: float, n_fft: int, scale: str, n_bins: int | None, f_min: float, f_max: float
 ) -> np.ndarray:
-    """Bin centre frequencies of a short-time Fourier transform.
+    """Compute the bin centre frequencies of a short-time Fourier transform.
 
     Args:
-        sample_rate: in Hz.
+        sample_rate: samples per second, in Hz.
         n_fft: window length in samples, even.
         scale: "fft" (the FFT's grid, from 0 Hz), "linear" or "log" (from f_min up to f_max).
-        n_bins: bins; None is n_fft // 2 + 1.
-        f_min, f_max: in Hz; they do not count for "fft".
+        n_bins: number of bins; None is n_fft // 2 + 1.
+        f_min, f_max: lowest bin and open upper end, in Hz; "fft" ignores them.
 
     Returns:
         (n_bins,) float64, in Hz.
@@ -94,7 +94,7 @@ def stft_frequencies(
 
 
 def constant_q_frequencies(n_bins: int, bins_per_octave: int, f_min: float, sample_rate: float) -> np.ndarray:
-    """Bin centre frequencies of a constant-Q transform: f_k = f_min 2^(k / bins_per_octave), in Hz, (n_bins,) float64.
+    """Compute constant-Q bin centre frequencies, f_k = f_min 2^(k / bins_per_octave), in Hz: (n_bins,) float64.
 
     Raises:
         ValueError: the top bin lies above half the sample rate.

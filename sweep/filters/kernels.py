@@ -1,4 +1,4 @@
-"""Banks of windowed complex exponentials: Fourier and constant-Q kernels."""
+"""Define banks of windowed complex exponentials: Fourier and constant-Q kernels."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from sweep.filters.windows import WINDOWS, window
 
 @dataclass(frozen=True)
 class Kernels:
-    """A bank of windowed complex exponentials, one per bin, each known by its numbers until its taps are asked for.
+    """A bank of windowed complex exponentials, one per bin; taps are computed when they are asked for.
 
     Kernel k has the lags first_lags[k] .. first_lags[k] + lengths[k] - 1 and the taps
 
@@ -31,34 +31,34 @@ class Kernels:
         return len(self.frequencies)
 
     def __getitem__(self, bins: slice | np.ndarray) -> "Kernels":
-        """The same bank, some bins only."""
+        """Return the bank of some bins only."""
         parts = (self.frequencies[bins], self.first_lags[bins], self.lengths[bins], self.scales[bins])
         return Kernels(self.window, self.sample_rate, *parts)
 
     @property
     def last_lags(self) -> np.ndarray:
-        """(bins,) the last lag of each kernel, in samples."""
+        """The last lag of each kernel in samples, (bins,)."""
         return self.first_lags + self.lengths - 1
 
     def envelope(self, bin: int, lags: np.ndarray) -> np.ndarray:
-        """The real, positive part of a kernel's taps (scale times window) at some lags; 0 outside the kernel."""
+        """Compute a kernel's envelope (scale times window) at some lags; it is 0 outside the kernel."""
         return self.scales[bin] * window(self.window, int(self.lengths[bin]), lags - self.first_lags[bin])
 
     def taps(self, bin: int, lags: np.ndarray) -> np.ndarray:
-        """Complex128 taps of one kernel at some lags; 0 outside the kernel."""
-        # Whole turns of the phase are dropped before the exponential: lags reach 1e5 samples, float64 is to stay exact.
+        """Compute the complex128 taps of one kernel at some lags; they are 0 outside the kernel."""
+        # Whole turns of the phase are dropped before the exponential: lags reach 1e5 samples and would cost precision.
         turns = np.mod(lags * (self.frequencies[bin] / self.sample_rate), 1.0)
         return self.envelope(bin, lags) * np.exp(-2j * np.pi * turns)
 
 
 def fourier_kernels(name: str, n_fft: int, frequencies: np.ndarray, sample_rate: float) -> Kernels:
-    """Windowed Fourier kernels at arbitrary frequencies: lags -n_fft // 2 .. n_fft - n_fft // 2 - 1, scale 1.
+    """Build windowed Fourier kernels at any frequencies: lags -n_fft // 2 .. n_fft - n_fft // 2 - 1, scale 1.
 
     Args:
-        name: window, one of `WINDOWS`.
+        name: name of the window, one of `WINDOWS`.
         n_fft: kernel length in samples; even, so that a frame has a centre sample.
-        frequencies: (bins,) in Hz, at most half the sample rate.
-        sample_rate: in Hz.
+        frequencies: (bins,) bin centres in Hz, at most half the sample rate.
+        sample_rate: samples per second, in Hz.
     """
     check_choice("window", name, WINDOWS)
     check_even("n_fft", n_fft)
@@ -68,36 +68,36 @@ def fourier_kernels(name: str, n_fft: int, frequencies: np.ndarray, sample_rate:
 
 
 CONSTANT_Q_NORMS = ("sqrt_length", "none", "n_fft")
-# How a constant-Q bank is evaluated: as defined here by the fastest engine, or as one of the publications has it.
+# How a constant-Q bank is evaluated: by the fastest engine for the sum defined here, or by a published algorithm.
 CONSTANT_Q_ALGORITHMS = ("exact", "1992", "1992v2", "2010", "2010v2")
 
 
 def constant_q_kernels(
     name: str, frequencies: np.ndarray, bins_per_octave: int, sample_rate: float, norm: str = "sqrt_length"
 ) -> Kernels:
-    """Constant-Q kernels (Brown 1991; Brown and Puckette 1992), as nnAudio's CQT1992v2 has them.
+    """Build constant-Q kernels (Brown 1991; Brown and Puckette 1992), the same as nnAudio's CQT1992v2.
 
     With Q = 1 / (2^(1 / bins_per_octave) - 1), bin k is l_k = ceil(Q sample_rate / f_k) samples long, its lags are
-    0 .. l_k - 1 minus ceil(l_k / 2), and its window is divided by its sum. `norm` says what that is multiplied with:
+    0 .. l_k - 1 minus ceil(l_k / 2), and its window is divided by its sum. `norm` chooses the factor that follows:
 
-        sqrt_length   sqrt(l_k): a sinusoid gives the same in every bin per square root of what the bin sees (librosa)
+        sqrt_length   sqrt(l_k): the output for a full-scale sinusoid grows with the root of the length (librosa)
         none          1: a full-scale sinusoid gives 1/2 in every bin
         n_fft         1 / the next power of two above the longest kernel (the IJCNN 2020 runs)
 
     Args:
-        name: window, one of `WINDOWS`.
-        frequencies: (bins,) in Hz.
-        bins_per_octave: sets Q.
-        sample_rate: in Hz.
-        norm: one of `CONSTANT_Q_NORMS`.
+        name: name of the window, one of `WINDOWS`.
+        frequencies: (bins,) bin centres in Hz.
+        bins_per_octave: number of bins per octave, which sets Q.
+        sample_rate: samples per second, in Hz.
+        norm: name of the factor, one of `CONSTANT_Q_NORMS`.
     """
     check_choice("window", name, WINDOWS)
     check_choice("norm", norm, CONSTANT_Q_NORMS)
     check_whole("bins_per_octave", bins_per_octave)
     q = 1 / (2 ** (1 / bins_per_octave) - 1)
     lengths = np.ceil(q * sample_rate / frequencies).astype(np.int64)
-    # The mean of a periodic cosine-sum window is its constant term, so its sum is that times the length. A period must
-    # be longer than the number of terms for that; shorter kernels are summed out.
+    # The mean of a periodic cosine-sum window is its constant term, so its sum is that term times the length. This
+    # holds if the period is longer than the number of terms; the windows of shorter kernels are summed.
     sums = np.array([window(name, n).sum() if n < 8 else WINDOWS[name][0] * n for n in lengths.tolist()])
     if norm == "sqrt_length":
         scales = np.sqrt(lengths) / sums

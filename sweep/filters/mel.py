@@ -1,4 +1,4 @@
-"""Mel scales, and triangular mel bands over the FFT's grid."""
+"""Compute mel scales, and triangular mel bands over the FFT's grid."""
 
 import math
 
@@ -14,7 +14,7 @@ _HZ_PER_MEL, _BREAK_HZ, _LOG_STEP = 200.0 / 3, 1000.0, math.log(6.4) / 27
 
 
 def hz_to_mel(hz: np.ndarray, scale: str = "slaney") -> np.ndarray:
-    """Frequencies in Hz as mel: Slaney's Auditory Toolbox scale or HTK's 2595 log10(1 + f / 700).
+    """Convert frequencies from Hz to mel: Slaney's Auditory Toolbox scale or HTK's 2595 log10(1 + f / 700).
 
     >>> hz_to_mel(np.array([100.0, 1000.0, 6400.0]))
     array([ 1.5, 15. , 42. ])
@@ -27,7 +27,7 @@ def hz_to_mel(hz: np.ndarray, scale: str = "slaney") -> np.ndarray:
 
 
 def mel_to_hz(mel: np.ndarray, scale: str = "slaney") -> np.ndarray:
-    """The inverse of `hz_to_mel`.
+    """Convert frequencies from mel to Hz, the inverse of `hz_to_mel`.
 
     >>> mel_to_hz(np.array([1.5, 15.0, 42.0]))
     array([ 100., 1000., 6400.])
@@ -40,7 +40,7 @@ def mel_to_hz(mel: np.ndarray, scale: str = "slaney") -> np.ndarray:
 
 
 def mel_frequencies(n_mels: int, f_min: float, f_max: float, scale: str = "slaney") -> np.ndarray:
-    """Corners and centres of n_mels triangular bands, evenly spaced in mel: (n_mels + 2,) float64, in Hz.
+    """Compute corners and centres of n_mels triangular bands, evenly spaced in mel: (n_mels + 2,) float64, in Hz.
 
     Band k rises from entry k, peaks at k + 1 and falls to k + 2.
     """
@@ -60,18 +60,18 @@ def mel_bank(
     scale: str = "slaney",
     norm: str | None = "slaney",
 ) -> np.ndarray:
-    """Triangular mel bands over the FFT's grid.
+    """Build triangular mel bands over the FFT's grid.
 
     Args:
-        sample_rate: in Hz.
+        sample_rate: samples per second, in Hz.
         n_fft: length of the FFT, which has n_fft // 2 + 1 bins.
         n_mels: number of bands, at most the FFT's bins.
         f_min, f_max: lowest and highest corner in Hz; f_max None is half the sample rate.
         scale: "slaney" or "htk".
-        norm: "slaney" divides each triangle by half its width in Hz (equal area); None leaves its peak at 1.
+        norm: normalisation: "slaney" divides each triangle by half its width in Hz (equal area); None keeps peaks of 1.
 
     Returns:
-        (n_mels, n_fft // 2 + 1) float64. Bands narrower than the grid may hold no bin at all: their row is 0.
+        (n_mels, n_fft // 2 + 1) float64. A band narrower than the grid may hold no bin; its row is 0.
     """
     f_max = _check_mel(sample_rate, n_fft, n_mels, f_min, f_max, scale, norm)
     corners = mel_frequencies(n_mels, f_min, f_max, scale)
@@ -84,7 +84,7 @@ def mel_bank(
 def _check_mel(
     sample_rate: float, n_fft: int, n_mels: int, f_min: float, f_max: float | None, scale: str, norm: str | None
 ) -> float:
-    """Check the numbers of a mel bank without building it; returns f_max with None resolved, in Hz."""
+    """Check the arguments of a mel bank without building it; return f_max in Hz with None resolved."""
     check_positive("sample_rate", sample_rate)
     check_even("n_fft", n_fft)
     check_whole("n_mels", n_mels)

@@ -1,4 +1,4 @@
-"""Windows, and the ways to pad a clip."""
+"""Define window functions and the names of the ways to pad a clip."""
 
 import numpy as np
 
@@ -15,13 +15,13 @@ PAD_MODES = ("constant", "reflect")
 
 
 def window(name: str, length: int, positions: np.ndarray | None = None) -> np.ndarray:
-    """A periodic window, or its values at some positions.
+    """Compute a periodic window, or its values at some positions.
 
     Args:
-        name: one of `WINDOWS`.
+        name: name of the window, one of `WINDOWS`.
         length: period in samples, at least 1.
-        positions: where to evaluate it, in samples from its first; all of 0 .. length - 1 if None. Outside that
-            range the window is 0.
+        positions: positions to evaluate it at, in samples from its first; None: 0 .. length - 1. The window is 0
+            outside that range.
 
     Returns:
         float64 of the shape of `positions`.

@@ -1,4 +1,4 @@
-"""Puts the results below a folder into a table: on the terminal, as files beside them."""
+"""Compare the results below a folder in tables: on the terminal, and in files beside the results."""
 
 from sweep.report.report import print_reports, read_report
 from sweep.results.table import build_table

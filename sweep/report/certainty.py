@@ -1,13 +1,14 @@
-"""How sure a comparison is: spread over seeds, intervals over units, and which rows may be the best.
+"""Compute the uncertainty of a comparison: spread over seeds, intervals over units, and the rows that may be the best.
 
-Everything here is a pure function of scores[row, seed, unit], where a unit is a test recording or a block of time in
-one (sweep.report.units says which), NaN where a row has no such run or a run no such score. Units are paired: unit u is
-the same music for every row. The model behind it, with random effects of mean 0 except the row's,
+Every function here is a pure function of scores[row, seed, unit]. A unit is a test recording or a block of time in a
+recording (sweep.report.units chooses); a score is NaN if the row has no such run or the run no such score. Units are
+paired: unit u is the same music for every row. The statistical model, in which every effect but the row's is random
+with mean 0,
 
     score = row + unit + row x unit + row x seed + residual,
 
-says what varies when the experiment is repeated: the music (unit, row x unit), and the training (row x seed). With one
-seed the training's part cannot be seen, and everything here is then about the models that were trained.
+describes what varies when the experiment is repeated: the music (unit, row x unit) and the training (row x seed). With
+one seed the variance of the training cannot be estimated, and all statements are about the trained models only.
 """
 
 from dataclasses import dataclass
@@ -15,22 +16,22 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-FEWEST_UNITS = 6  # to compare rows: five units have only 2^4 = 16 patterns of signs, and 1 in 20 cannot be among them
+FEWEST_UNITS = 6  # fewest units to compare rows: five have only 2^4 = 16 sign patterns, too few for a level of 1 in 20
 _DRAWS = 2000
 _CHUNK = 40  # draws at a time: 0.4 MB an array at 34 rows, which stays in a processor's cache
-# Signs of deviations whose mean has been taken out have slightly shorter tails than t has: with the plain quantile the
+# Random signs of centred deviations have slightly shorter tails than Student's t: with the plain quantile the
 # family-wise error was 0.056 at 10 units and 0.058 at 6 (experiments/certainty), so the quantile is a little higher.
 _STRICTER = 0.7
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` finds.
+    """Result of `compare`.
 
     Attributes:
         best: (rows,) bool, the rows that cannot be told from the best.
-        behind: (rows,) how far a row's mean lies under the highest mean; NaN for a row without scores.
-        low, high: (rows,) simultaneous interval of that difference, NaN where rows cannot be compared.
+        behind: (rows,) distance of a row's mean below the highest mean; NaN for a row without scores.
+        low, high: (rows,) simultaneous interval of that difference; NaN if rows cannot be compared.
     """
 
     best: np.ndarray
@@ -40,12 +41,20 @@ class Comparison:
 
 
 def means(scores: np.ndarray) -> np.ndarray:
-    """(rows,) the mean over the units of the mean over the seeds; NaN for a row without scores."""
+    """Average over seeds, then over units: (rows,), NaN for a row without scores.
+
+    Args:
+        scores: (rows, seeds, units), NaN where there is no score.
+    """
     return _mean(_mean(scores, 1), 1)
 
 
 def spread(scores: np.ndarray) -> np.ndarray:
-    """(rows,) standard deviation over seeds of the mean over units, NaN where a row has fewer than two seeds."""
+    """Standard deviation over seeds of the mean over units: (rows,), NaN for a row with fewer than two seeds.
+
+    Args:
+        scores: (rows, seeds, units), NaN where there is no score.
+    """
     by_seed = _mean(scores, 2)
     seeds = np.isfinite(by_seed).sum(1)
     squares = np.nansum((by_seed - _mean(by_seed, 1)[:, None]) ** 2, axis=1)
@@ -55,8 +64,14 @@ def spread(scores: np.ndarray) -> np.ndarray:
 def seed_variance(scores: np.ndarray) -> tuple[float, int]:
     """Variance over seeds of a run's mean over units, pooled over the rows, and its degrees of freedom.
 
-    Pooled, because two or three seeds of one row say next to nothing about its variance (at three seeds the 95 % factor
-    of t is 4.3) while 34 rows together do. (0.0, 0) where no row has two seeds.
+    It is pooled because two or three seeds of one row hardly determine its variance (at three seeds the 95 % factor of
+    t is 4.3), while 34 rows together do.
+
+    Args:
+        scores: (rows, seeds, units), NaN where there is no score.
+
+    Returns:
+        Variance and degrees of freedom; (0.0, 0) if no row has two seeds.
     """
     freedom = np.maximum(np.isfinite(_mean(scores, 2)).sum(1) - 1, 0)
     if not freedom.sum():
@@ -65,13 +80,13 @@ def seed_variance(scores: np.ndarray) -> tuple[float, int]:
 
 
 def intervals(scores: np.ndarray, *, groups: int = 1, level: float = 0.95) -> np.ndarray:
-    """A t-interval of each row's mean: over units, and over seeds where there are several.
+    """Compute a t-interval of each row's mean, over units and, if there are several, over seeds.
 
     Args:
-        scores: (rows, seeds, units), NaN where there is none.
-        groups: how many means were taken out of the units' deviations: 1, or for blocks the number of recordings
+        scores: (rows, seeds, units), NaN where there is no score.
+        groups: number of means removed from the units' deviations: 1, or for blocks the number of recordings
             (`block_values`).
-        level: probability that the interval holds the truth.
+        level: probability that the interval contains the true mean.
 
     Returns:
         (rows, 2) low and high; NaN for a row with too few units.
@@ -80,9 +95,9 @@ def intervals(scores: np.ndarray, *, groups: int = 1, level: float = 0.95) -> np
     array([[0.252, 0.748]])
     """
     # The mean of S seeds and U units has variance (unit + row x unit) / U + seed / S + residual / (S U). The variance
-    # over units of the seeds' means estimates the first part times U, with the residual; seed_variance the second
-    # times S, with the residual once more, which errs on the wide side by as much as the residual / (S U). The sum's
-    # degrees of freedom are Satterthwaite's (Biometrics Bulletin 2, 1946).
+    # over units of the seeds' means estimates the first part times U, including the residual; seed_variance estimates
+    # the second part times S, including the residual again, so the interval is too wide by at most residual / (S U).
+    # The degrees of freedom of the sum are Satterthwaite's (Biometrics Bulletin 2, 1946).
     by_unit = _mean(scores, 1)
     units = np.isfinite(by_unit).sum(1)
     seeds = np.isfinite(scores).any(2).sum(1)
@@ -100,17 +115,17 @@ def intervals(scores: np.ndarray, *, groups: int = 1, level: float = 0.95) -> np
 
 
 def compare(scores: np.ndarray, *, groups: int = 1, level: float = 0.95, draws: int = _DRAWS) -> Comparison:
-    """Finds the rows that cannot be told from the best: a set that holds all truly best rows, ties too, at `level`.
+    """Find the rows that cannot be told from the best: a set that contains all truly best rows, and ties, at `level`.
 
-    A row leaves the set where some other row is better than it by more than chance explains: a paired, moderated t
-    beyond the quantile of the greatest such t among all pairs, step by step. So the best is never taken as known, and
-    the probability that any truly best row is left out is at most 1 - level, whichever rows are tied.
+    A row leaves the set if some other row is better by more than chance explains: its paired, moderated t exceeds the
+    quantile of the greatest such t among all pairs, step by step. So no row is assumed to be the best, and the
+    probability that any truly best row is left out is at most 1 - level, whichever rows are tied.
 
-    With fewer than FEWEST_UNITS units no row leaves the set. Only units at which every row has a score are compared.
+    With fewer than FEWEST_UNITS units no row leaves the set. Only units for which every row has a score are compared.
 
     Args:
-        scores, groups, level: as for `intervals`.
-        draws: of signs.
+        scores, groups, level: the arguments of `intervals`.
+        draws: number of random sign patterns.
     """
     # T_ji = (mean_j - mean_i) / SE_ji says that j is better than i. H_i, "row i is among the best", is rejected where
     # max_j T_ji > c. If H_i is true, no j is truly better, so its T_ji are at most those of the centred scores, whose
@@ -140,11 +155,11 @@ def compare(scores: np.ndarray, *, groups: int = 1, level: float = 0.95, draws: 
     advantage = means_of_rows[:, None] - means_of_rows
     t = _ratio(advantage, error)
 
-    # Draws: every unit keeps its deviations of all rows, hence their dependence, and changes their sign at random. This
-    # is the distribution under no difference if deviations are as likely below 0 as above. The training's part is
-    # normal.
+    # Draws: the deviations of all rows at a unit change sign together at random, which keeps the dependence between
+    # rows. This is the distribution without differences if deviations are symmetric about 0. The training's part is
+    # drawn from a normal distribution.
     generator = np.random.default_rng(0)
-    enlarged = deviations * np.sqrt(units / freedom)  # a mean has been taken out of them
+    enlarged = deviations * np.sqrt(units / freedom)  # corrects for the means removed from them
     enlarged_squares = _pair_squares(enlarged @ enlarged.T)
     greatest = np.empty((draws, rows))
     for first in range(0, draws, _CHUNK):
@@ -180,20 +195,20 @@ def compare(scores: np.ndarray, *, groups: int = 1, level: float = 0.95, draws: 
 
 
 def _moderate(squares: np.ndarray, freedom: int) -> tuple[float, float, float]:
-    """Smyth's prior of the pairs' variances: its weight, the typical variance, and the mean log of the pairs' squares.
+    """Fit Smyth's prior of the pairs' variances: its weight, the typical variance, and the mean log of the squares.
 
     Each pair's own variance has few degrees of freedom, so the greatest of 561 t would be one with an accidentally
-    small variance. If the true variances are scaled inverse chi-square around a typical one, the variance expected of a
-    pair is (1 - share) of its own + share of the typical one, with share = d0 / (d0 + freedom) from the moments of the
+    small variance. If the true variances are scaled inverse chi-square around a typical one, the expected variance of a
+    pair is (1 - share) x its own + share x the typical one, with share = d0 / (d0 + freedom) from the moments of the
     logarithms (Smyth, Statistical Applications in Genetics and Molecular Biology 3, 2004, section 6.2).
     """
     own = squares[np.triu_indices(len(squares), 1)] / freedom
-    own = own[own > 1e-24]  # two rows that are the same have none
+    own = own[own > 1e-24]  # two identical rows have variance 0
     if not own.size:
         return 0.0, 0.0, 0.0
     centred = np.log(own) - special.digamma(freedom / 2) + np.log(freedom / 2)
     excess = centred.var() - special.polygamma(1, freedom / 2)
-    if excess <= 1e-6:  # the pairs' variances differ no more than chance makes them
+    if excess <= 1e-6:  # the pairs' variances differ no more than by chance
         return 1.0, float(np.exp(centred.mean())), float(_mean_logarithm(squares))
     prior = 2 * _inverse_trigamma(excess)
     typical = np.exp(centred.mean() + special.digamma(prior / 2) - np.log(prior / 2))
@@ -201,7 +216,7 @@ def _moderate(squares: np.ndarray, freedom: int) -> tuple[float, float, float]:
 
 
 def _inverse_trigamma(value: float) -> float:
-    """The x at which trigamma is this value, by Newton's method on 1 / trigamma, which is nearly straight."""
+    """Solve trigamma(x) = value by Newton's method on 1 / trigamma, which is nearly linear."""
     x = 0.5 + 1 / value
     for _ in range(50):
         step = special.polygamma(1, x) * (1 - special.polygamma(1, x) / value) / special.polygamma(2, x)
@@ -212,23 +227,23 @@ def _inverse_trigamma(value: float) -> float:
 
 
 def _mean_logarithm(squares: np.ndarray) -> np.ndarray:
-    """(...) mean over the pairs of rows of the logarithm of (..., rows, rows)."""
+    """Average the logarithm of (..., rows, rows) over the pairs of rows: (...)."""
     off = squares[(..., *np.triu_indices(squares.shape[-1], 1))]
     return np.log(np.maximum(off, 1e-24)).mean(-1)
 
 
 def _pair_squares(products: np.ndarray) -> np.ndarray:
-    """(rows, rows) sum of squares of the difference of two rows, from the sums of products."""
+    """Sums of squares of the differences between rows, (rows, rows), from the sums of products."""
     own = np.diag(products)
     return np.maximum(own[:, None] + own - 2 * products, 0)
 
 
 def _ratio(difference: np.ndarray, error: np.ndarray) -> np.ndarray:
-    """The difference over its standard error; rows that never differ give 0, not rounding over rounding."""
+    """Divide a difference by its standard error; identical rows give 0 instead of a ratio of rounding errors."""
     return difference / np.maximum(error, 1e-9)
 
 
 def _mean(values: np.ndarray, axis: int) -> np.ndarray:
-    """The mean of what is not NaN; NaN where there is nothing."""
+    """Average the finite values along an axis; NaN where there are none."""
     count = np.isfinite(values).sum(axis)
     return np.where(count > 0, np.nansum(values, axis=axis) / np.maximum(count, 1), np.nan)

@@ -1,4 +1,4 @@
-"""The columns of a table: which there are, which a user chose, and how each is written."""
+"""Define the columns of a table, choose among them, and format their cells."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ import pandas as pd
 from sweep.report.units import ROW
 from sweep.results.scoring import SCORES
 
-# Of the table, of its family: what a row may be the best of.
+# Text of the column "best", by whether a row may be the best of the table and the best of its family.
 BEST = {(False, False): "", (True, False): "table", (False, True): "family", (True, True): "both"}
-# What a narrow console does without, first to last.
+# Headings of the columns that a narrow console leaves out, first to last.
 SPARE = ["R", "P", "windows/s", "F", "bins", "context", "Etot", "AP"]
 
 
@@ -19,11 +19,11 @@ class Column:
     """A column of a table.
 
     Attributes:
-        heading: above it.
-        names: of the columns of summary.csv and table.csv that it stands for; the first of them sorts it.
-        text: from the lines of `summarise` to one text each.
-        better: max or min where one end of it is the better one, so that the best stands between **.
-        wanted: whether the lines need it, where the user has not chosen; None: only who asks gets it.
+        heading: heading of the column.
+        names: columns of summary.csv and table.csv that it shows; the table is sorted by the first of them.
+        text: function from the lines of `summarise` to the text of each cell.
+        better: max or min if a higher or lower value is better, so that the best is set between **; None if neither.
+        wanted: function that tells whether the column is shown by default; None if it is shown on request only.
     """
 
     heading: str
@@ -34,19 +34,23 @@ class Column:
 
 
 def default_columns(lines: pd.DataFrame) -> list[Column]:
-    """The columns of a table for which the user chose none."""
+    """Choose the columns of a table for which the user named none.
+
+    Args:
+        lines: lines of the table, `summarise`.
+    """
     return [column for column in COLUMNS if column.wanted and column.wanted(lines)]
 
 
 def choose_columns(lines: pd.DataFrame, names: Iterable[str]) -> list[Column]:
-    """The columns that a user names, the representation first.
+    """Look up the columns that a user names; the representation is always the first one.
 
     Args:
-        lines: `summarise`'s.
-        names: headings of the table, without regard to case and spaces, or columns of summary.csv.
+        lines: lines of the table, `summarise`.
+        names: headings of the table, in any case and with any spaces, or columns of summary.csv.
 
     Raises:
-        ValueError: there is no such column.
+        ValueError: a column does not exist.
     """
     known = {_plain(column.heading): column for column in reversed(COLUMNS)}
     known |= {column.names[0]: column for column in COLUMNS if column.names[0] not in known}
@@ -62,7 +66,12 @@ def choose_columns(lines: pd.DataFrame, names: Iterable[str]) -> list[Column]:
 
 
 def cells_of(lines: pd.DataFrame, columns: list[Column]) -> pd.DataFrame:
-    """The columns as text, under their headings; the best of a column of scores stands between **."""
+    """Format the columns as text, under their headings; the best score of a column is set between **.
+
+    Args:
+        lines: lines of the table, `summarise`.
+        columns: columns to format.
+    """
     cells = {}
     for column in columns:
         texts = column.text(lines)
@@ -75,18 +84,32 @@ def cells_of(lines: pd.DataFrame, columns: list[Column]) -> pd.DataFrame:
 
 
 def part_of(table: pd.DataFrame, identity: Iterable[str], columns: list[Column]) -> pd.DataFrame:
-    """What the columns stand for, of summary.csv or table.csv, with what tells its rows apart."""
+    """Select the columns of summary.csv or table.csv that the table shows, with those that identify a row.
+
+    Args:
+        table: content of summary.csv or table.csv.
+        identity: names of the columns that identify a row.
+        columns: columns of the printed table.
+    """
     names = dict.fromkeys([*identity, *(name for column in columns for name in column.names)])
     return table[[name for name in names if name in table]]
 
 
 def name_of(lines: pd.DataFrame) -> pd.Series:
-    """What a table calls its rows: the representation and its variant."""
+    """Name each row of a table: <representation>, or <representation>+<variant>.
+
+    Args:
+        lines: lines of the table, `summarise`.
+    """
     return lines.representation + lines.variant.map(lambda name: f"+{name}" * bool(name))
 
 
 def label_of(lines: pd.DataFrame) -> pd.Series:
-    """`name_of`, with the model where there are several."""
+    """Name each row as `name_of` does, with the model if the table has several.
+
+    Args:
+        lines: lines of the table, `summarise`.
+    """
     return name_of(lines) if lines.model.nunique() <= 1 else name_of(lines) + " (" + lines.model + ")"
 
 
@@ -103,7 +126,7 @@ def _number(name: str, form: str, scale: float = 1) -> Callable[[pd.DataFrame], 
 
 
 def _unnamed(lines: pd.DataFrame, name: str) -> Column | None:
-    """A column of summary.csv that no table shows unasked."""
+    """Make a column for a column of summary.csv that is not in COLUMNS."""
     if name not in lines:
         return None
     form = "{:.3f}" if name in SCORES or pd.api.types.is_float_dtype(lines[name]) else "{}"
@@ -130,7 +153,7 @@ def _best(lines: pd.DataFrame) -> list[str]:
 
 
 def _time(lines: pd.DataFrame) -> list[str]:
-    """The time of a line, or why it has none."""
+    """Format the time of each line, or the status of a line that is not done."""
 
     def words(seconds: float) -> str:
         if seconds < 99.5:

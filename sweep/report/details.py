@@ -1,4 +1,4 @@
-"""What pictures are drawn from: of each run its scores by recording, its loss curve and its evidence."""
+"""Read what the pictures of a report show: each run's accuracy by recording, its loss curve and its evidence."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +15,14 @@ CURVES = ("train/loss", "validation/loss", "validation/average_precision")
 
 @dataclass(frozen=True)
 class Details:
-    """Of one done run.
+    """What the pictures show of one done run.
 
     Attributes:
         row: (model, representation, variant).
-        seed: of the run.
-        accuracy: by recording.
-        curves: a row a point: step, and those of CURVES that there are; empty where none were kept.
-        evidence: arrays of `sweep.evidence`; empty where none were kept.
+        seed: seed of the run.
+        accuracy: accuracy of each test recording, by its id.
+        curves: step and the logged ones of CURVES, one row a logged step; empty if the run kept none.
+        evidence: arrays of evidence.npz (`sweep.results.evidence`); empty if the run kept none.
     """
 
     row: tuple[str, str, str]
@@ -33,11 +33,14 @@ class Details:
 
 
 def read_details(folder: Path, table: pd.DataFrame) -> tuple[list[Details], list[str]]:
-    """The details of the done runs of a table, and what is missing or damaged, in words.
+    """Read the details of the done runs of a table.
 
     Args:
-        folder: <runs>/<data>/<protocol>.
-        table: `build_table`'s.
+        folder: <runs>/<data>/<protocol> folder.
+        table: table of the runs, `build_table`.
+
+    Returns:
+        The details, and sentences on what is missing or damaged.
     """
     found, problems = [], []
     for run in table[table.status == "done"].itertuples():
@@ -61,7 +64,11 @@ def read_details(folder: Path, table: pd.DataFrame) -> tuple[list[Details], list
 
 
 def read_curves(folder: Path) -> pd.DataFrame:
-    """The curves of a run from its CSV files, one for each time that it was resumed; the later file counts."""
+    """Read the curves of a run from its CSV files; each resumption wrote another file, and later files take precedence.
+
+    Args:
+        folder: folder of the run.
+    """
     parts = []
     for path in folder.glob("curves/from-step-*/metrics.csv"):
         try:
@@ -76,5 +83,9 @@ def read_curves(folder: Path) -> pd.DataFrame:
 
 
 def rows_of(lines: pd.DataFrame) -> list[tuple[str, str, str]]:
-    """What each line is: (model, representation, variant)."""
+    """Identify each line by (model, representation, variant).
+
+    Args:
+        lines: lines of the table, `summarise`.
+    """
     return list(lines[ROW].itertuples(index=False, name=None))

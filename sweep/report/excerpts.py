@@ -1,4 +1,4 @@
-"""What each row saw and said: a spectrogram, the piano rolls beneath it, and the weights that its model learned."""
+"""Draw an excerpt of each row: the spectrogram, the piano rolls below it, and the weights that the model learned."""
 
 import matplotlib
 import numpy as np
@@ -10,21 +10,21 @@ from sweep.report.pictures import Picture, new_figure
 from sweep.results.evidence import REFERENCE, row_starts
 from sweep.results.scoring import FREQUENCIES, PITCHES
 
-_OCTAVES = (55, 110, 220, 440, 880, 1760, 3520)  # Hz, the As
-# Neither, only in the reference (missed), only in the estimate (false), both (right).
+_OCTAVES = (55, 110, 220, 440, 880, 1760, 3520)  # Hz, the notes A1 to A7
+# Colours: neither, only in the reference (missed), only in the estimate (false), both (right).
 _ROLL = ListedColormap(["white", "#56B4E9", "#D55E00", "#222222"])
 LOUDNESS = matplotlib.colormaps["magma"].resampled(64)
 _SIGNED = matplotlib.colormaps["RdBu_r"].resampled(64)
 
 
 def excerpt(name: str, runs: list[Details]) -> Picture:
-    """A row's picture; its runs differ in their seed.
+    """Draw a row's excerpt; its runs differ in their seed.
 
-    Above, the spectrogram; below it the reference and each run's estimate; beside them each run's weights.
+    The spectrogram is above the reference and each run's estimate; each run's weights are beside them.
 
     Args:
-        name: of the row.
-        runs: of it.
+        name: name of the row.
+        runs: runs of the row.
     """
     file, runs = f"run-{name}", [run for run in runs if "roll" in run.evidence]
     if not runs:
@@ -53,12 +53,12 @@ def excerpt(name: str, runs: list[Details]) -> Picture:
             axes.tick_params(labelbottom=False)
         for place, run in enumerate(weighed, 1):
             _draw_weights(figure.add_subplot(grid[:, place]), run, first=place == 1)
-    missing = "" if weighed else " Weights per pitch are those of a linear model, which this is not."
+    missing = "" if weighed else " Weights per pitch are shown for linear models only."
     return Picture(file, name, missing.strip(), figure)
 
 
 def _alike(one: Details, other: Details) -> bool:
-    """Whether two runs saw the same: those of a frozen front-end do."""
+    """Whether two runs have the same spectrogram, as runs with a frozen front-end have."""
     pair = one.evidence["spectrogram"], other.evidence["spectrogram"]
     return pair[0].shape == pair[1].shape and np.abs(pair[0].astype(int) - pair[1]).max() <= 1
 
@@ -112,7 +112,12 @@ def _extent(run: Details, rows: int) -> tuple[float, float, float, float]:
 
 
 def frequency_ticks(axes: Axes, frequencies: np.ndarray) -> None:
-    """Name the octaves beside a spectrogram whose bins, in rows as `row_starts` says, have these frequencies in Hz."""
+    """Label the octaves beside a spectrogram that is drawn in the rows of `row_starts`.
+
+    Args:
+        axes: axes of the spectrogram.
+        frequencies: (bins,) centre frequencies in Hz.
+    """
     frequencies = _row_frequencies(frequencies)
     shown = [hertz for hertz in _OCTAVES if frequencies[0] <= hertz <= frequencies[-1]]
     places = np.interp(shown, frequencies, np.arange(len(frequencies)))
@@ -121,6 +126,6 @@ def frequency_ticks(axes: Axes, frequencies: np.ndarray) -> None:
 
 
 def _row_frequencies(frequencies: np.ndarray) -> np.ndarray:
-    """The middle frequency of each row of the pictures."""
+    """Mean frequency of the bins in each row of a picture."""
     starts = row_starts(len(frequencies))
     return np.add.reduceat(frequencies.astype(float), starts) / np.diff(starts, append=len(frequencies))

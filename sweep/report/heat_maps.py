@@ -1,4 +1,4 @@
-"""Heat maps of the rows: their accuracy by recording, by pitch and by polyphony."""
+"""Draw heat maps of the rows' accuracy by recording, by pitch and by polyphony."""
 
 import numpy as np
 import pandas as pd
@@ -9,11 +9,16 @@ from sweep.report.pictures import COLOURS, MARKERS, OTHER, Picture, new_figure
 from sweep.results.scoring import PITCHES
 
 _ROW_HEIGHT = 0.155  # inches
-_FEWEST_NOTES = 20  # of a pitch or polyphony in the reference for its accuracy to be shown
+_FEWEST_NOTES = 20  # fewest reference notes of a pitch or polyphony for its accuracy to be shown
 
 
 def accuracy_by_recording(done: pd.DataFrame, details: list[Details]) -> Picture:
-    """A heat map of rows by test recordings."""
+    """Draw a heat map of rows by test recordings.
+
+    Args:
+        done: done lines of the table, with their names.
+        details: details of their runs.
+    """
     title, accuracies = "Accuracy of each recording", {}
     for run in details:
         accuracies.setdefault(run.row, []).append(pd.Series(run.accuracy, dtype=float))
@@ -29,11 +34,12 @@ def accuracy_by_recording(done: pd.DataFrame, details: list[Details]) -> Picture
 
 
 def accuracy_by_count(done: pd.DataFrame, details: list[Details], kind: str) -> Picture:
-    """A heat map of rows by pitch or by polyphony, all test recordings and seeds together.
+    """Draw a heat map of rows by pitch or by polyphony, over all test recordings and seeds.
 
     Args:
-        done, details: of the rows.
-        kind: "pitches" or "polyphony", of `sweep.evidence`.
+        done: done lines of the table, with their names.
+        details: details of their runs.
+        kind: "pitches" or "polyphony", the array of evidence.npz.
     """
     word = {"pitches": "pitch", "polyphony": "polyphony"}[kind]
     name, title, counts = f"accuracy-by-{word}", f"Accuracy by {word}", {}
@@ -65,7 +71,7 @@ def accuracy_by_count(done: pd.DataFrame, details: list[Details], kind: str) -> 
 
 
 def _accuracy(counts: np.ndarray) -> np.ndarray:
-    """From (n, 3) notes in the reference, in the estimate and right; NaN where there are none."""
+    """Accuracy from (n, 3) notes in the reference, in the estimate and right; NaN where there are none."""
     union = counts[:, 0] + counts[:, 1] - counts[:, 2]
     return np.where(union > 0, counts[:, 2] / np.maximum(union, 1), np.nan)
 
@@ -73,7 +79,7 @@ def _accuracy(counts: np.ndarray) -> np.ndarray:
 def _heat_map(
     values: pd.DataFrame, axis: str, *, written: bool, notes: pd.Series | None = None, families: list | None = None
 ):
-    """Rows by columns in colour; above it, where there are `notes`, a panel with the best row of each family."""
+    """Draw rows by columns in colour; with `notes`, add a panel above with the best row of each family."""
     above = 1.3 if notes is not None else 0
     figure = new_figure(7.2, above + 0.9 + _ROW_HEIGHT * len(values))
     if above:
@@ -120,7 +126,7 @@ def _heat_map(
 
 
 def _family_lines(axes: Axes, values: pd.DataFrame, notes: pd.Series, families: list) -> None:
-    """The best row of each family, by its mean over the columns, over bars of the notes' number."""
+    """Draw the best row of each family, by its mean over the columns, and bars of the number of notes."""
     places = np.arange(values.shape[1])
     for family in dict.fromkeys(families):
         part = values[[other == family for other in families]]

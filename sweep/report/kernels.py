@@ -1,4 +1,4 @@
-"""What a trained front-end has learned: some kernels in time and frequency and some bands, before and after."""
+"""Draw what a trained front-end learned: some kernels in time and frequency and some bands, before and after."""
 
 import matplotlib
 import numpy as np
@@ -8,16 +8,19 @@ from sweep.report.details import Details
 from sweep.report.pictures import Picture, new_figure
 from sweep.results.evidence import SPECTRUM
 
-_BEFORE = {"color": "#999999", "linewidth": 1.4, "label": "as it began"}
-_AFTER = {"color": "black", "linewidth": 0.7, "label": "as it was trained"}
+_BEFORE = {"color": "#999999", "linewidth": 1.4, "label": "before training"}
+_AFTER = {"color": "black", "linewidth": 0.7, "label": "after training"}
 
 
 def kernels(name: str, runs: list[Details]) -> Picture | None:
-    """A row's picture, of its first run that kept kernels or bands; None where none did.
+    """Draw the kernels and bands of a row's first run that kept any.
 
     Args:
-        name: of the row.
-        runs: of it.
+        name: name of the row.
+        runs: runs of the row.
+
+    Returns:
+        The picture; None if no run kept kernels or bands.
     """
     kept = [run for run in runs if "kernel_taps" in run.evidence or "bank_rows" in run.evidence]
     if not kept:
@@ -38,9 +41,9 @@ def kernels(name: str, runs: list[Details]) -> Picture | None:
         for what, key in (("kernels", "kernels_moved"), ("mel bank", "bank_moved"))
         if key in found
     ]
-    about = f"Seed {kept[0].seed}. Change over what was there, in norms; {'; '.join(words)}."
+    about = f"Seed {kept[0].seed}. Change relative to the initial norm; {'; '.join(words)}."
     if n_kernels:
-        about += " Left, the real parts of some kernels; right, their spectra over the initial one's peak."
+        about += " Left, the real parts of some kernels; right, their spectra relative to the initial one's peak."
     return Picture(f"kernels-{name}", f"{name}: what its front-end learned", about, figure)
 
 

@@ -1,4 +1,4 @@
-r"""A table of text as LaTeX, for a paper: \input it where booktabs and graphicx are loaded."""
+r"""Format a table as LaTeX, to \input into a paper that loads booktabs and graphicx."""
 
 import re
 
@@ -13,13 +13,13 @@ _SPECIAL |= {"\N{EN DASH}": "--", "\N{PLUS-MINUS SIGN}": r"$\pm$"}
 
 
 def latex(title: str, cells: pd.DataFrame, remarks: list[str], groups: list[str]) -> str:
-    """The table in booktabs' form: a floating table, shrunk where it is wider than the line, its remarks below it.
+    """Format a table with booktabs, as a float that is shrunk to the line's width, with the remarks below it.
 
     Args:
-        title: the caption.
-        cells: text; what stands between ** is set in bold.
-        remarks: under the table, small.
-        groups: of each row; a little space parts neighbours of different groups.
+        title: caption of the table.
+        cells: text of the cells; a cell between ** is set in bold.
+        remarks: sentences below the table, in small type.
+        groups: group of each row; a small space separates neighbours of different groups.
     """
     columns = "".join("l" if justify(heading) == "left" else "r" for heading in cells)
     rows = cells.map(_cell)
@@ -43,14 +43,14 @@ def latex(title: str, cells: pd.DataFrame, remarks: list[str], groups: list[str]
 
 
 def escape(text: str) -> str:
-    r"""Text as LaTeX's source; what LaTeX's standard fonts may lack becomes a question mark.
+    r"""Escape text for LaTeX; characters that LaTeX's standard fonts may lack become question marks.
 
     >>> print(escape("cqt_12 at 95 %"))
     cqt\_12 at 95 \%
     """
     text = re.sub("[^\x20-\x7e\xa0-\xff\N{EN DASH}]", "?", " ".join(text.split()))
     text = "".join(_SPECIAL.get(character, character) for character in text)
-    return re.sub(r"^[*\[]", r"{\g<0>}", text)  # the end of the row above would take it for its own
+    return re.sub(r"^[*\[]", r"{\g<0>}", text)  # after \\, a star or bracket would be read as its argument
 
 
 def _cell(text: str) -> str:

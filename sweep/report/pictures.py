@@ -1,4 +1,4 @@
-"""A picture in its three forms: SVG that a page holds, PNG and PDF for other places."""
+"""Save pictures in three formats: SVG inside the page, PNG and PDF as files."""
 
 import base64
 import html
@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 
 from sweep.registry import families
 
-# By family; the markers do without colour.
+# Colours and markers by family; the markers alone tell the families apart without colour.
 COLOURS = {name: families[name].COLOUR for name in families.names()}
 MARKERS = {name: families[name].MARKER for name in families.names()}
-OTHER = "#555555"  # of a family whose class is not at hand
+OTHER = "#555555"  # colour of a family that is not registered
 STYLE = {
     "font.family": "sans-serif",
     "font.size": 9,
@@ -32,20 +32,20 @@ STYLE = {
     "pdf.fonttype": 42,
 }
 DPI = 150
-_SMALLEST = 0.8  # of its size, to which a narrow window shrinks a picture; from there on it scrolls
+_SMALLEST = 0.8  # smallest scale to which a narrow window shrinks a picture, before it scrolls
 _COLOURS_OF_AN_IMAGE = 64
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure with words.
+    """A figure with its title and caption.
 
     Attributes:
-        name: of its files.
-        title: above it.
-        caption: below it.
-        figure: None where there is nothing to draw; the caption then says what is missing.
-        labels: what a pointer over the artist of that gid is told.
+        name: stem of its files' names.
+        title: title above the figure.
+        caption: caption below the figure.
+        figure: Matplotlib figure; None if there is nothing to draw, and the caption then says what is missing.
+        labels: tooltips by the gid of the artist.
     """
 
     name: str
@@ -56,14 +56,18 @@ class Picture:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of this size in inches; draw on it within `matplotlib.rc_context(STYLE)`."""
+    """Create an empty figure; draw on it within `matplotlib.rc_context(STYLE)`.
+
+    Args:
+        width, height: size in inches.
+    """
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
 def files(picture: Picture) -> dict[str, bytes]:
-    """The picture as <name>.png and <name>.pdf; nothing where there is no figure."""
+    """Encode a picture as <name>.png and <name>.pdf; return no files if it has no figure."""
     if picture.figure is None:
         return {}
     return {
@@ -73,12 +77,12 @@ def files(picture: Picture) -> dict[str, bytes]:
 
 
 def png(figure: Figure) -> bytes:
-    """A figure as the content of a PNG file."""
+    """Encode a figure as PNG."""
     return _saved(figure, "png", dpi=DPI)
 
 
 def anchor(title: str) -> str:
-    """An id in a page for what has this title.
+    """Make an HTML id from a title.
 
     >>> anchor("mel-512-128+f_min=55 (cnn)")
     'mel-512-128-f-min=55--cnn-'
@@ -87,7 +91,7 @@ def anchor(title: str) -> str:
 
 
 def svg(picture: Picture) -> str:
-    """The picture as an <svg> element that stands in a page beside others and needs nothing from outside it."""
+    """Encode a picture as a self-contained <svg> element whose ids are unique within a page of several."""
     none = dict.fromkeys(("Creator", "Date", "Format", "Type"))
     text = _saved(picture.figure, "svg", metadata=none).decode()
     text = text[text.index("<svg") :]
@@ -96,7 +100,7 @@ def svg(picture: Picture) -> str:
     width = float(re.search(r'width="([\d.]+)pt"', head)[1]) * 4 / 3
     size = f"width:{width:.0f}px;min-width:{_SMALLEST * width:.0f}px"
     head = f'<svg {view} style="{size}" role="img" aria-label="{html.escape(picture.title)}"'
-    # Ids are unique within a picture only, and a page has many.
+    # Matplotlib's ids are unique within a picture only, and a page has several pictures.
     prefix = anchor(picture.name)
     rest = re.sub(r'\bid="', f'id="{prefix}-', rest)
     rest = re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", rest)
@@ -110,17 +114,17 @@ def svg(picture: Picture) -> str:
 def _saved(figure: Figure, form: str, **options) -> bytes:
     file = io.BytesIO()
     with matplotlib.rc_context(STYLE):
-        if figure.get_layout_engine() is not None:  # laid out once for all forms
+        if figure.get_layout_engine() is not None:  # lay out once for all formats
             figure.draw_without_rendering()
             figure.set_layout_engine("none")
-            for axes in figure.axes:  # the solver's last digits differ from call to call
+            for axes in figure.axes:  # round, because the solver's last digits differ from call to call
                 axes.set_position([round(part, 5) for part in axes.get_position(original=True).bounds])
         figure.savefig(file, format=form, **options)
     return file.getvalue()
 
 
 def _smaller(found: re.Match) -> str:
-    """An image that a figure embeds, with a palette: a third of the bytes."""
+    """Re-encode an image embedded in an SVG with a palette, which takes a third of the bytes."""
     from PIL import Image
 
     file = io.BytesIO()

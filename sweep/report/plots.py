@@ -1,4 +1,4 @@
-"""Accuracy against size and cost, and loss curves."""
+"""Draw accuracy against the number of bins and against cost, and loss curves."""
 
 import matplotlib
 import numpy as np
@@ -11,7 +11,7 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 from sweep.report.details import Details, rows_of
 from sweep.report.pictures import COLOURS, MARKERS, OTHER, Picture, new_figure
 
-_ASIDE = 1.02  # factor between families, so that intervals at the same number of bins do not hide each other
+_ASIDE = 1.02  # horizontal factor between families, so that intervals at the same number of bins do not overlap
 _COSTS = {
     "windows_per_second": ("windows per second in training", max, 1),
     "parameters": ("trained parameters", min, 1),
@@ -20,7 +20,11 @@ _COSTS = {
 
 
 def accuracy_by_bins(done: pd.DataFrame) -> Picture:
-    """Accuracy against the number of bins, a line for the rows of a family that differ in nothing else."""
+    """Plot accuracy against the number of bins; a line joins the rows of a family that differ in nothing else.
+
+    Args:
+        done: done lines of the table, with their names.
+    """
     figure, labels = new_figure(7.2, 4.2), {}
     axes = figure.subplots()
     # A line joins the rows whose names differ in their last number alone, such as mel-512-128 and mel-512-256.
@@ -59,7 +63,11 @@ def accuracy_by_bins(done: pd.DataFrame) -> Picture:
 
 
 def accuracy_by_cost(done: pd.DataFrame) -> Picture:
-    """Accuracy against each cost that the results hold, with the rows that no other beats in both."""
+    """Plot accuracy against each cost in the results, with the Pareto front.
+
+    Args:
+        done: done lines of the table, with their names.
+    """
     title = "Accuracy against cost"
     costs = {name: cost for name, cost in _COSTS.items() if done[name].notna().any()}
     if not costs:
@@ -93,7 +101,13 @@ def accuracy_by_cost(done: pd.DataFrame) -> Picture:
 
 
 def pareto(first: pd.Series, second: pd.Series) -> np.ndarray:
-    """(n,) bool, which points no other equals or exceeds in both figures and exceeds in one; higher is better.
+    """Find the Pareto front: the points that no other equals or exceeds in both figures and exceeds in one.
+
+    Args:
+        first, second: (n,) the two figures, higher is better.
+
+    Returns:
+        (n,) bool, whether a point is on the front.
 
     >>> pareto(pd.Series([1, 2, 3]), pd.Series([3, 1, 2])).tolist()
     [True, False, True]
@@ -105,7 +119,12 @@ def pareto(first: pd.Series, second: pd.Series) -> np.ndarray:
 
 
 def loss_curves(done: pd.DataFrame, details: list[Details]) -> Picture:
-    """The training loss of each row, mean over its seeds, a panel a family."""
+    """Plot the training loss of each row, averaged over its seeds, one panel a family.
+
+    Args:
+        done: done lines of the table, with their names.
+        details: details of their runs.
+    """
     title, curves = "Loss curves", {}
     for run in details:
         if "train/loss" in run.curves:
@@ -158,7 +177,7 @@ def _point(axes: Axes, x: float, row, *, filled: bool) -> Line2D:
 
 
 def _name_points(axes: Axes, ends: pd.DataFrame) -> None:
-    """Names the points of a front, the most accurate first, and none so close to another that they would overlap."""
+    """Label the points of a front, the most accurate first; skip labels that would overlap another."""
     to_axes = axes.transData + axes.transAxes.inverted()
     named = []
     for row in ends.sort_values("accuracy", ascending=False).itertuples():
@@ -178,13 +197,13 @@ def _family_legend(figure: Figure, done: pd.DataFrame) -> None:
 
 
 def _told(row) -> str:
-    """A row's name and accuracy, for a pointer."""
+    """Format a row's name and accuracy for a tooltip."""
     interval = f" (95 % {row.accuracy_low:.3f}\N{EN DASH}{row.accuracy_high:.3f})" if pd.notna(row.accuracy_low) else ""
     return f"{row.name}: accuracy {row.accuracy:.3f}{interval}, {row.bins} bins"
 
 
 def _kinds_told(kinds: list[tuple[str, str]]) -> str:
-    """Which rows are filled and which open, where there are several models or variants."""
+    """Explain which markers are filled and which open, if there are several models or variants."""
     if len(kinds) == 1:
         return ""
     words = [" ".join(filter(None, kind)) for kind in kinds]

@@ -1,4 +1,4 @@
-"""A table of text on a console as wide as it is, and as Markdown."""
+"""Print a table of text on a console, fitted to its width, and format it as Markdown."""
 
 import html
 import re
@@ -11,22 +11,22 @@ from rich.table import Table
 from rich.text import Text
 
 _LEFT = ("representation", "model", "best")
-# What may begin code, a link, a column, a formula or emphasis; a star at the end of a text begins none.
+# Characters that may begin code, a link, a column, a formula or emphasis; a star at the end of a text does not.
 _MARKUP = re.compile(r"[\\`\[|~$#]|\*(?!$)|(?<![^\W_])_(?=\S)")
 
 
 def print_cells(
     console: Console, title: str, cells: pd.DataFrame, remarks: list[str], spare: list[str], lead: str = ""
 ) -> None:
-    """Prints a table as wide as the console allows; where that is too little, columns go and no text is cut.
+    """Print a table; on a narrow console leave out columns rather than cut text.
 
     Args:
-        console: where to print.
-        title: above the table.
-        cells: text; what stands between ** is set off.
-        remarks: under the table.
-        spare: columns that a narrow console does without, first to last.
-        lead: a sentence between the title and the table.
+        console: console to print on.
+        title: title above the table.
+        cells: text of the cells; a cell between ** is highlighted.
+        remarks: sentences below the table.
+        spare: headings of the columns that a narrow console leaves out, first to last.
+        lead: sentence between the title and the table.
     """
     spare = [heading for heading in spare if heading in cells]
     options = console.options.update(width=1000)
@@ -50,7 +50,14 @@ def print_cells(
 
 
 def markdown(title: str, cells: pd.DataFrame, remarks: list[str], lead: str = "") -> str:
-    """The table as Markdown, its title a heading, its lead a paragraph and its remarks a list."""
+    """Format a table as Markdown: the title as a heading, the lead as a paragraph and the remarks as a list.
+
+    Args:
+        title: title of the table.
+        cells: text of the cells; a cell between ** is set in bold.
+        remarks: sentences below the table.
+        lead: sentence between the title and the table.
+    """
     rule = ["---:" if justify(heading) == "right" else "---" for heading in cells]
     texts = [map(_escape, cells), rule, *(map(_escape_cell, row) for row in cells.itertuples(index=False))]
     rows = [f"| {' | '.join(row)} |" for row in texts]
@@ -59,12 +66,12 @@ def markdown(title: str, cells: pd.DataFrame, remarks: list[str], lead: str = ""
 
 
 def justify(heading: str) -> Literal["left", "right"]:
-    """Which side a column keeps to."""
+    """Choose the alignment of a column by its heading."""
     return "left" if heading in _LEFT else "right"
 
 
 def _escape(text: str) -> str:
-    r"""Text as Markdown's source, on one line.
+    r"""Escape text for Markdown, on one line.
 
     >>> print(_escape("f_min <55> | _x_"))
     f_min &lt;55&gt; \| \_x_

@@ -1,4 +1,4 @@
-"""Sets the rankings that several protocols, models or variants give the same representations side by side."""
+"""Compare the rankings of the same representations under several protocols, models or variants."""
 
 import itertools
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from scipy import special
 
 from sweep.report.units import Sample
 
-FEWEST_ROWS = 3  # that make a ranking
-_MOVERS = 5
+FEWEST_ROWS = 3  # fewest rows of a ranking
+_MOVERS = 5  # most rows named in a remark
 _DRAWS = 2000
 
 
@@ -19,11 +19,11 @@ class Pair:
     """Two rankings of the same rows.
 
     Attributes:
-        names: of the two rankings.
+        names: names of the two rankings.
         tau: Kendall's tau-b between the mean accuracies.
-        low, high: its 95 % interval over units, NaN where there is none.
-        units: how many it rests on.
-        moves: by representation, in the order of the table, how many places it rises from the first to the second.
+        low, high: 95 % interval of tau over units; NaN if there are too few units.
+        units: number of units that the interval rests on.
+        moves: places that each representation rises from the first ranking to the second, in the order of the table.
     """
 
     names: tuple[str, str]
@@ -36,12 +36,12 @@ class Pair:
 
 @dataclass(frozen=True)
 class Rankings:
-    """What `rank` finds.
+    """Result of `rank`.
 
     Attributes:
-        table: a row a representation: bins, and for each ranking accuracy_<name> and rank_<name> (1 is the best).
-        names: of the rankings.
-        pairs: each two of them.
+        table: one row a representation: bins, and for each ranking accuracy_<name> and rank_<name> (1 is the best).
+        names: names of the rankings.
+        pairs: comparison of each two rankings.
     """
 
     table: pd.DataFrame
@@ -50,14 +50,16 @@ class Rankings:
 
     @property
     def title(self) -> str:
+        """Title of the table."""
         return f"rankings of {len(self.table)} representations: {', '.join(self.names)}"
 
     @property
     def spare(self) -> list[str]:
+        """Headings of the columns that a narrow console leaves out, first to last."""
         return ["bins", *(f"Acc {name}" for name in reversed(self.names))]
 
     def cells(self) -> pd.DataFrame:
-        """The printed columns as text, each ranking's first row between **."""
+        """Format the printed columns as text; the best row of each ranking is set between **."""
         cells = pd.DataFrame({"representation": self.table.representation, "bins": self.table.bins.map(str)})
         for name in self.names:
             accuracy, place = self.table[f"accuracy_{name}"], self.table[f"rank_{name}"]
@@ -70,10 +72,10 @@ class Rankings:
         return cells
 
     def remarks(self) -> list[str]:
-        """A sentence or two on each pair."""
+        """Write a sentence or two on each pair of rankings."""
         remarks = []
         for pair in self.pairs:
-            sure = "no interval, for want of units"
+            sure = "no interval, too few units"
             if np.isfinite(pair.low):
                 sure = f"95 % interval over {pair.units} units {pair.low:.2f} to {pair.high:.2f}, bootstrap t"
             moved = pair.moves[pair.moves != 0]
@@ -90,13 +92,13 @@ class Rankings:
 
 
 def rank(protocols: dict[str, tuple[pd.DataFrame, Sample]]) -> Rankings | None:
-    """Ranks the representations by their mean accuracy, once for each protocol, model and variant that has some.
+    """Rank the representations by their mean accuracy, once for each protocol, model and variant that has some.
 
     Args:
-        protocols: by name, `summarise`'s lines and the sample they were made from.
+        protocols: lines of `summarise` and the sample behind them, by the protocol's name.
 
     Returns:
-        None where there are not two rankings of at least FEWEST_ROWS representations.
+        The rankings; None unless there are two of at least FEWEST_ROWS representations each.
     """
     found = {}
     for protocol, (lines, sample) in protocols.items():
@@ -120,7 +122,13 @@ def rank(protocols: dict[str, tuple[pd.DataFrame, Sample]]) -> Rankings | None:
 
 
 def kendall(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Kendall's tau-b along the last axis; NaN where all of one side is tied.
+    """Compute Kendall's tau-b along the last axis; NaN if all values of one side are tied.
+
+    Args:
+        first, second: (..., n) values to rank.
+
+    Returns:
+        (...) tau-b in -1..1.
 
     >>> float(kendall(np.array([1, 2, 3]), np.array([1, 3, 2])).round(3))  # 2 pairs agree, 1 does not
     0.333
@@ -134,20 +142,20 @@ def kendall(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 def kendall_interval(
     first: np.ndarray, second: np.ndarray, *, groups: int = 1, level: float = 0.95, draws: int = _DRAWS
 ) -> tuple[float, float]:
-    """An interval of Kendall's tau between the rows' means: t, with the standard deviation of the units' bootstrap.
+    """Compute a t-interval of Kendall's tau between the rows' means, with a bootstrap over units as standard deviation.
 
-    Not the bootstrap's percentiles and not the jackknife: tau is a step function, of which the jackknife makes too
-    much, and resampled means are noisier than the means, so their tau lies lower. experiments/certainty measures the
-    coverage.
+    The jackknife is not used because it overestimates the variance of a step function such as tau; bootstrap
+    percentiles are not used because resampled means are noisier than the means, so their tau is too low.
+    experiments/certainty measures the coverage.
 
     Args:
-        first, second: (rows, units), the same units.
-        groups: as for `certainty.intervals`.
-        level: probability that the interval holds the truth.
-        draws: of units.
+        first, second: (rows, units) scores at the same units.
+        groups: number of means removed from the units' deviations, as in `certainty.intervals`.
+        level: probability that the interval contains the true tau.
+        draws: number of bootstrap samples.
 
     Returns:
-        low and high, within -1 .. 1; NaN with too few units.
+        Lower and upper end, within -1..1; NaN with too few units.
     """
     units = first.shape[1]
     if units - groups < 2:
@@ -160,7 +168,7 @@ def kendall_interval(
 
 
 def _pair(names: dict, found: dict, one: tuple, two: tuple, order: list[str]) -> Pair | None:
-    """Two rankings of the rows and units that both have; None where they share fewer than FEWEST_ROWS rows."""
+    """Compare two rankings on the rows and units that both have; None if they share fewer than FEWEST_ROWS rows."""
     parts = [found[key][0] for key in (one, two)]
     rows = [name for name in order if all(name in part.index for part in parts)]
     if len(rows) < FEWEST_ROWS:

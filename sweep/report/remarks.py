@@ -1,4 +1,4 @@
-"""What a reader must know to read a table rightly."""
+"""Write the remarks below a table: definitions of its columns, and limits of what follows from it."""
 
 import pandas as pd
 
@@ -7,20 +7,25 @@ from sweep.report.certainty import FEWEST_UNITS
 from sweep.report.units import FEWEST_RECORDINGS, Sample
 from sweep.results.scoring import BLOCK_SECONDS
 
-_CNN_BINS = 128  # that the CNN's first kernel spans
+_CNN_BINS = 128  # bins that the CNN's first kernel spans
 
 
 def values(column: pd.Series, form: str = "") -> str:
-    """The different values of a column, in words."""
+    """Join the distinct values of a column with "and".
+
+    Args:
+        column: values; NaN is left out.
+        form: format of a value, such as ",".
+    """
     return " and ".join(format(value, form) for value in sorted(set(column.dropna())))
 
 
 def remarks_on(table: pd.DataFrame, certainty: list[str]) -> list[str]:
-    """What a reader must know to read the table rightly, one sentence or two each.
+    """Write the remarks on a table, one or two sentences each.
 
     Args:
-        table: `build_table`'s.
-        certainty: what is to say about it: `certainty_remarks`.
+        table: table of the runs, `build_table`.
+        certainty: remarks on the certainty, `certainty_remarks`, which are put among the others.
     """
     done, rest = table[table.status == "done"], table[table.status != "done"]
     remarks = [f"{row.status}: {row.run}: {row.note}" for row in rest[rest.note != ""].itertuples()]
@@ -66,11 +71,11 @@ def remarks_on(table: pd.DataFrame, certainty: list[str]) -> list[str]:
 
 
 def certainty_remarks(lines: pd.DataFrame, sample: Sample) -> list[str]:
-    """What the intervals and marks rest on, and what cannot be concluded from them.
+    """Write remarks on what the intervals and marks are based on, and what cannot be concluded from them.
 
     Args:
-        lines: `summarise`'s.
-        sample: what they were made from.
+        lines: lines of the table, `summarise`.
+        sample: accuracies behind the lines.
     """
     if not sample.rows:
         return []
@@ -92,7 +97,7 @@ def certainty_remarks(lines: pd.DataFrame, sample: Sample) -> list[str]:
     if seeds == 1:
         remarks += [
             "One seed: how much another training run would change a row is not known, so all this is about these "
-            "trained models; a small difference between two representations may be chance. seed=0,1,2 would tell."
+            "trained models; a small difference between two representations may be chance. seed=0,1,2 measures it."
         ]
     elif (lines.seeds[lines.seeds > 0] < seeds).any():
         remarks += [f"Some rows have fewer than {seeds} seeds; their intervals take the others' variance over seeds."]
@@ -100,7 +105,7 @@ def certainty_remarks(lines: pd.DataFrame, sample: Sample) -> list[str]:
 
 
 def _block_remarks(lines: pd.DataFrame, sample: Sample, of: str) -> list[str]:
-    """On recordings that are too few to compare as they are."""
+    """Write remarks on blocks of time, for tests with too few recordings to compare."""
     missing = lines[(lines.seeds > 0) & lines.accuracy_low.isna()]
     remarks = []
     if len(missing):
@@ -111,8 +116,8 @@ def _block_remarks(lines: pd.DataFrame, sample: Sample, of: str) -> list[str]:
         ]
     if len(missing) < (lines.seeds > 0).sum():
         remarks += [
-            f"Fewer than {FEWEST_RECORDINGS} test recordings: blocks of time stand for them, of {BLOCK_SECONDS:.0f} s "
-            "in recordings over a minute; that neighbouring blocks are alike is allowed for."
+            f"Fewer than {FEWEST_RECORDINGS} test recordings: the units are blocks of time, of {BLOCK_SECONDS:.0f} s "
+            "in recordings over a minute; the intervals allow for the correlation of neighbouring blocks."
         ]
     only = "this recording" if len(sample.recordings) == 1 else "these recordings"
     return [*remarks, f"{of[0].upper()}{of[1:]}: nothing follows about other music than {only}."]
@@ -123,9 +128,9 @@ def _count(number: int, noun: str) -> str:
 
 
 def _changes(done: pd.DataFrame) -> list[str]:
-    """What the command line changed in the protocol or the data, and which rows differ in that."""
+    """Write a remark on what the command line changed in the protocol or the data, and on rows that differ in it."""
     groups = done.groupby("changed", sort=False).representation.unique()
     if len(groups) == 1:
         return [f"Changed on the command line: {groups.index[0]}."] if groups.index[0] else []
     parts = (f"{changed or 'nothing changed'}: {', '.join(rows)}" for changed, rows in groups.items())
-    return [f"These rows were not made alike, so do not compare them across: {'; '.join(parts)}."]
+    return [f"These rows have different settings, so do not compare them across: {'; '.join(parts)}."]

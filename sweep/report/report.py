@@ -1,4 +1,4 @@
-"""Reports: what the results below a folder say, printed, and written beside them."""
+"""Read the results below a folder into reports, print them, and write them beside the results."""
 
 import sys
 from collections.abc import Iterable, Mapping
@@ -24,16 +24,16 @@ from sweep.results.table import IDENTITY, build_table, protocol_folders
 
 @dataclass(frozen=True)
 class Report:
-    """What the results of one <runs>/<data>/<protocol> folder say.
+    """Comparison of the results of one <runs>/<data>/<protocol> folder.
 
     Attributes:
-        folder: of the results.
-        table: `build_table`'s, a row a run.
-        sample: the accuracies behind it.
-        lines: `summarise`'s, a row a line of the printed table.
-        columns: of the printed table.
-        chosen: whether a user chose them.
-        title, verdict, remarks: in words.
+        folder: folder of the results.
+        table: one row a run, `build_table`.
+        sample: accuracies behind the table.
+        lines: one row a line of the printed table, `summarise`.
+        columns: columns of the printed table.
+        chosen: whether a user chose the columns.
+        title, verdict, remarks: sentences around the table.
     """
 
     folder: Path
@@ -47,15 +47,15 @@ class Report:
     remarks: list[str]
 
     def cells(self) -> pd.DataFrame:
-        """The printed table as text."""
+        """Format the printed table as text."""
         return cells_of(self.lines, self.columns)
 
     def trained(self) -> Trained | None:
-        """Trained front-ends beside fixed ones, where there are such pairs."""
+        """Pair rows with trained and with fixed front-ends; None if there is no such pair."""
         return pair_up(self.lines, self.sample)
 
     def files(self) -> dict[str, str]:
-        """The table in each of its written forms, by the file's name."""
+        """Format the table for each of its files; keys are the files' names."""
         cells, table, lines = self.cells(), self.table, self.lines
         if self.chosen:
             table, lines = part_of(table, IDENTITY, self.columns), part_of(lines, ROW, self.columns)
@@ -68,14 +68,14 @@ class Report:
 
 
 def read_report(folder: Path, columns: Iterable[str] | None = None) -> Report:
-    """Reads the results of one <runs>/<data>/<protocol> folder.
+    """Read the results of one <runs>/<data>/<protocol> folder.
 
     Args:
-        folder: holds the runs.
-        columns: of the table, as `choose_columns` takes them; None: those that it needs.
+        folder: folder of the runs.
+        columns: names of the table's columns, see `choose_columns`; None for the default columns.
 
     Raises:
-        ValueError: sweep.json is damaged, or there is no such column.
+        ValueError: sweep.json is damaged, or a column does not exist.
     """
     table = build_table(folder)
     sample = read_sample(folder, table)
@@ -89,22 +89,22 @@ def read_report(folder: Path, columns: Iterable[str] | None = None) -> Report:
 def print_reports(
     directory: Path, console: Console | None = None, columns: Iterable[str] | None = None
 ) -> tuple[list[Report], dict[Path, Rankings]]:
-    """Prints a table for each <data>/<protocol> folder in, below or above a directory, and writes it there.
+    """Print a table for each <data>/<protocol> folder in, below or above a directory, and write it there.
 
-    table.csv holds every column of each run in full precision, summary.csv those of each printed line, table.md and
-    table.tex what is printed. Where the directory holds several rankings of the same data, they are set side by side:
-    see `sweep.report.rankings`. No file is touched where nothing changed.
+    table.csv has every column of each run in full precision, summary.csv those of each printed line, table.md and
+    table.tex what is printed. If the directory holds several rankings of the same data, they are compared, see
+    `sweep.report.rankings`. Files whose content would not change are not touched.
 
     Args:
-        directory: the root of the runs, one run's folder, or anything between.
-        console: where to print; standard output where None, 100 columns wide unless it is a terminal.
-        columns: of the tables, in all their forms; None: those that each needs, and all in the CSV files.
+        directory: root of the runs, folder of one run, or a folder between.
+        console: console to print on; None for standard output, 100 columns wide unless it is a terminal.
+        columns: names of the columns, in all files too; None for the default columns, and all columns in the CSV files.
 
     Returns:
-        What there was to report, and by their folder the rankings that were set side by side.
+        The reports, and the rankings by the folder of their data.
 
     Raises:
-        ValueError: a sweep.json is damaged, or there is no such column.
+        ValueError: a sweep.json is damaged, or a column does not exist.
     """
     console = console or Console(width=None if sys.stdout.isatty() else 100)
     reports = [read_report(folder, columns) for folder in protocol_folders(directory)]
@@ -133,7 +133,13 @@ def print_reports(
 
 
 def write(console: Console, folder: Path, files: Mapping[str, str | bytes]) -> None:
-    """Writes files into a folder; where that cannot be, says so: somebody else's results can be looked at as well."""
+    """Write files into a folder, or print that they could not be written, so that read-only results can be reported.
+
+    Args:
+        console: console for the message.
+        folder: folder to write into.
+        files: contents by the files' names.
+    """
     try:
         for name, content in files.items():
             write_whole(folder / name, content)

@@ -1,4 +1,4 @@
-"""One line a representation: its seeds put together, with how sure the figures are."""
+"""Summarise the runs of a table by representation: means over seeds, with their uncertainty."""
 
 import numpy as np
 import pandas as pd
@@ -13,18 +13,19 @@ MARKS = ("best_of_table", "best_of_family")
 
 
 def summarise(table: pd.DataFrame, sample: Sample) -> pd.DataFrame:
-    """One row for the runs of a table that differ in nothing but their seed.
+    """Summarise the runs that differ only in their seed as one row each.
 
     Args:
-        table: `build_table`'s.
-        sample: `read_sample`'s of the same folder.
+        table: table of the runs, `build_table`.
+        sample: accuracies of the same folder, `read_sample`.
 
     Returns:
-        In the table's order: the columns of a run that its seeds share; runs, and seeds, how many of them are done;
-        the mean of each figure over the seeds; parameters, all that are trained; accuracy_spread, the standard
-        deviation over seeds; accuracy_low and _high, the 95 % interval; behind, behind_low and _high, the distance to
-        the highest accuracy and its simultaneous 95 % interval; best_of_table and best_of_family, True where the row
-        cannot be told from the best, NA where nothing can be compared.
+        One row a representation, variant and model, in the table's order, with the columns: those that the seeds share;
+        runs, the number of runs, and seeds, the number of done ones; the mean of each figure over the seeds;
+        parameters, the number of trained parameters; accuracy_spread, the standard deviation over seeds; accuracy_low
+        and _high, the 95 % interval; behind, behind_low and _high, the distance to the highest accuracy and its
+        simultaneous 95 % interval; best_of_table and best_of_family, True if the row cannot be told from the best, NA
+        if rows cannot be compared.
     """
     averaged = [*SCORES, "threshold", "seconds", "windows_per_second", "peak_memory_bytes", *MOVED]
     shared = ["family", "bins", "context", "window", "empty_filters", "recordings", "source", "norm", "changed"]
@@ -41,7 +42,7 @@ def summarise(table: pd.DataFrame, sample: Sample) -> pd.DataFrame:
 
 
 def _sure(sample: Sample, family: dict) -> dict[str, np.ndarray]:
-    """The intervals and marks of a sample's rows; family says of which each is."""
+    """Compute the intervals and marks of a sample's rows; `family` gives the family of each row."""
     scores, groups = sample.scores, sample.groups
     found = certainty.intervals(scores, groups=groups)
     whole = certainty.compare(scores, groups=groups)

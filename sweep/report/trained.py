@@ -1,4 +1,4 @@
-"""Sets rows with a trained front-end beside the same rows with a fixed one."""
+"""Compare rows with a trained front-end to the same rows with a fixed one."""
 
 from dataclasses import dataclass
 
@@ -11,25 +11,28 @@ from sweep.report.units import ROW, Sample
 
 @dataclass(frozen=True)
 class Trained:
-    """What `pair_up` finds.
+    """Result of `pair_up`.
 
     Attributes:
-        table: a row a pair: model, representation, variant (of the trained one), fixed, trained and difference, in
-            accuracy, low and high, its 95 % interval, moved_kernels, moved_bank, and slower, times a step takes.
+        table: one row a pair: model, representation, variant (the trained one's); fixed, trained and difference, in
+            accuracy; low and high, the 95 % interval of the difference; moved_kernels and moved_bank; slower, the fixed
+            front-end's windows per second over the trained one's.
     """
 
     table: pd.DataFrame
 
     @property
     def title(self) -> str:
+        """Title of the table."""
         return f"fixed and trained front-ends: {len(self.table)} pairs"
 
     @property
     def spare(self) -> list[str]:
+        """Headings of the columns that a narrow console leaves out, first to last."""
         return ["slower", "kernels moved", "bank moved"]
 
     def cells(self) -> pd.DataFrame:
-        """The printed columns as text, a difference that is not 0 by its interval between **."""
+        """Format the printed columns as text; a difference whose interval excludes 0 is set between **."""
         table = self.table
         cells = pd.DataFrame({"representation": table.representation + "+" + table.variant})
         if table.model.nunique() > 1:
@@ -50,25 +53,25 @@ class Trained:
         return cells
 
     def remarks(self) -> list[str]:
-        """What the columns mean."""
+        """Explain the columns."""
         return [
             "difference: accuracy of the trained less that of the fixed front-end, over the seeds that both have. 95 %:"
-            " its t-interval over the units and seeds of the table above, paired; set off where it leaves 0 out. Each "
-            "pair stands alone: of many, one in twenty is set off by chance. With one seed it is about these models.",
-            "moved: the median kernel's (band's) change over what it was, in norms. slower: windows per second of the "
+            " its paired t-interval over the units and seeds of the table above; highlighted if it excludes 0. No "
+            "correction for many pairs: 1 in 20 is highlighted by chance. With one seed it is about these models.",
+            "moved: median change of a kernel (band) relative to its initial norm. slower: windows per second of the "
             "fixed over those of the trained.",
         ]
 
 
 def pair_up(lines: pd.DataFrame, sample: Sample) -> Trained | None:
-    """Pairs each line whose front-end was trained with the one that differs in nothing else.
+    """Pair each line whose front-end was trained with the line that differs in nothing else.
 
     Args:
-        lines: `summarise`'s.
-        sample: that they were made from.
+        lines: lines of the table, `summarise`.
+        sample: accuracies behind the lines.
 
     Returns:
-        None where there is no such pair.
+        The pairs; None if there are none.
     """
     done = lines[lines.status == "done"].set_index(ROW)
     rows = []
@@ -94,7 +97,7 @@ def pair_up(lines: pd.DataFrame, sample: Sample) -> Trained | None:
 
 
 def fixed_variant(variant: str) -> str:
-    """The variant of the same row with a fixed front-end.
+    """Return the variant of the same row with a fixed front-end.
 
     >>> fixed_variant("trainable=bank+frontend_rate=1e-05+capacity")
     'capacity'

@@ -1,4 +1,4 @@
-"""One sentence on what to choose, and how sure that is, from the lines of a table."""
+"""Write the verdict of a table: one sentence on which row to choose, and how certain that is."""
 
 import pandas as pd
 
@@ -8,11 +8,11 @@ from sweep.report.units import Sample
 
 
 def verdict(lines: pd.DataFrame, sample: Sample) -> str:
-    """What the results say is best, which rows cannot be told from it, and what that rests on.
+    """Write the verdict: the row to choose, how many rows cannot be told from it, and what that is based on.
 
     Args:
-        lines: `summarise`'s.
-        sample: what they were made from.
+        lines: lines of the table, `summarise`.
+        sample: accuracies behind the lines.
     """
     done = lines.assign(name=label_of(lines))[lines.status == "done"]
     if done.accuracy.count() == 0:
@@ -44,7 +44,7 @@ def verdict(lines: pd.DataFrame, sample: Sample) -> str:
 
 
 def _cheapest(tied: pd.DataFrame) -> tuple[pd.Series, str]:
-    """The row that trains fastest, or where a speed is not known has the fewest bins, and in which sense it is so."""
+    """Choose the row that trains fastest, or has the fewest bins if a speed is unknown; also return the reason."""
     if tied.windows_per_second.notna().all():
         row = tied.loc[tied.windows_per_second.idxmax()]
         return row, f"the fastest to train ({row.windows_per_second:,.0f} windows/s)"
@@ -53,7 +53,7 @@ def _cheapest(tied: pd.DataFrame) -> tuple[pd.Series, str]:
 
 
 def _basis(done: pd.DataFrame, sample: Sample) -> str:
-    """What the certainty rests on, and where it ends."""
+    """Describe the units and seeds that the certainty is based on, and its limits."""
     seeds, recordings = int(done.seeds.max()), len(sample.recordings)
     of = f"{recordings} test recording{'s' * (recordings > 1)}"
     over = f"{len(sample.units)} blocks of time in {of}" if sample.blocks else of
@@ -63,7 +63,7 @@ def _basis(done: pd.DataFrame, sample: Sample) -> str:
     elif sample.blocks:
         limits.append("these recordings only" if recordings > 1 else "this recording only")
     if done.changed.nunique() > 1:
-        limits.append("rows that were not made alike")
+        limits.append("rows with different settings")
     if seeds == 1:
         limits.append("these trained models only")
     return f"over {over} and {'one seed' if seeds == 1 else f'{seeds} seeds'}" + f" ({', '.join(limits)})" * bool(
@@ -72,7 +72,7 @@ def _basis(done: pd.DataFrame, sample: Sample) -> str:
 
 
 def _why(sample: Sample) -> str:
-    """Why rows cannot be compared."""
+    """Explain why rows cannot be compared."""
     if not sample.units:
         return "these results share no test recordings, or hold no blocks of time"
     units = "blocks of time" if sample.blocks else "test recordings"

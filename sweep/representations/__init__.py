@@ -1,4 +1,4 @@
-"""A representation is data: one YAML file under conf/representation, one row of the table."""
+"""Representations: each is one YAML file under conf/representation and one row of the table."""
 
 from sweep.representations.representation import Representation, from_tree
 

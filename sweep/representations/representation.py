@@ -1,4 +1,4 @@
-"""What every representation has: a name, a family, and the numbers of its front-end, checked without torch."""
+"""The base class of representations: a name, a family and the numbers of a front-end, checked without torch."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Representation(Group):
-    """One row of the table; a family is a subclass, registered under the name that the key `family` gives.
+    """One row of the table; each family is a subclass, registered under its value of the key `family`.
 
     Attributes:
-        frequencies: (n_bins,) float64, centre of each bin in Hz.
+        frequencies: centre of each bin in Hz, (n_bins,) float64.
         context: samples that the longest kernel covers.
-        empty_filters: bins that hold nothing, so that their input is constant.
-        TRANSFORM: the front-end's class in `sweep.transforms`.
-        ORDER: where the family's rows stand in a table, from 0.
-        COLOUR, MARKER: of the family in pictures; Okabe and Ito's colours, which the colour-blind tell apart.
-        TRAINED_PARTS: values of `frontend.trainable` that the family knows beside true and false.
-        TRAINED_COST: times that a step takes longer with a trained front-end.
+        empty_filters: number of bins whose filter is 0, so that the model's input there is constant.
+        TRANSFORM: name of the front-end's class in `sweep.transforms`.
+        ORDER: position of the family's rows in a table, from 0.
+        COLOUR, MARKER: colour and marker of the family in plots; Okabe and Ito's colours, safe for the colour-blind.
+        TRAINED_PARTS: values of `frontend.trainable` that the family allows besides true and false.
+        TRAINED_COST: factor by which a trained front-end makes a step longer.
     """
 
     TRANSFORM: ClassVar[str]
@@ -40,7 +40,7 @@ class Representation(Group):
     name: str = text()
     """The file's and the row's name."""
     family: str = text()
-    """What kind of spectrogram it is."""
+    """Kind of spectrogram."""
     sample_rate: float = positive()
     """Sample rate in Hz."""
     hop_length: int = whole()
@@ -49,7 +49,7 @@ class Representation(Group):
     """Window function, periodic."""
     f_min: float
     pad_mode: str = choice(*filters.PAD_MODES)
-    """What lies beyond the ends of a clip: zeros, or its mirror image."""
+    """Padding beyond the ends of a clip: zeros, or its mirror image."""
 
     n_bins: int = dataclasses.field(init=False)
     frequencies: np.ndarray = dataclasses.field(init=False, repr=False, compare=False)
@@ -70,25 +70,25 @@ class Representation(Group):
         object.__setattr__(self, "n_bins", len(self.frequencies))
 
     def measure(self) -> dict[str, Any]:
-        """The attributes that follow from the numbers: frequencies, context and, if there may be some, empty_filters.
+        """Compute the attributes that follow from the numbers: frequencies, context and, for Mel rows, empty_filters.
 
         Raises:
-            ValueError: numbers that do not go together; names the key, the value and the remedy.
+            ValueError: numbers contradict each other; names the key, the value and the remedy.
         """
         raise NotImplementedError
 
     @property
     def cost(self) -> float:
-        """How long a training step takes, compared with other rows."""
+        """Estimate how long a training step takes, relative to other rows."""
         return float(self.n_bins)
 
     @classmethod
     def remark(cls, norms: str) -> str | None:
-        """What a reader of a table must know of the family's rows, whose key `norm` has these values; None: nothing."""
+        """Return a table's footnote on the family's rows, whose key `norm` has these values; None: no footnote."""
         return None
 
     def check_trainable(self, trainable: bool | str) -> None:
-        """Check that this front-end can be trained as `frontend.trainable` says.
+        """Check that the row's front-end can be trained as `frontend.trainable` says.
 
         Raises:
             ValueError: names the row, the value and the remedy.
@@ -99,15 +99,15 @@ class Representation(Group):
             )
 
     def n_frames(self, samples: int) -> int:
-        """Frames of a clip of so many samples."""
+        """Return the number of frames of a clip of so many samples."""
         return 1 + samples // self.hop_length
 
     def transform(self, samples: int | None = None, **options: Any) -> "Transform":
-        """The front-end, a `sweep.transforms` module.
+        """Build the front-end, a `sweep.transforms` module.
 
         Args:
-            samples: of the clips, where they are known and it is trainable.
-            options: its trainable, engine and accuracy.
+            samples: length of the clips, if it is known; a trainable front-end then needs less memory.
+            options: the front-end's arguments trainable, engine and accuracy.
         """
         from sweep import transforms
 
@@ -118,7 +118,7 @@ class Representation(Group):
         return getattr(transforms, self.TRANSFORM)(**numbers, **options)
 
     def training_options(self, samples: int | None) -> dict[str, Any]:
-        """What the front-end is told besides, if it is trained on clips of so many samples."""
+        """Return further arguments of a front-end that is trained on clips of so many samples."""
         return {}
 
 

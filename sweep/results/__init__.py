@@ -1,1 +1,1 @@
-"""A run is its folder: its state, its progress, its result, and what a report needs of it."""
+"""Read and write the folder of a run: state, progress, result, scores, and the data that a report draws."""

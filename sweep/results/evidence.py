@@ -1,7 +1,7 @@
-"""What a report shows of a run besides its scores: counts by pitch and polyphony, an excerpt, the learned weights.
+"""Keep what a report shows of a run besides its scores: counts by pitch and polyphony, an excerpt, learned weights.
 
-Kept in evidence.npz beside result.json, some 80 kB, so that a sweep can be reported where neither its data nor its
-checkpoints are.
+The arrays are in evidence.npz beside result.json, some 80 kB, so a sweep can be reported on a machine that has neither
+its data nor its checkpoints.
 """
 
 import io
@@ -14,23 +14,23 @@ from sweep.files import write_whole
 from sweep.results.scoring import PITCHES
 
 EVIDENCE = "evidence.npz"
-EXCERPT = 200  # scored windows, 8 s of five minutes at the paper's 7,500 a recording
-ROWS = 256  # of a picture at most: bins beyond that share rows
-REFERENCE, ESTIMATE = 1, 2  # the bits of a roll's cell
-SHOWN_BINS = (0.1, 0.35, 0.6, 0.85)  # whose kernels are kept, as shares of all
-SHOWN_TAPS = 1024  # of a kernel, around its middle lag
-SPECTRUM = np.geomspace(20, 20_000, 301)  # Hz, the edges of a kept spectrum's cells
+EXCERPT = 200  # scored windows in an excerpt: 8 s of a 5 min recording at the paper's 7,500 windows a recording
+ROWS = 256  # most rows of a spectrogram picture; with more bins, neighbours share a row
+REFERENCE, ESTIMATE = 1, 2  # bits of a piano roll's cell
+SHOWN_BINS = (0.1, 0.35, 0.6, 0.85)  # positions of the bins whose kernels are kept, as shares of the number of bins
+SHOWN_TAPS = 1024  # taps kept of a kernel, around its middle lag
+SPECTRUM = np.geomspace(20, 20_000, 301)  # Hz, edges of the cells of a kept spectrum
 
 
 def count_notes(reference: np.ndarray, estimate: np.ndarray) -> dict[str, np.ndarray]:
-    """Notes of one recording by pitch and by polyphony, counted as mir_eval does: right where both sides have them.
+    """Count a recording's notes by pitch and by polyphony, as mir_eval does: a note is right where both rolls have it.
 
     Args:
-        reference, estimate: (frames, 128) bool.
+        reference, estimate: (frames, 128) bool, MIDI notes that sound.
 
     Returns:
-        pitches: (88, 3) int, of each pitch of the piano: notes in the reference, in the estimate, right.
-        polyphony: (89, 4) int, of the frames with 0, 1, ... notes in the reference: how many, and the three counts.
+        pitches: (88, 3) int, for each piano pitch: notes in the reference, notes in the estimate, notes right.
+        polyphony: (89, 4) int, for 0, 1, ... notes in the reference: number of such frames, and their three counts.
 
     >>> roll = np.zeros((3, 128), bool); roll[:2, 60] = roll[0, 64] = True
     >>> counts = count_notes(roll, np.roll(roll, 1, axis=0))  # a frame late
@@ -45,22 +45,26 @@ def count_notes(reference: np.ndarray, estimate: np.ndarray) -> dict[str, np.nda
 
 
 def stretch(windows: int) -> slice:
-    """Which of a recording's scored windows the excerpt shows: EXCERPT in its middle, all where there are fewer."""
+    """Choose the scored windows of the excerpt: the EXCERPT windows in the recording's middle, or all if fewer.
+
+    Args:
+        windows: number of scored windows of the recording.
+    """
     first = max(windows - EXCERPT, 0) // 2
     return slice(first, first + EXCERPT)
 
 
 def excerpt(times: np.ndarray, frames: np.ndarray, reference: np.ndarray, estimate: np.ndarray) -> dict:
-    """What the model saw and said in some successive windows.
+    """Compress the spectrogram and the piano rolls of successive windows for the report.
 
     Args:
-        times: (windows,) of their centres, in seconds.
+        times: (windows,) window centres, in seconds.
         frames: (windows, bins) log spectrogram at each window's centre.
-        reference, estimate: (windows, 128) bool.
+        reference, estimate: (windows, 128) bool, MIDI notes that sound.
 
     Returns:
-        times; spectrogram: (rows, windows) uint8, of which 0 and 255 stand for the two values of spectrogram_range, the
-        loudest bin of each row; roll: (88, windows) uint8, bits REFERENCE and ESTIMATE.
+        times: the argument; spectrogram: (rows, windows) uint8, the loudest bin of each row, scaled so that 0 and 255
+        are the two values of spectrogram_range; roll: (88, windows) uint8, bits REFERENCE and ESTIMATE.
     """
     loudest = np.maximum.reduceat(frames.T, row_starts(frames.shape[1]), axis=0)
     low, high = float(loudest.min()), float(loudest.max())
@@ -75,15 +79,15 @@ def excerpt(times: np.ndarray, frames: np.ndarray, reference: np.ndarray, estima
 
 
 def weights_per_pitch(weight: np.ndarray, n_frames: int, projection: np.ndarray | None) -> dict[str, np.ndarray]:
-    """What a linear model has learned to look for: how a note's logit answers to a steady sound in one bin.
+    """Sum a linear model's weights over a window's frames: the response of a note's logit to a steady sound in a bin.
 
     Args:
-        weight: (128, features x n_frames) of the linear layer.
-        n_frames: of a window.
-        projection: (features, bins) from the bins to the features, None where the features are the bins.
+        weight: (128, features x n_frames) weight matrix of the linear layer.
+        n_frames: frames in a window.
+        projection: (features, bins) projection from bins to features; None if the features are the bins.
 
     Returns:
-        weights: (rows, 88) int8, a bin's weights summed over the frames; of bins that share a row the strongest.
+        weights: (rows, 88) int8, weights summed over the frames; where bins share a row, the largest in magnitude.
         weights_scale: (1,) the weight that 127 stands for.
     """
     summed = weight.reshape(len(weight), -1, n_frames).sum(2)[PITCHES]  # (88, features)
@@ -96,25 +100,25 @@ def weights_per_pitch(weight: np.ndarray, n_frames: int, projection: np.ndarray 
 
 
 def learned_kernels(frontend, initial) -> dict[str, np.ndarray]:
-    """How far training has moved a front-end's kernels and mel bank, and some of them before and after.
+    """Measure how far training moved a front-end's kernels and mel bank, and keep some of them before and after.
 
     Args:
-        frontend: a trained front-end of `sweep.transforms`.
-        initial: the same as it began.
+        frontend: trained front-end, a module of `sweep.transforms`.
+        initial: the same front-end before training.
 
     Returns:
-        Where kernels were trained: kernels_moved (bins,), each kernel's change over what it was, in norms; of
-        SHOWN_BINS kernel_bins (n,), kernel_frequencies (n,) in Hz, kernel_lags (n,), the first lag of kernel_taps
-        (2, n, SHOWN_TAPS) complex64, as they began and as they are, 0 where there are none, and kernel_spectra
-        (2, n, 300) in dB, their greatest magnitudes between the frequencies of SPECTRUM over the initial kernel's.
-        Where the bank was: bank_moved (bands,), bank_bins (n,) and bank_rows (2, n, bins).
+        If kernels were trained: kernels_moved (bins,), ||after - before|| / ||before|| of each kernel; and for the bins
+        SHOWN_BINS: kernel_bins (n,); kernel_frequencies (n,) in Hz; kernel_taps (2, n, SHOWN_TAPS) complex64, before
+        and after, padded with 0; kernel_lags (n,), the lag of the first tap; kernel_spectra (2, n, 300) in dB, the
+        greatest magnitude in each cell of SPECTRUM relative to the initial kernel's peak. If the bank was trained:
+        bank_moved (bands,), bank_bins (n,) and bank_rows (2, n, bins).
     """
     found = {}
     kernels = initial.trainable_kernels()
     if kernels is not None:
         count = len(kernels)
         bins, moved, pairs = shown_bins(count), [], {}
-        for bin in range(count):  # one by one: all of a large bank are gigabytes
+        for bin in range(count):  # one kernel at a time: all kernels of a large bank take gigabytes
             pair = [one.kernel(bin) for one in (initial, frontend)]
             moved.append(_moved(pair[0][1], pair[1][1]))
             if bin in bins:
@@ -137,27 +141,34 @@ def learned_kernels(frontend, initial) -> dict[str, np.ndarray]:
 
 
 def shown_bins(count: int) -> np.ndarray:
-    """Which of so many bins a picture of kernels shows."""
+    """Choose the bins whose kernels are kept and shown.
+
+    Args:
+        count: number of bins.
+
+    Returns:
+        (n,) int, indices at the shares SHOWN_BINS.
+    """
     return np.unique([int(share * count) for share in SHOWN_BINS])
 
 
 def _moved(before: np.ndarray, after: np.ndarray) -> float:
-    """The change of a kernel or a band over its norm; NaN for one that began as nothing, as empty filters do."""
+    """||after - before|| / ||before|| of a kernel or a band; NaN if it was all 0 at first, as empty filters are."""
     norm = float(np.linalg.norm(before))
     return float(np.linalg.norm(after - before)) / norm if norm else float("nan")
 
 
 def _central(first: int, taps: np.ndarray) -> tuple[int, np.ndarray]:
-    """The taps around the middle one and the first one's lag, filled up with zeros to SHOWN_TAPS."""
+    """Cut or pad a kernel to its SHOWN_TAPS middle taps; return the lag of the first tap, and the taps."""
     skipped = max(len(taps) - SHOWN_TAPS, 0) // 2
     kept = taps[skipped : skipped + SHOWN_TAPS]
     return first + skipped, np.pad(kept, (0, SHOWN_TAPS - len(kept)))
 
 
 def _spectrum(taps: np.ndarray, sample_rate: float) -> np.ndarray:
-    """The greatest magnitude of a kernel's transform in each cell of SPECTRUM.
+    """Greatest magnitude of a kernel's Fourier transform in each cell of SPECTRUM.
 
-    A kernel exp(-i w n) answers to a sound exp(i w n): its transform is taken at the sound's frequency.
+    The kernel exp(-i w n) responds to the sound exp(i w n), so the taps are conjugated to get the sound's frequency.
     """
     points = 1 << max(16, (len(taps) - 1).bit_length())
     magnitudes = np.abs(np.fft.fft(taps.conj(), points))[: points // 2]
@@ -166,22 +177,31 @@ def _spectrum(taps: np.ndarray, sample_rate: float) -> np.ndarray:
 
 
 def row_starts(bins: int) -> np.ndarray:
-    """The first bin of each row of a picture: a bin a row, or as few bins a row as keep it within ROWS."""
+    """First bin of each row of a picture: one bin a row, or the fewest bins a row that give at most ROWS rows.
+
+    Args:
+        bins: number of bins of the spectrogram.
+    """
     return np.arange(0, bins, -(-bins // ROWS))
 
 
 def write_evidence(folder: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Writes evidence.npz whole."""
+    """Write evidence.npz, or leave the old file as it is if the process dies.
+
+    Args:
+        folder: folder of the run.
+        arrays: arrays by name.
+    """
     file = io.BytesIO()
     np.savez_compressed(file, allow_pickle=False, **arrays)
     write_whole(folder / EVIDENCE, file.getvalue())
 
 
 def read_evidence(folder: Path) -> dict[str, np.ndarray]:
-    """The arrays of a run; empty where it kept none, as those of an older version.
+    """Read the arrays of a run's evidence.npz; empty if there is no such file, as in runs of older versions.
 
     Raises:
-        ValueError: evidence.npz is there and damaged.
+        ValueError: evidence.npz is damaged.
     """
     try:
         with np.load(folder / EVIDENCE, allow_pickle=False) as arrays:

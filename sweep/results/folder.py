@@ -1,4 +1,4 @@
-"""What a run's folder holds, and the one function that says what state the run is in."""
+"""Name the files of a run's folder, and determine from them which state the run is in."""
 
 import shutil
 from dataclasses import dataclass
@@ -10,27 +10,27 @@ from sweep.config import differences, identity
 from sweep.results.progress import Progress, read_progress
 from sweep.results.result import RESULT, OtherFormatError, Result, read_result
 
-TRACEBACK = "traceback.txt"  # there without a result: the run failed
-CHECKPOINT = "checkpoint.ckpt"  # there without a result: the run is half done
-MODEL = "model.ckpt"  # the trained weights
-LOG = "log.txt"  # what happened, attempt after attempt, for people
-LOCK = "lock"  # there while a process works on the run
-DAMAGED = ".damaged"  # at the end of the name of what was set aside
+TRACEBACK = "traceback.txt"  # without a result beside it, the run failed
+CHECKPOINT = "checkpoint.ckpt"  # without a result beside it, the run is unfinished
+MODEL = "model.ckpt"  # trained weights
+LOG = "log.txt"  # log of all attempts, for people
+LOCK = "lock"  # exists while a process works on the run
+DAMAGED = ".damaged"  # suffix of a damaged file that was set aside
 
 Status = Literal["missing", "running", "unfinished", "failed", "damaged", "changed", "done"]
 
 
 @dataclass(frozen=True)
 class State:
-    """The state of a run.
+    """State of a run.
 
     Attributes:
-        status: "missing", nothing was computed yet; "running", a living process has the run; "unfinished", interrupted
-            and to be resumed; "failed"; "damaged", the result cannot be read; "changed", the folder holds what another
-            configuration or version made; "done".
-        note: which process runs it, why it failed, what is damaged or has changed; one line.
-        result: of a run that is done.
-        progress: of one that is running, unfinished or failed, where it is known.
+        status: "missing", nothing was computed yet; "running", a living process holds the lock; "unfinished",
+            interrupted, will be resumed; "failed"; "damaged", the result cannot be read; "changed", the folder was
+            written with another configuration or version; "done".
+        note: one line: which process runs it, why it failed, what is damaged or has changed.
+        result: result of the run if it is done.
+        progress: progress of the run if it is running, unfinished or failed and progress.json can be read.
     """
 
     status: Status
@@ -40,13 +40,19 @@ class State:
 
 
 class ChangedError(ValueError):
-    """A run's folder holds what another configuration or version made; the message is the note of its `State`."""
+    """A run's folder was written with another configuration or version; the message is the note of its `State`."""
 
 
 def describe_change(folder: Path, made_with: dict[str, Any], wanted: dict[str, Any] | None) -> str:
-    """What differs between the identity that a folder's content was made with and the wanted one, with the remedy.
+    """Describe in one line how a folder's configuration differs from the wanted one, with the remedy.
 
-    Empty where nothing does, or where nothing in particular is wanted.
+    Args:
+        folder: folder of the run.
+        made_with: identity of the configuration that the folder was written with.
+        wanted: identity of the configuration asked for; None if any will do.
+
+    Returns:
+        The line; empty if nothing differs or `wanted` is None.
     """
     changed = [] if wanted is None else differences(made_with, wanted)
     if not changed:
@@ -58,12 +64,11 @@ def describe_change(folder: Path, made_with: dict[str, Any], wanted: dict[str, A
 
 
 def state_of(folder: Path, wanted: dict[str, Any] | None) -> State:
-    """The state of the run in a folder: the only judge of whether a run is done.
+    """Determine the state of the run in a folder; the whole program asks here whether a run is done.
 
     Args:
-        folder: of the run.
-        wanted: identity of the configuration that is asked for, of the command line or of sweep.json; None: whatever
-            the folder holds.
+        folder: folder of the run.
+        wanted: identity of the configuration asked for, by the command line or by sweep.json; None accepts any.
     """
     holder = locks.holder(folder / LOCK)
     if holder:
@@ -72,7 +77,12 @@ def state_of(folder: Path, wanted: dict[str, Any] | None) -> State:
 
 
 def resting_state(folder: Path, wanted: dict[str, Any] | None) -> State:
-    """`state_of` for a process that holds the run's lock: the state in which it found the run."""
+    """Determine the state as `state_of` does but ignore the lock, for a process that holds the lock itself.
+
+    Args:
+        folder: folder of the run.
+        wanted: identity of the configuration asked for; None accepts any.
+    """
     try:
         result = read_result(folder)
     except OtherFormatError as error:
@@ -94,17 +104,17 @@ def resting_state(folder: Path, wanted: dict[str, Any] | None) -> State:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder holds a run, or what is left of one."""
+    """Whether a folder holds a run, be it only its traceback, checkpoint, weights or lock."""
     return any((folder / name).exists() for name in (RESULT, TRACEBACK, CHECKPOINT, MODEL, LOCK))
 
 
 def empty(folder: Path) -> None:
-    """Delete what a run's folder holds but its lock and its log."""
+    """Delete everything in a run's folder except its lock and its log."""
     for path in folder.iterdir():
-        if path.name not in (LOCK, LOG) and not path.name.startswith(f".{LOCK}."):  # of who tries to claim it
+        if path.name not in (LOCK, LOG) and not path.name.startswith(f".{LOCK}."):  # claims of the lock
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def set_aside(path: Path) -> Path:
-    """Give a damaged file another name, that of an older one if there is, so that the run can resume without it."""
+    """Rename a damaged file to <name>.damaged, replacing an older one, so that the run can resume without it."""
     return path.replace(path.with_name(path.name + DAMAGED))

@@ -1,4 +1,4 @@
-"""sweep.json beside the runs of a sweep: which runs were asked for, with which configuration."""
+"""Read and write sweep.json, the list of the runs that a sweep was asked for, with their configurations."""
 
 import dataclasses
 import json
@@ -14,12 +14,12 @@ PLAN = "sweep.json"
 
 @dataclass(frozen=True)
 class Planned:
-    """A run as the last command that named it asked for it.
+    """Entry of a run in sweep.json, written by the last command that named the run.
 
     Attributes:
-        family: of its representation.
-        cost: what it takes compared with others, `RunConfig.cost`.
-        identity: of its configuration, `RunConfig.identity`.
+        family: family of the run's representation, such as "mel".
+        cost: relative cost of the run, `RunConfig.cost`.
+        identity: identity of the run's configuration, `RunConfig.identity`.
     """
 
     family: str
@@ -28,10 +28,10 @@ class Planned:
 
 
 def read_plan(folder: Path) -> dict[str, Planned]:
-    """The runs planned in a <runs>/<data>/<protocol> folder, in order; empty where there is no plan.
+    """Read the planned runs of a <runs>/<data>/<protocol> folder, in order; empty if there is no sweep.json.
 
     Returns:
-        By the run's folder relative to `folder`, such as "linear/mel-512-128/seed-0".
+        Planned runs; the key is the run's folder relative to `folder`, such as "linear/mel-512-128/seed-0".
 
     Raises:
         ValueError: sweep.json is damaged.
@@ -47,19 +47,19 @@ def read_plan(folder: Path) -> dict[str, Planned]:
 
 
 def write_plan(folder: Path, runs: dict[str, Planned]) -> None:
-    """Add runs to the plan of a <runs>/<data>/<protocol> folder, so that a table knows what is missing.
+    """Add runs to sweep.json of a <runs>/<data>/<protocol> folder, so that tables also list runs not yet started.
 
-    Runs that were planned before keep their places; what is new comes after them.
+    Runs that are already planned keep their places; new ones are appended.
 
     Args:
-        folder: where sweep.json lies or will lie.
-        runs: by their folders relative to it.
+        folder: folder of sweep.json.
+        runs: planned runs; the key is the run's folder relative to `folder`.
     """
     before = read_plan(folder)
     if before | runs == before:
         return
     with locks.wait(folder / f".{PLAN}.lock"):  # another sweep may be adding its runs
         plan = read_plan(folder) | runs
-        # A run a line: people read it.
+        # One run a line, because people read the file.
         lines = (f"{json.dumps(run)}: {json.dumps(dataclasses.asdict(planned))}" for run, planned in plan.items())
         write_whole(folder / PLAN, '{"runs": {\n' + ",\n".join(lines) + "\n}}\n")

@@ -1,4 +1,4 @@
-"""How far a run has come, for other processes to read: progress.json in its folder, replaced by rename."""
+"""Write and read progress.json, which tells other processes how far a run has come; it is replaced by rename."""
 
 import contextlib
 import dataclasses
@@ -16,15 +16,15 @@ PROGRESS = "progress.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """A run that is on its way or was interrupted, in its last attempt.
+    """Progress of the last attempt at a run.
 
     Attributes:
-        identity: of the configuration, `RunConfig.identity`.
-        began: seconds since 1970, of the attempt.
-        first, steps: the step that training began at, and how many there are; None before training.
-        step: the last one known.
-        training: seconds since 1970 at which training began, or None.
-        seen: seconds since 1970 at which `step` was reached.
+        identity: identity of the configuration, `RunConfig.identity`.
+        began: start of the attempt, in seconds since 1970.
+        first, steps: step at which training began, and total number of steps; None before training.
+        step: last step written; None before training.
+        training: start of training, in seconds since 1970; None before training.
+        seen: time at which `step` was reached, in seconds since 1970; None before training.
     """
 
     identity: dict[str, Any] = field(repr=False)
@@ -37,19 +37,19 @@ class Progress:
 
     @property
     def rate(self) -> float | None:
-        """Steps a second in this attempt; None where none were measured."""
+        """Steps per second in this attempt; None before the first step."""
         if self.step is None or self.step <= self.first or self.seen <= self.training:
             return None
         return (self.step - self.first) / (self.seen - self.training)
 
 
 class Tracker:
-    """Writes the progress of one attempt at a run.
+    """Write the progress of one attempt at a run.
 
     Args:
-        folder: of the run.
-        identity: of its configuration.
-        clock: seconds since 1970.
+        folder: folder of the run.
+        identity: identity of its configuration.
+        clock: returns the time in seconds since 1970.
     """
 
     def __init__(self, folder: Path, identity: dict[str, Any], clock: Callable[[], float] = time.time):
@@ -57,26 +57,26 @@ class Tracker:
         self._last = Progress(identity=identity, began=clock())
 
     def begin(self) -> None:
-        """Note that an attempt has begun."""
+        """Record that an attempt has begun."""
         self._write(self._last)
 
     def train(self, first: int, steps: int) -> None:
-        """Note that training begins at step `first` of `steps`."""
+        """Record that training begins at step `first` of `steps`."""
         now = self._clock()
         self._write(dataclasses.replace(self._last, first=first, steps=steps, step=first, training=now, seen=now))
 
     def reach(self, step: int) -> None:
-        """Note that a step has been reached."""
+        """Record that training has reached a step."""
         self._write(dataclasses.replace(self._last, step=step, seen=self._clock()))
 
     def _write(self, progress: Progress) -> None:
         self._last = progress
-        with contextlib.suppress(OSError):  # a note for others, which is not to end a run
+        with contextlib.suppress(OSError):  # progress is only shown to others: failing to write it must not end a run
             write_whole(self._path, json.dumps(dataclasses.asdict(progress)) + "\n", durable=False)
 
 
 def read_progress(folder: Path) -> Progress | None:
-    """The progress of the run in a folder; None where there is none, or none that can be read: it is no result."""
+    """Read the progress of the run in a folder; None if there is none or it cannot be read."""
     try:
         return Progress(**json.loads((folder / PROGRESS).read_bytes()))
     except (OSError, ValueError, TypeError):

@@ -1,4 +1,4 @@
-"""The result of a run: the schema of result.json, which is written last, so that a run with one is done."""
+"""Define, read and write result.json; it is written last, so a run that has one is done."""
 
 import dataclasses
 import json
@@ -10,16 +10,16 @@ from typing import Any, get_origin
 from sweep.files import write_whole
 
 RESULT = "result.json"
-FORMAT = 2  # one more whenever a field changes its meaning
+FORMAT = 2  # version of the schema, increased whenever a field changes its meaning
 _REMEDY = "delete it and run the same command again, which redoes this run"
 
 
 class OtherFormatError(ValueError):
-    """A result was written by another version of the program.
+    """result.json was written in another format, by another version of the program.
 
     Args:
-        path: of the file.
-        found: its format.
+        path: the file.
+        found: format found in it.
     """
 
     def __init__(self, path: Path, found: Any):
@@ -31,28 +31,28 @@ class OtherFormatError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What result.json holds.
+    """Content of result.json.
 
     Attributes:
-        representation, family, variant, model, protocol, data, seed: what the run is.
-        config: `RunConfig.record` of its configuration.
+        representation, family, variant, model, protocol, data, seed: names and seed that identify the run.
+        config: configuration of the run, `RunConfig.record`.
         scores: mean of each of `scoring.SCORES` over the test recordings; None where it is not defined.
-        recordings: by id, the scores of each test recording and "blocks", its counts by block of time.
+        recordings: scores of each test recording by its id, with "blocks", its counts by block of time.
         threshold: probability above which a note was estimated.
-        bins, context, empty_filters, norm: of the representation; `norm` is None where it has none.
-        window: samples of a window.
-        parameters: trained weights of "frontend" and "model".
-        moved: for a trained front-end, the median change of "kernels" and "bank" over their norm.
-        engine: which engine computed the spectrograms, and why.
+        bins, context, empty_filters, norm: properties of the representation; `norm` is None if it has none.
+        window: samples in a window.
+        parameters: number of trained weights in "frontend" and "model".
+        moved: median relative change of the trained "kernels" and "bank"; None for what was not trained.
+        engine: engine that computed the spectrograms, and the reason for its choice.
         resumed_from: step at which the last call began.
-        seconds: of the last call: "setup", "training" and "scoring".
-        windows_per_second: in training; None where the last call did not train.
-        precision, frontend_accuracy: of the arithmetic.
-        source: `data.source`.
-        changed: what the command line set in protocol, model, data or control, "key=value ...".
-        audio: how much audio there was to train on and where it lay, in words.
-        peak_memory_bytes, gpu_utilisation: bytes and percent, None where unknown.
-        device, versions, git_revision: what it ran on.
+        seconds: duration of "setup", "training" and "scoring" in the last call.
+        windows_per_second: training speed; None if the last call did not train.
+        precision, frontend_accuracy: arithmetic of the model and of the front-end.
+        source: layout of the data, `data.source`.
+        changed: settings of protocol, model, data or control given on the command line, "key=value ...".
+        audio: amount of training audio and its placement, in words.
+        peak_memory_bytes, gpu_utilisation: peak memory in bytes and GPU utilisation in percent; None where unknown.
+        device, versions, git_revision: device, package versions and git commit of the last call.
     """
 
     representation: str
@@ -90,10 +90,10 @@ class Result:
 
 
 def read_result(folder: Path) -> Result | None:
-    """The result of the run in a folder; None where it is not done.
+    """Read the result of the run in a folder; None if there is no result.json.
 
     Raises:
-        OtherFormatError: another version wrote it.
+        OtherFormatError: result.json has another format.
         ValueError: result.json is damaged.
     """
     path = folder / RESULT
@@ -103,7 +103,7 @@ def read_result(folder: Path) -> Result | None:
             raise ValueError("no JSON object")
     except FileNotFoundError:
         return None
-    except ValueError as error:  # also what is no JSON or no UTF-8
+    except ValueError as error:  # includes invalid JSON and invalid UTF-8
         raise ValueError(f"{path}: damaged, {error}; {_REMEDY}") from None
     if content.get("format") != FORMAT:
         raise OtherFormatError(path, content.get("format"))
@@ -115,16 +115,16 @@ def read_result(folder: Path) -> Result | None:
 
 
 def write_result(folder: Path, result: Result) -> None:
-    """Write result.json: the run is done from then on, so this comes last.
+    """Write result.json; call this last, since a run that has one is done.
 
-    JSON knows neither NaN nor infinity: they are written as null. NumPy's scalars are written as numbers.
+    NaN and infinity, which JSON lacks, are written as null; NumPy scalars are written as numbers.
     """
     content = {"format": FORMAT} | dataclasses.asdict(result)
     write_whole(folder / RESULT, json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
 
 
 def _finite(value: Any) -> Any:
-    """The value with None for each NaN or infinity in it, and Python's numbers for NumPy's."""
+    """Replace NaN and infinity in a nested value by None, and NumPy scalars by Python numbers."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

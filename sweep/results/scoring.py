@@ -1,4 +1,4 @@
-"""Scores a transcription of one recording: mir_eval's multipitch figures and micro average precision."""
+"""Score the transcription of a recording: mir_eval's multipitch metrics and micro average precision."""
 
 import concurrent.futures
 import functools
@@ -18,16 +18,16 @@ import numpy as np
 PITCHES = np.arange(21, 109)
 FREQUENCIES = 440.0 * 2.0 ** ((PITCHES - 69) / 12)
 
-# Accuracy is dependent over seconds, for music comes in phrases and sections. On nine MusicNet recordings, five rows
-# and two seeds (experiments/certainty), neighbouring blocks of 2 s correlate by 0.44, of 5 s by 0.26, of 10 s by 0.11;
-# in the difference of two rows by 0.16, 0.10 and 0.13. A recording under a minute is cut into six blocks all the same,
-# for with fewer an interval says little.
+# Accuracy is correlated over seconds, because music has phrases and sections. On nine MusicNet recordings, five rows
+# and two seeds (experiments/certainty), the accuracies of neighbouring blocks of 2, 5 and 10 s correlate by 0.44, 0.26
+# and 0.11, the differences between two rows by 0.16, 0.10 and 0.13. A recording shorter than a minute is still cut into
+# six blocks, because with fewer the intervals are too wide to be of use.
 BLOCK_SECONDS = 10.0
 FEWEST_BLOCKS = 6
 
-_FRAMES = 1000  # that a process counts at a time: 50 ms
+_FRAMES = 1000  # frames that a process counts at a time: 50 ms
 _ERRORS = ("e_sub", "e_miss", "e_fa", "e_tot")
-# The order in which mir_eval.multipitch.metrics returns its figures.
+# The order in which mir_eval.multipitch.metrics returns its metrics.
 _MULTIPITCH = ("precision", "recall", "accuracy", *_ERRORS)
 _MULTIPITCH += tuple(f"chroma_{name}" for name in _MULTIPITCH)
 
@@ -43,25 +43,25 @@ def score(
     threshold: float = 0.4,
     pool: concurrent.futures.Executor | None = None,
 ) -> dict:
-    """Scores one recording's piano roll against its reference.
+    """Score one recording's piano roll against its reference.
 
     A note is estimated where its probability is greater than the threshold (strictly, as in the authors' script). The
-    multipitch figures are mir_eval's own, over the 88 pitches of the piano; it gives 0 where a figure would divide by
-    no notes, so a recording without reference notes has error 0. Average precision is over all 128 notes and is NaN
-    there.
+    multipitch metrics are mir_eval's, over the 88 pitches of the piano; mir_eval returns 0 instead of dividing by 0, so
+    a recording without reference notes has error 0. Average precision is over all 128 notes; without reference notes it
+    is NaN.
 
     Args:
         reference: (frames, 128) bool, the MIDI notes that sound.
         probability: (frames, 128) float in 0..1, the model's output.
-        times: (frames,) seconds, not decreasing.
+        times: (frames,) frame times in seconds, not decreasing.
         threshold: probability above which a note is estimated.
-        pool: of processes, each of which counts in a part of the frames; None: all here.
+        pool: process pool that counts parts of the frames in parallel; None counts all in this process.
 
     Returns:
         One float for each name in SCORES, and "blocks", the counts of `count_blocks`.
 
     Raises:
-        ValueError: shapes that do not fit together, no frames, or a probability that is NaN or outside 0..1.
+        ValueError: the shapes do not fit together, there are no frames, or a probability is NaN or outside 0..1.
     """
     reference, probability, times = np.asarray(reference, bool), np.asarray(probability), np.asarray(times, float)
     if reference.shape != (len(times), 128) or probability.shape != reference.shape or not len(times):
@@ -80,10 +80,10 @@ def score(
     parts = [slice(first, first + _FRAMES) for first in range(0, len(times), _FRAMES)]
     cut = [[roll[part] for part in parts] for roll in rolls]
     try:
-        counted = (map if pool is None else pool.map)(count_in_rolls, *cut)  # starts at once
+        counted = (map if pool is None else pool.map)(count_in_rolls, *cut)  # a pool starts at once
         precision = average_precision(reference.ravel(), probability.ravel())
         counted = list(counted)
-    except BrokenProcessPool:  # somebody killed one; the next run starts new ones
+    except BrokenProcessPool:  # a process was killed: count here; the next run starts a new pool
         start_pool.cache_clear()
         return score(reference, probability, times=times, threshold=threshold)
     counts = [np.concatenate(parts) for parts in zip(*counted, strict=True)]
@@ -97,14 +97,18 @@ def score(
 def count_blocks(
     times: np.ndarray, n_reference: np.ndarray, n_estimate: np.ndarray, right: np.ndarray
 ) -> list[list[int]]:
-    """Sums what `count` found over blocks of time, so that a report can say how sure an accuracy is.
+    """Sum the counts of `count` over blocks of time, from which a report computes confidence intervals.
 
-    The frames, which are evenly spaced, are cut into equal blocks of BLOCK_SECONDS or a little more; into FEWEST_BLOCKS
-    shorter ones where there would be fewer.
+    The frames, which are evenly spaced, are cut into equal blocks of BLOCK_SECONDS or a little more; if that gives
+    fewer than FEWEST_BLOCKS, into FEWEST_BLOCKS shorter ones.
+
+    Args:
+        times: (frames,) frame times in seconds.
+        n_reference, n_estimate, right: (frames,) notes in the reference, notes in the estimate, notes right.
 
     Returns:
-        Of each block: notes in the reference, notes in the estimate, notes right. The accuracy of a block is
-        right / (reference + estimate - right).
+        Three counts for each block: notes in the reference, notes in the estimate, notes right. The accuracy of a block
+        is right / (reference + estimate - right).
 
     >>> count_blocks(np.arange(6), *np.ones((2, 6), int), np.array([1, 0, 1, 1, 0, 1]))[:2]
     [[1, 1, 1], [1, 1, 0]]
@@ -115,19 +119,25 @@ def count_blocks(
 
 
 def count_in_rolls(times: np.ndarray, reference: np.ndarray, estimate: np.ndarray) -> tuple[np.ndarray, ...]:
-    """`count` for piano rolls, each (frames, 88) bool."""
+    """Count as `count` does, in piano rolls.
+
+    Args:
+        times: (frames,) frame times in seconds.
+        reference, estimate: (frames, 88) bool, the piano's pitches that sound.
+    """
     return count(times, *([FREQUENCIES[notes] for notes in roll] for roll in (reference, estimate)))
 
 
 def count(times: np.ndarray, reference: list[np.ndarray], estimate: list[np.ndarray]) -> tuple[np.ndarray, ...]:
-    """What mir_eval.multipitch counts in each frame.
+    """Count notes in each frame with mir_eval.multipitch.
 
     Args:
-        times: (frames,) seconds.
-        reference, estimate: of each frame, the frequencies in Hz.
+        times: (frames,) frame times in seconds.
+        reference, estimate: the frequencies that sound in each frame, in Hz.
 
     Returns:
-        notes in the reference, notes in the estimate, notes right, notes right but for the octave: each (frames,).
+        Four counts, each (frames,): notes in the reference, notes in the estimate, notes right, and notes right when
+        octaves are ignored.
     """
     from mir_eval import multipitch  # takes 0.9 s to import
 
@@ -142,12 +152,16 @@ def count(times: np.ndarray, reference: list[np.ndarray], estimate: list[np.ndar
 
 
 def figures(n_reference: np.ndarray, n_estimate: np.ndarray, right: np.ndarray, chroma: np.ndarray) -> dict[str, float]:
-    """Names the 14 figures of mir_eval.multipitch.metrics, from what `count` found in all frames."""
+    """Compute the 14 metrics of mir_eval.multipitch.metrics, by name, from the counts of `count`.
+
+    Args:
+        n_reference, n_estimate, right, chroma: (frames,) the four counts of `count`.
+    """
     from mir_eval import multipitch
 
     values = []
     with warnings.catch_warnings():
-        # Silence, or a model that finds nothing, is a result here and not an accident.
+        # Silence, or a model that finds nothing, is a valid result here.
         warnings.filterwarnings("ignore", message="(Reference|Estimate) frequencies are all empty")
         for true_positives in (right, chroma):
             values += multipitch.compute_accuracy(true_positives, n_reference, n_estimate)
@@ -159,13 +173,13 @@ THRESHOLDS = np.arange(5, 96) / 100
 
 
 def best_threshold(recordings: Iterable[tuple[np.ndarray, np.ndarray]]) -> float:
-    """The one of THRESHOLDS with the highest accuracy, the unweighted mean over recordings; the lowest of equal ones.
+    """Find the one of THRESHOLDS with the highest accuracy, averaged over recordings; the lowest one on a tie.
 
-    Accuracy is mir_eval's, notes right / (notes in the reference + estimated - right), counted without it: reference
-    and estimate are on the same grid of notes, so a note is right where both have it.
+    Accuracy is defined as in mir_eval, notes right / (notes in the reference + estimated - right), but computed here:
+    reference and estimate are on the same grid of notes, so a note is right where both have it.
 
     Args:
-        recordings: of each, the reference (frames, 128) bool and the probability (frames, 128).
+        recordings: pairs of reference (frames, 128) bool and probability (frames, 128), one for each recording.
     """
     total = np.zeros(len(THRESHOLDS))
     n = 0
@@ -181,19 +195,19 @@ def best_threshold(recordings: Iterable[tuple[np.ndarray, np.ndarray]]) -> float
 
 
 def average_precision(relevant: np.ndarray, ranking: np.ndarray) -> float:
-    """Area under the precision-recall curve, taken as steps.
+    """Compute the area under the precision-recall curve as a sum of steps.
 
     AP = sum_t (R_t - R_(t-1)) P_t over the distinct values t of the ranking from the highest down, where P_t and R_t
-    are precision and recall when every cell >= t is estimated. Cells of one value come in together, so their order
-    does not matter. As scikit-learn's average_precision_score(average="micro"), which however says 0 where nothing is
-    relevant.
+    are precision and recall when every cell >= t is estimated. Cells of equal value enter together, so their order
+    does not matter. Equals scikit-learn's average_precision_score(average="micro"), except that scikit-learn returns 0
+    where no cell is relevant.
 
     Args:
-        relevant: (cells,) bool.
-        ranking: (cells,) float, higher for what is more likely to be relevant.
+        relevant: (cells,) bool, cells that should be found.
+        ranking: (cells,) float, higher for cells that are more likely to be relevant.
 
     Returns:
-        AP in 0..1; NaN where nothing is relevant, for then recall is not defined.
+        AP in 0..1; NaN if no cell is relevant, because recall is then not defined.
 
     >>> average_precision(np.array([True, False, True]), np.array([0.9, 0.8, 0.7]))  # 1/2 * 1 + 1/2 * 2/3
     0.8333333333333333
@@ -208,13 +222,13 @@ def average_precision(relevant: np.ndarray, ranking: np.ndarray) -> float:
 
 
 def mean_scores(recordings: Iterable[Mapping]) -> dict[str, float]:
-    """The unweighted mean over recordings, so that a long recording counts no more than a short one.
+    """Average each score over recordings without weights, so that a long recording counts no more than a short one.
 
-    A recording whose figure is NaN (or None, as result.json writes it) is left out of that figure's mean; the mean is
-    NaN where none has it.
+    A recording whose score is NaN (or None, as in result.json) is left out of that score's mean; the mean is NaN if no
+    recording has the score.
 
     Args:
-        recordings: the scores of each recording, all with the same names; their "blocks" are left out.
+        recordings: scores of each recording, all with the same names; the entry "blocks" is ignored.
 
     Raises:
         ValueError: there are no recordings.
@@ -232,11 +246,15 @@ def mean_scores(recordings: Iterable[Mapping]) -> dict[str, float]:
 
 @functools.cache
 def start_pool(processes: int) -> concurrent.futures.Executor:
-    """Processes that count, kept for all runs; they start at once and load mir_eval while the first run trains."""
+    """Start a pool of counting processes, kept for all runs; they load mir_eval while the first run trains.
+
+    Args:
+        processes: number of processes.
+    """
     context = multiprocessing.get_context("spawn")  # a fork of a process that uses CUDA or threads may hang
     pool = concurrent.futures.ProcessPoolExecutor(processes, mp_context=context, initializer=follow_parent)
-    # A process of multiprocessing's own, as cluster=gpus starts, waits for its children without ending them. Sooner (a
-    # higher priority) than the queues close that tell them to end, which is at 10.
+    # A multiprocessing.Process, such as cluster=gpus starts, waits for its children without ending them. So the pool is
+    # shut down here, before (at a higher priority than 10) the queues close through which it tells them to end.
     multiprocessing.util.Finalize(pool, pool.shutdown, exitpriority=20)
     nothing = np.zeros((1, len(PITCHES)), dtype=bool)
     for _ in range(processes):
@@ -245,7 +263,7 @@ def start_pool(processes: int) -> concurrent.futures.Executor:
 
 
 def follow_parent() -> None:
-    """Leave Ctrl-C to the parent process, and end when it has ended, however that came."""
+    """Ignore Ctrl-C, which the parent process handles, and exit when the parent has ended for any reason."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sentinel = multiprocessing.parent_process().sentinel
     threading.Thread(target=lambda: (wait([sentinel]), os._exit(1)), daemon=True).start()

@@ -1,4 +1,4 @@
-"""The runs of one <runs>/<data>/<protocol> folder as a table, built from its results."""
+"""Build a table of the runs of one <runs>/<data>/<protocol> folder from their results."""
 
 import os
 import re
@@ -22,17 +22,17 @@ NUMBERS = (*SCORES, "threshold", *SECONDS, "windows_per_second", "gpu_utilisatio
 
 
 def build_table(folder: Path) -> pd.DataFrame:
-    """The runs of one <runs>/<data>/<protocol> folder, planned or found, in the paper's order.
+    """Tabulate the runs of one <runs>/<data>/<protocol> folder, planned or found, in the paper's order.
 
     Args:
-        folder: holds sweep.json and, below <model>/<representation>[+<variant>]/seed-<n>/, the runs.
+        folder: folder of sweep.json and of the runs, which are in <model>/<representation>[+<variant>]/seed-<n>/.
 
     Returns:
-        One row a run. status and note are those of `results.folder.State`, for the configuration that sweep.json
-        asks for. Scores are those of result.json, NaN where a run is not done.
+        One row a run. status and note are those of `results.folder.State`, for the configuration in sweep.json. Scores
+        are those of result.json, NaN if a run is not done.
 
     Raises:
-        ValueError: sweep.json is damaged or names something that is no run.
+        ValueError: sweep.json is damaged or holds a name that is not a run's.
     """
     found = [path.relative_to(folder).as_posix() for path in sorted(folder.glob("*/*/seed-*")) if is_run(path)]
     plan = read_plan(folder)
@@ -44,7 +44,7 @@ def build_table(folder: Path) -> pd.DataFrame:
 
 
 def results_below(folder: Path) -> dict[str, Result]:
-    """The results of the done runs of a <runs>/<data>/<protocol> folder, by the run's folder relative to it."""
+    """Read the results of the done runs of a <runs>/<data>/<protocol> folder; keys are the runs' relative folders."""
     found = {}
     for path in sorted(folder.glob("*/*/seed-*")):
         result = state_of(path, None).result
@@ -54,7 +54,7 @@ def results_below(folder: Path) -> dict[str, Result]:
 
 
 def protocol_folders(directory: Path) -> list[Path]:
-    """The <data>/<protocol> folders in and below a directory, and the one it lies in if it is part of one."""
+    """Find the <data>/<protocol> folders in and below a directory, and the one that contains it, if any."""
     folders = set()
     for name, below, files in os.walk(os.path.abspath(directory)):
         path = Path(name)
@@ -63,12 +63,12 @@ def protocol_folders(directory: Path) -> list[Path]:
         if path.name.startswith("seed-") and is_run(path):
             if len(path.parents) > 2:
                 folders.add(path.parents[2])
-            below.clear()  # logs and pictures
+            below.clear()  # skip its subfolders: logs and pictures
     return sorted(folders)
 
 
 def _row(folder: Path, run: str, planned: Planned | None) -> dict:
-    """One run's row: what its path says, and what its result says or why there is none."""
+    """Build one run's row from its path and from its result, or from the reason why it has none."""
     parts = re.fullmatch(r"(?P<model>[^/]+)/(?P<representation>[^/+]+)(\+(?P<variant>[^/]+))?/seed-(?P<seed>\d+)", run)
     if not parts:
         raise ValueError(f"{folder / PLAN}: {run} is not <model>/<representation>/seed-<n>; delete the file")
@@ -79,7 +79,7 @@ def _row(folder: Path, run: str, planned: Planned | None) -> dict:
 
 
 def _figures(result: Result) -> dict:
-    """The figures of a done run, one level deep."""
+    """Flatten the scores and figures of a done run to one level."""
     same = ("family", "threshold", "bins", "context", "empty_filters", "norm", "window")
     same += ("resumed_from", "windows_per_second", "peak_memory_bytes", "gpu_utilisation", "frontend_accuracy")
     same += ("source", "changed", "device", "git_revision", "engine")
@@ -95,10 +95,10 @@ def _figures(result: Result) -> dict:
 
 
 def _place(row: dict) -> tuple:
-    """Sorts a family's row by numbers, variant, model and seed."""
+    """Sort key within a family: representation, variant, model and seed."""
     return _natural(row["representation"]), _natural(row["variant"]), row["model"], row["seed"]
 
 
 def _natural(name: str) -> list[str | int]:
-    """Sorts digits by their number, so that linear-512 comes before linear-1024; words and numbers alternate."""
+    """Sort key that compares digits as numbers, so that linear-512 comes before linear-1024."""
     return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]

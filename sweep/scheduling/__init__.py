@@ -1,1 +1,1 @@
-"""Which runs a sweep has, in which order, and on which processes, hosts or SLURM jobs they go."""
+"""Plan a sweep's runs and distribute them over processes, GPUs or SLURM jobs."""

@@ -1,4 +1,4 @@
-"""What went wrong, in one line that says what to change."""
+"""Explain an error that ended a run in one line that says what to change."""
 
 import errno
 import re
@@ -8,17 +8,17 @@ from sweep.config import RunConfig
 from sweep.files import FULL
 
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
-# As torch says it for a GPU and for a CPU, and NumPy.
+# Wording of torch's errors on a GPU and on a CPU, and of NumPy's.
 _NEEDED = re.compile(r"(?:tried to allocate|unable to allocate) ([\d.]+ (?:[KMGTP]i?B|bytes))", re.IGNORECASE)
 _FREE = re.compile(r"total capacity of ([\d.]+ \wi?B) of which ([\d.]+ \wi?B) is free")
 
 
 def explain(error: BaseException, config: RunConfig) -> str:
-    """One line on an error that ended a run; errors of this program say themselves what to change.
+    """Explain an error that ended a run in one line; the program's own errors already say what to change.
 
     Args:
-        error: any.
-        config: of the run.
+        error: exception that ended the run.
+        config: configuration of the run.
     """
     text = " ".join(str(error).split()) or type(error).__name__
     needed = _NEEDED.search(text)

@@ -22,9 +22,9 @@ from sweep.results.result import RESULT, Result
 from sweep.scheduling.failures import explain
 from sweep.scheduling.pace import clock, fit
 
-DONE, FAILED = 1, 2  # what has become of a run in this sweep; 0: nothing yet
-_DEATHS = 1  # of processes that a run may cost beside its retries: whoever killed one may not have meant the run
-_POLL = 0.5  # seconds between two looks at runs that other processes have
+DONE, FAILED = 1, 2  # state of a run in this sweep; 0: open
+_DEATHS = 1  # deaths of processes allowed beside the retries, because the cause may not have been the run
+_POLL = 0.5  # seconds between two checks of runs that other processes hold
 _log = logging.getLogger(__name__)
 
 
@@ -33,8 +33,8 @@ class Run:
     """One run of a sweep.
 
     Attributes:
-        title: which of how many, and what distinguishes it from the others.
-        config: its configuration.
+        title: number of the run and what distinguishes it from the others, such as "[ 1/34] cqt-48".
+        config: configuration of the run.
     """
 
     title: str
@@ -42,35 +42,36 @@ class Run:
 
     @property
     def folder(self) -> Path:
+        """Folder of the run."""
         return self.config.folder
 
     @property
     def name(self) -> str:
-        """The folder relative to that of the table."""
+        """Folder of the run relative to that of the table."""
         return self.folder.relative_to(self.config.table).as_posix()
 
     def planned(self) -> Planned:
-        """What sweep.json says of it."""
+        """Entry of the run in sweep.json."""
         return Planned(self.config.representation.family, self.config.cost, self.config.identity)
 
     def state(self) -> folders.State:
-        """The state of the run, for its configuration."""
+        """Determine the state of the run, for its configuration."""
         return folders.state_of(self.folder, self.config.identity)
 
 
 @dataclass
 class Walk:
-    """A process's way through the runs of a sweep, in order; several processes may be on theirs at once.
+    """Loop of one process over the runs of a sweep, in order; several processes may work on the same runs.
 
     Args:
-        runs: in the order to take them.
-        say: takes a line, and the style to print it in.
-        console: for a run's progress bar.
-        attempts, states: of each run, shared by the processes of a sweep: how often it was begun, and DONE or FAILED.
-        place: that this process computes on, in words, to stand in its lines.
-        spent: hears of the seconds that a run took.
-        processes: on this sweep, this one among them.
-        patience: seconds to wait for runs that processes of other sweeps have.
+        runs: runs in the order to take them.
+        say: called with a line to print and its style.
+        console: console of the progress bar of a run.
+        attempts, states: number of attempts at each run, and 0, DONE or FAILED; shared by the sweep's processes.
+        place: name of the GPU or core that this process computes on, printed in its lines.
+        spent: called with a run's duration in seconds.
+        processes: number of processes that work on this sweep.
+        patience: seconds to wait for runs that processes of other sweeps hold.
     """
 
     runs: list[Run]
@@ -84,15 +85,15 @@ class Walk:
     patience: float = float("inf")
 
     def __post_init__(self):
-        self._costs, self._seconds = [], []  # of the runs that this process did
+        self._costs, self._seconds = [], []  # costs and durations of the runs that this process did
 
     def go(self) -> None:
-        """Take every run that is free, until none is left; what another process has may become free again."""
+        """Take every free run until all are done or failed; a run that another process holds may become free again."""
         held, idle_since = Counter(), time.monotonic()
-        unreadable = set()  # data folders: the runs that need them fail without a word more
+        unreadable = set()  # data folders that cannot be read: later runs on them fail without another message
         while left := [index for index in range(len(self.runs)) if not self.states[index]]:
             for index in left:
-                if self.states[index]:  # another process was there in the meantime
+                if self.states[index]:  # another process has finished it in the meantime
                     continue
                 run = self.runs[index]
                 root = run.config.data.root
@@ -104,14 +105,14 @@ class Walk:
                     idle_since = time.monotonic()
                 except locks.Held as other:
                     held[index] += 1
-                    if held[index] == 2 and not self.attempts[index]:  # another sweep's, and not for a moment only
+                    if held[index] == 2 and not self.attempts[index]:  # held by another sweep, for more than a moment
                         self.say(f"{run.title}  is run by {other}: waiting for that", "")
                 except Exception as error:
                     idle_since = time.monotonic()
                     self._fail(index, error)
                     if type(error).__name__ == "UnreadableError":
                         unreadable.add(root)
-                    if self.place and "CUDA error" in str(error):  # nothing works on the GPU in this process any more
+                    if self.place and "CUDA error" in str(error):  # this process cannot use its GPU any more
                         sys.exit(1)
                     del error
                     release_memory()
@@ -121,23 +122,23 @@ class Walk:
                 time.sleep(_POLL)
 
     def _take(self, index: int) -> None:
-        """Run a run, unless it is done; raises Held where another process has it."""
+        """Claim and train a run unless it is done; raises Held if another process holds it."""
         run, began = self.runs[index], time.perf_counter()
         overwrite = run.config.overwrite and not self.attempts[index]
         if not overwrite and self._is_done(index):
-            if (run.folder / folders.LOCK).exists():  # of a process that died after the result: claiming it removes it
+            if (run.folder / folders.LOCK).exists():  # left by a process that died after the result; a claim removes it
                 with contextlib.suppress(locks.Held, OSError), locks.claim(run.folder / folders.LOCK):
                     pass
             return
         with locks.claim(run.folder / folders.LOCK) as lock:
-            # Another process may have had the run until a moment ago.
+            # Another process may have finished the run just before the claim.
             if self.states[index] or not overwrite and self._is_done(index, locked=True):
                 return
             self.attempts[index] += 1
             files.clean(run.folder)
             if self.attempts[index] > run.config.retry + 1 + _DEATHS:
                 died = self.attempts[index] - 1
-                raise ProcessDiedError(f"{died} processes ended in the middle of it without a word")
+                raise ProcessDiedError(f"{died} processes died during this run without an error message")
             with logging_to(run.folder / folders.LOG):
                 _log.info("attempt %d by process %d, %s", self.attempts[index], os.getpid(), self.place or "here")
                 try:
@@ -162,7 +163,7 @@ class Walk:
         self._tell(run, result, f"{seconds:.1f} s{self._left()}")
 
     def _left(self) -> str:
-        """How long the runs that nobody is through with still take all processes, by the pace of this one."""
+        """Estimate the time that all processes need for the open runs, from the runs that this process did."""
         open_runs = [run for run, state in zip(self.runs, self.states, strict=False) if not state]
         if not open_runs or not self._seconds:
             return ""
@@ -171,7 +172,7 @@ class Walk:
         return f", about {clock(seconds)} left"
 
     def _is_done(self, index: int, locked: bool = False) -> bool:
-        """Whether the run has a result of this configuration; then that is said, and so it is in this sweep."""
+        """Whether the run has a result of this configuration; if so, mark it as done and print its line."""
         run = self.runs[index]
         state = folders.resting_state(run.folder, run.config.identity) if locked else run.state()
         if state.status == "changed":
@@ -181,10 +182,10 @@ class Walk:
             self.say(f"{run.title}  {state.note}; it was set aside", "yellow")
         if state.status != "done":
             return False
-        with contextlib.suppress(OSError):  # a folder that can only be read
+        with contextlib.suppress(OSError):  # the folder may be read-only
             (run.folder / folders.CHECKPOINT).unlink(missing_ok=True)
         self.states[index] = DONE
-        if not self.attempts[index]:  # else another process of this sweep did it, and says so
+        if not self.attempts[index]:  # otherwise another process of this sweep did it and prints its line
             self._tell(run, state.result, "done before")
         return True
 
@@ -194,7 +195,7 @@ class Walk:
         self.say(line_of(run, result, ", ".join(filter(None, (remark, place)))), "")
 
     def _fail(self, index: int, error: Exception) -> None:
-        """One line of what went wrong; the traceback goes to the run's folder, unless that holds another's result."""
+        """Print one line on the error; write the traceback into the folder unless that holds another run's result."""
         run, remark = self.runs[index], ""
         again = self.attempts[index] and self.attempts[index] <= run.config.retry
         if not isinstance(error, folders.ChangedError | locks.Lost):
@@ -211,18 +212,24 @@ class Walk:
 
 
 class ProcessDiedError(Exception):
-    """Processes that took a run ended without a word: killed, for lack of memory or by somebody."""
+    """Processes that worked on a run died without an exception: they were killed, or memory ran out."""
 
 
 def line_of(run: Run, result: Result, remark: str) -> str:
-    """One line of a run's scores."""
+    """Format a run's scores as one line.
+
+    Args:
+        run: the run.
+        result: its result.
+        remark: text in parentheses at the end of the line.
+    """
     figures = [("accuracy", "accuracy"), ("precision", "precision"), ("recall", "recall"), ("AP", "average_precision")]
     scores = "  ".join(f"{name} {result.scores[key] or 0:.3f}" for name, key in figures)
     return f"{run.title}  {scores}  ({remark})"
 
 
 def release_memory() -> None:
-    """Give the GPU back what a failed run had there, so that the next one can have it."""
+    """Free the GPU memory of a failed run, so that the next run can use it."""
     torch = sys.modules.get("torch")
     if torch and torch.cuda.is_initialized():
         gc.collect()
@@ -231,15 +238,19 @@ def release_memory() -> None:
 
 @contextlib.contextmanager
 def logging_to(path: Path) -> Iterator[None]:
-    """Has a run's folder keep what is logged and warned of in the block."""
+    """Append log records and warnings to a file while the block runs.
+
+    Args:
+        path: log file in the run's folder.
+    """
     handler = logging.FileHandler(path, delay=True)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    # A full disk: what fails for it says so itself.
+    # Ignore a full disk here: whatever else fails to write reports it.
     handler.handleError = lambda record: None  # type: ignore[method-assign]
     loggers = [logging.getLogger(name) for name in ("", "sweep", "py.warnings")]
     for logger in loggers:
         logger.addHandler(handler)
-    for logger in loggers[1:]:  # not to the terminal, where Hydra's root logger writes
+    for logger in loggers[1:]:  # keep them off the terminal, to which Hydra's root logger writes
         logger.setLevel(logging.INFO)
         logger.propagate = False
     logging.captureWarnings(True)

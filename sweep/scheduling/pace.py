@@ -1,20 +1,21 @@
-"""How long what is left of a sweep takes, from what its runs took: measured, never assumed."""
+"""Estimate the remaining time of a sweep from the durations of its finished runs."""
 
 import numpy as np
 
 
 def fit(costs: list[float | None], seconds: list[float]):
-    """From a run's cost to the seconds that it takes, as a constant and a share of the cost, neither below 0.
+    """Fit seconds = base + slope * cost to the measured runs, by least squares with base and slope not below 0.
 
-    Least squares over the runs measured. Where all of these cost the same, the middle between a constant and a share:
-    what is left costs more in most sweeps, but not all of it grows. A run of unknown cost takes their mean.
+    If all measured runs have the same cost, the estimate is the mean of a constant and a proportional law: in most
+    sweeps the remaining runs cost more, but part of the time does not grow with the cost. A run of unknown cost gets
+    the mean duration.
 
     Args:
-        costs: of the measured runs; None where it is not known.
-        seconds: that they took.
+        costs: relative costs of the measured runs; None where unknown.
+        seconds: durations of the measured runs, in seconds.
 
     Returns:
-        a function of a cost or None; it says None where nothing was measured.
+        A function from a cost or None to seconds; it returns None if no run was measured.
 
     >>> fit([100.0, 300.0], [3.0, 5.0])(200.0)
     4.0
@@ -36,7 +37,10 @@ def fit(costs: list[float | None], seconds: list[float]):
 
 
 def clock(seconds: float | None) -> str:
-    """A length of time in words, as exact as an estimate can be.
+    """Format a duration in words, to the precision of an estimate.
+
+    Args:
+        seconds: duration in seconds; None if unknown.
 
     >>> clock(8.2), clock(75), clock(4000), clock(None)
     ('8 s', '1 min 15 s', '1 h 7 min', 'unknown')

@@ -1,4 +1,4 @@
-"""The sweep as a whole: which runs it has, in order, written down before the first one starts."""
+"""Compose the runs of a sweep, and write them to sweep.json before the first one starts."""
 
 import functools
 from collections.abc import Iterator
@@ -20,14 +20,14 @@ from sweep.scheduling.jobs import Run
 
 
 class Asked(BaseException):
-    """A sweep is asked for.
+    """Raised to leave Hydra with the configuration of a sweep before Hydra launches the runs.
 
-    Hydra would compose each run's configuration again when its turn comes, a quarter of a second each, and know only
-    its own ways to launch it. So it is left here, with the sweep's configuration.
+    Hydra would compose each run's configuration again at its launch, a quarter of a second each, and could only launch
+    it with its own launchers.
 
     Attributes:
-        config: of the sweep.
-        loader: Hydra's, of the runs' configurations.
+        config: configuration of the sweep.
+        loader: Hydra's loader, which composes the configurations of the runs.
     """
 
     def __init__(self, config: DictConfig, loader: ConfigLoader):
@@ -36,14 +36,18 @@ class Asked(BaseException):
 
 
 class Ask(Callback):
-    """Hydra calls this before a sweep."""
+    """Hydra callback that stops Hydra before a sweep by raising `Asked`."""
 
     def on_multirun_start(self, config: DictConfig, **_) -> None:
+        """Raise `Asked` with the configuration of the sweep."""
         raise Asked(config, GlobalHydra.instance().config_loader())
 
 
 def compose_runs(asked: Asked) -> list[Run]:
     """Compose and check every run's configuration.
+
+    Args:
+        asked: configuration of the sweep and Hydra's loader.
 
     Raises:
         ValueError: a configuration is wrong, or two runs would share a folder.
@@ -62,24 +66,24 @@ def compose_runs(asked: Asked) -> list[Run]:
 
 
 def write_plans(runs: list[Run]) -> None:
-    """Write sweep.json of each table, before the first run starts, so that status and table know what is missing."""
+    """Write sweep.json for each table before the first run starts, so that status and tables also list open runs."""
     for table in tables(runs):
         write_plan(table, {run.name: run.planned() for run in runs if run.config.table == table})
 
 
 def tables(runs: list[Run]) -> list[Path]:
-    """The <runs>/<data>/<protocol> folders of a sweep, where its tables lie."""
+    """List the <runs>/<data>/<protocol> folders of a sweep, which hold its tables."""
     return list(dict.fromkeys(run.config.table for run in runs))
 
 
 @functools.cache
 def fingerprinted(data: Data) -> Data:
-    """The configuration of the data, with the fingerprint of the folder as it is now."""
+    """Return the data configuration with the current fingerprint of the data folder."""
     return replace(data, fingerprint=sources[data.source](Path(data.root)).fingerprint())
 
 
 def _compose(config: DictConfig, loader: ConfigLoader) -> Iterator[DictConfig]:
-    """The configuration of each run, as Hydra's sweeper would launch it."""
+    """Yield the configuration of each run, as Hydra's sweeper would launch it."""
     sweeper = Plugins.instance()._instantiate(config.hydra.sweeper)
     arguments = [*sweeper._parse_config(), *config.hydra.overrides.task]
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
@@ -89,7 +93,7 @@ def _compose(config: DictConfig, loader: ConfigLoader) -> Iterator[DictConfig]:
 
 
 def _titles(folders: list[Path]) -> list[str]:
-    """Which run of how many, and what distinguishes it from the others: its representation, and what else varies."""
+    """Title each run: its number, its representation, and every other part of its name that varies in the sweep."""
     # <data>/<protocol>/<model>/<representation>/<seed>
     parts = [folder.parts[-5:] for folder in folders]
     varying = [place == 3 or len(set(column)) > 1 for place, column in enumerate(zip(*parts, strict=True))]

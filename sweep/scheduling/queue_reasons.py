@@ -1,4 +1,4 @@
-"""Why SLURM keeps jobs pending, in words: which reasons pass by themselves, and what to change where one does not.
+"""Explain why SLURM keeps jobs pending: whether the reason passes by itself, and what to change if it does not.
 
 The names are those of https://slurm.schedmd.com/job_reason_codes.html and, for older versions, of `man squeue`.
 """
@@ -9,18 +9,18 @@ from typing import NamedTuple
 
 from sweep.config import SlurmCluster
 
-LASTED = 3.0  # seconds a reason has to last before it is said: SLURM gives some only for a moment
+LASTED = 3.0  # seconds that a reason must last before it is printed: some last only for a moment
 _SIZE, _NODES = "cpus memory gpus", "cpus memory gpus partition extra"
 _ALL = "cpus memory gpus timeout partition account qos extra"
 
 
 class Reason(NamedTuple):
-    """What one of SLURM's reasons means.
+    """Meaning of one of SLURM's reasons.
 
     Attributes:
-        meaning: in words; {array} stands for the id of the jobs' array.
-        keys: of `cluster` that it depends on; LIMIT stands for those that its name speaks of.
-        passes: whether it passes by itself, as far as the name tells.
+        meaning: the meaning in words; {array} stands for the id of the job array.
+        keys: keys of `cluster` that the reason depends on; LIMIT stands for the keys that its name mentions.
+        passes: whether the reason passes by itself, as far as its name tells.
     """
 
     meaning: str
@@ -28,7 +28,7 @@ class Reason(NamedTuple):
     passes: bool = False
 
 
-# Patterns of whole names. The first that matches counts.
+# Keys are patterns of whole names; the first one that matches is used.
 _REASONS = {
     "Resources": Reason("other jobs use what these ask for", passes=True),
     "Priority": Reason("jobs of higher priority come first", passes=True),
@@ -39,7 +39,7 @@ _REASONS = {
         "SLURM prepares something, or waits for another job", passes=True
     ),
     "WaitingForScheduling|SchedDefer|MaxPoweredUpNodes": Reason("SLURM has not come to them yet", passes=True),
-    # What a job asks for does not exist, or not there.
+    # The job asks for something that does not exist, or not in that partition.
     "PartitionConfig": Reason("no node of the partition is what they ask for", _NODES),
     "(Bad)?Constraints": Reason("no node is what they ask for", _NODES),
     "MaxMemPerLimit": Reason("more memory than a job may have on a node or for a CPU", "memory cpus partition"),
@@ -49,7 +49,7 @@ _REASONS = {
     "QOSNotAllowed|InvalidQOS": Reason("not a QOS for this account and partition", "qos account partition"),
     "DependencyNeverSatisfied": Reason("the job that they depend on has ended another way", "extra"),
     "Reservation(Deleted|Invalid)": Reason("there is no such reservation", "extra"),
-    # Somebody has to act; another partition may do meanwhile, and a short job may fit in before a reservation.
+    # Somebody has to act; another partition may work meanwhile, and a short job may fit in before a reservation.
     "Partition(Down|Inactive)": Reason("the partition starts no jobs until an administrator lets it", "partition"),
     "NodeDown|FrontEndDown": Reason("a node is down", "partition extra"),
     "ReqNodeNotAvail.*|Nodes required for job are.*": Reason(
@@ -74,10 +74,10 @@ _LIMITS = {"cpu": "cpus", "mem": "memory", "gres": "gpus", "wall": "timeout", "n
 
 
 def look_up(name: str) -> Reason:
-    """What a reason means.
+    """Look up what a reason means.
 
     Args:
-        name: as squeue's %r spells it.
+        name: name of the reason as squeue's %r prints it.
 
     >>> look_up("QOSMaxCpuPerJobLimit")
     Reason(meaning='more than one job may have', keys='cpus qos account partition', passes=False)
@@ -90,14 +90,14 @@ def look_up(name: str) -> Reason:
 
 
 def explain_pending(name: str, pending: int, jobs: int, array: str, cluster: SlurmCluster) -> str:
-    """One line: how many jobs are pending and why, what each asks for that may keep it, and what to do.
+    """Explain in one line how many jobs are pending and why, which settings may be the cause, and what to do.
 
     Args:
-        name: of the reason, as squeue's %r spells it.
-        pending: number of jobs that it keeps.
+        name: name of the reason as squeue's %r prints it.
+        pending: number of jobs pending for this reason.
         jobs: number of jobs in the array.
         array: id of the array.
-        cluster: what the jobs were submitted with.
+        cluster: settings that the jobs were submitted with.
     """
     reason = look_up(name)
     line = f"{pending} of {jobs} jobs pending: {name}, {reason.meaning.format(array=array)}"
@@ -111,26 +111,28 @@ def explain_pending(name: str, pending: int, jobs: int, array: str, cluster: Slu
 
 
 class Pending:
-    """Why the jobs of an array are pending, look after look: which reasons are news."""
+    """Track why the jobs of an array are pending, and report only the reasons that are new."""
 
     def __init__(self):
         self._since: dict[str, float] = {}
         self._said: set[str] = set()
 
     def news(self, reasons: list[str], now: float) -> dict[str, int]:
-        """How many jobs each reason keeps that has lasted and was not said; one that stays is said again if it returns.
+        """Count the pending jobs for each reason that has lasted LASTED seconds and was not reported before.
+
+        A reason that does not pass by itself is reported again when it returns.
 
         Args:
-            reasons: of each pending job, as squeue's %r spells it.
-            now: seconds, of any clock.
+            reasons: reason of each pending job, as squeue's %r prints it.
+            now: time in seconds, from any clock.
 
         >>> pending = Pending()
         >>> [pending.news(["Resources", "Resources"], now) for now in (0, 2, 4, 6)]
         [{}, {}, {'Resources': 2}, {}]
         """
-        names = [re.split(r"[,(] *Unavailable", name)[0] for name in reasons if name != "None"]  # without the nodes
+        names = [re.split(r"[,(] *Unavailable", name)[0] for name in reasons if name != "None"]  # drop names of nodes
         self._since = {name: self._since.get(name, now) for name in names}
-        # Those that pass come and go all the time while other jobs end.
+        # Reasons that pass by themselves come and go all the time, so they are reported once only.
         self._said = {name for name in self._said if name in self._since or look_up(name).passes}
         new = [name for name, since in self._since.items() if now - since >= LASTED and name not in self._said]
         self._said.update(new)

@@ -1,4 +1,4 @@
-"""A sweep as an array of SLURM jobs, one for each run: cluster=slurm. submitit submits them and queues them again."""
+"""Run a sweep as an array of SLURM jobs, one for each run: cluster=slurm. submitit submits and requeues the jobs."""
 
 import contextlib
 import io
@@ -22,16 +22,17 @@ from sweep.scheduling import queue_reasons
 from sweep.scheduling.jobs import Run, Walk, line_of
 from sweep.scheduling.workers import bar
 
-_POLL = 2.0  # seconds between two looks at the queue
-_UNSEEN = 10.0  # seconds after which a job that the queue does not show is over, and its files are seen here
+_POLL = 2.0  # seconds between two queries of the queue
+_UNSEEN = 10.0  # seconds after which a job that is not in the queue counts as ended, its files visible on this host
 
 
 class Job:
-    """What one SLURM job does."""
+    """Callable that one SLURM job executes."""
 
     def __call__(self, run: Run) -> None:
+        """Train and score one run; exit with 128 + the signal's number if a signal stops it."""
         os.environ.setdefault("OMP_NUM_THREADS", os.environ.get("SLURM_CPUS_PER_TASK", "1"))
-        if int(os.environ.get("SLURM_RESTART_COUNT", 0)):  # what it began before is not to be overwritten
+        if int(os.environ.get("SLURM_RESTART_COUNT", 0)):  # do not overwrite what it began before
             run = _resuming(run)
         console = Console(highlight=False, width=200)
 
@@ -47,16 +48,25 @@ class Job:
             sys.exit(128 + number)  # SLURM itself does, or the job was cancelled
 
     def checkpoint(self, run: Run):
-        """What submitit starts when the job comes up again: the same, as the run's folder holds its state."""
+        """Return what submitit starts after a requeue: the same call, because the run's folder holds its state."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self, run)
 
 
 def launch(runs: list[Run], cluster: SlurmCluster, console: Console) -> bool:
-    """Submit a sweep; unless detached, wait for it and say each run that is done; whether all are.
+    """Submit a sweep; unless detached, wait for it and print a line for each run.
 
-    Jobs that end without a word, cancelled or on a node that failed, are submitted again as often as `retry` says.
+    Jobs that end without a result or a traceback (cancelled, or their node failed) are submitted again up to `retry`
+    times.
+
+    Args:
+        runs: runs of the sweep.
+        cluster: settings of the SLURM jobs.
+        console: console to print on.
+
+    Returns:
+        Whether all runs are done; if detached, whether all could be submitted.
 
     Raises:
         ValueError: there is no SLURM, or it refuses the jobs.
@@ -83,18 +93,29 @@ def launch(runs: list[Run], cluster: SlurmCluster, console: Console) -> bool:
             open_runs = follow(dict(zip(jobs, open_runs, strict=True)), began, cluster, console)
         except KeyboardInterrupt:
             status = f"sweep status {runs[0].config.runs}"
-            console.print(f"the jobs go on; {status} shows their state; scancel {array} ends them", soft_wrap=True)
+            console.print(f"the jobs run on; {status} shows their state; scancel {array} ends them", soft_wrap=True)
             raise
     return all(run.state().status == "done" for run in runs)
 
 
 def _resuming(run: Run) -> Run:
-    """The run, without starting anew what an earlier job of it began."""
+    """Return the run with overwrite=false, so that it resumes what an earlier job began."""
     return replace(run, config=replace(run.config, overwrite=False))
 
 
 def submit(runs: list[Run], cluster: SlurmCluster) -> list[str]:
-    """The ids of a job for each run: <array>_<number>, or a plain number where there is one."""
+    """Submit one job for each run.
+
+    Args:
+        runs: runs to submit.
+        cluster: settings of the SLURM jobs.
+
+    Returns:
+        Ids of the jobs: <array>_<number>, or a plain number for a single job.
+
+    Raises:
+        ValueError: submitit or sbatch is missing, or sbatch refuses the jobs.
+    """
     try:
         import submitit
     except ImportError:
@@ -127,9 +148,16 @@ def submit(runs: list[Run], cluster: SlurmCluster) -> list[str]:
 
 
 def follow(jobs: dict[str, Run], began: float, cluster: SlurmCluster, console: Console) -> list[Run]:
-    """Wait until all jobs are over, saying each run that is and why jobs are pending.
+    """Wait until all jobs have ended; print a line for each run that ends, and why jobs are pending.
 
-    Those that ended without a word are returned.
+    Args:
+        jobs: runs by the ids of their jobs.
+        began: time of the submission, in seconds since 1970.
+        cluster: settings that the jobs were submitted with.
+        console: console to print on.
+
+    Returns:
+        Runs whose jobs ended without a result or a traceback.
     """
     left, lost = dict(jobs), []
     array, pending = next(iter(jobs)).partition("_")[0], queue_reasons.Pending()
@@ -166,13 +194,20 @@ def follow(jobs: dict[str, Run], began: float, cluster: SlurmCluster, console: C
 
 
 def queue(array: str) -> dict[str, tuple[str, str]] | None:
-    """The state of each job that SLURM still has, and the reason for it; None where it does not answer."""
+    """Query squeue for the state of each job of an array and the reason for it.
+
+    Args:
+        array: id of the array.
+
+    Returns:
+        (state, reason) by job id, for the jobs that SLURM still lists; None if it does not answer.
+    """
     command = ["squeue", "--noheader", "--array", "--format=%i|%T|%r", f"--jobs={array}"]
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
     except subprocess.TimeoutExpired:
         return None
-    if ended.returncode:  # it forgets a job some minutes after its end
+    if ended.returncode:  # SLURM forgets a job some minutes after its end
         return {} if "Invalid job id" in ended.stderr else None
     lines = (line.split("|", 2) for line in ended.stdout.splitlines() if line.count("|") >= 2)
     return {job: (state, reason.strip()) for job, state, reason in lines}

@@ -1,4 +1,4 @@
-"""How far the sweeps below a folder are, and how long they still take."""
+"""Determine how far the sweeps below a folder are, and estimate the time they still take."""
 
 import time
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ _STYLES = {"failed": "red", "damaged": "red", "changed": "red", "unfinished": "y
 
 @dataclass(frozen=True)
 class Status:
-    """Of one sweep, a <runs>/<data>/<protocol> folder.
+    """Status of one sweep.
 
     Attributes:
-        folder: of the sweep.
-        table: `build_table`'s.
-        progress: by run, of those that are running or unfinished and have a log.
-        left: seconds, by run, that those which are running, unfinished or missing still take; None where unknown.
-        remaining: seconds until all of them are done by as many processes as run now, or by one; None where unknown.
+        folder: <runs>/<data>/<protocol> folder of the sweep.
+        table: one row a run, `build_table`.
+        progress: progress of the running and unfinished runs that have a progress.json, by run.
+        left: seconds that each running, unfinished or missing run still takes, by run; None where unknown.
+        remaining: seconds until all runs are done by as many processes as run now, at least one; None if unknown.
     """
 
     folder: Path
@@ -36,18 +36,18 @@ class Status:
 
     @property
     def code(self) -> int:
-        """The exit code that says it."""
+        """Exit code of `sweep status`: FAILED, DONE or LEFT."""
         if self.table.status.isin(["failed", "damaged", "changed"]).any():
             return FAILED
         return DONE if (self.table.status == "done").all() else LEFT
 
 
 def read_status(folder: Path, now: float) -> Status:
-    """The status of a sweep.
+    """Read the status of a sweep.
 
     Args:
-        folder: <runs>/<data>/<protocol>.
-        now: seconds since 1970.
+        folder: <runs>/<data>/<protocol> folder of the sweep.
+        now: current time in seconds since 1970.
 
     Raises:
         ValueError: sweep.json is damaged.
@@ -56,11 +56,11 @@ def read_status(folder: Path, now: float) -> Status:
     open_runs = table[table.status.isin(["running", "unfinished"])].run
     progress = {run: found for run in open_runs if (found := read_progress(folder / run))}
     done = table[table.status == "done"]
-    seconds = done.seconds_training + done.seconds_scoring  # set-up is long once: the data are read
-    whole = seconds.notna() & (done.resumed_from.fillna(0) == 0)  # of others the last call is known only
+    seconds = done.seconds_training + done.seconds_scoring  # without set-up, which is long only in the first run
+    whole = seconds.notna() & (done.resumed_from.fillna(0) == 0)  # for resumed runs only the last call is known
     scoring = fit([costs.get(run) for run in done.run[whole]], list(done.seconds_scoring[whole]))
     measured = dict(zip(done.run[whole], seconds[whole], strict=True))
-    # Runs on their way have measured a pace too.
+    # Running and unfinished runs have a measured rate too.
     for run, found in progress.items():
         if found.rate:
             measured[run] = found.steps / found.rate + (scoring(costs.get(run)) or 0.0)
@@ -86,7 +86,11 @@ def read_status(folder: Path, now: float) -> Status:
 
 
 def lines(status: Status) -> list[Text]:
-    """What there is to say: a line of all, and one for each run that is running, interrupted, failed or damaged."""
+    """Format a status: one line for the sweep, and one for each run that is running, interrupted, failed or damaged.
+
+    Args:
+        status: status of one sweep.
+    """
     counts = status.table.status.value_counts()
     waiting = counts.get("unfinished", 0) + counts.get("missing", 0)
     parts = [f"{counts.get('done', 0)} of {len(status.table)} runs done"]
@@ -125,10 +129,13 @@ def _detail(status: Status, run) -> list[str]:
 
 
 def look(directory: Path) -> list[Status]:
-    """The status of each sweep in, below or above a folder.
+    """Read the status of each sweep in, below or above a folder.
+
+    Args:
+        directory: folder of results.
 
     Raises:
-        ValueError: there is none, or a sweep.json is damaged.
+        ValueError: there is no sweep, or a sweep.json is damaged.
     """
     if not directory.is_dir():
         raise ValueError(f"{directory}: no such folder")

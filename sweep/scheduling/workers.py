@@ -1,4 +1,4 @@
-"""Several processes of this host on one sweep, one for each GPU or core: cluster=gpus and cluster=cpus."""
+"""Run a sweep in several processes on this host, one for each GPU or core: cluster=gpus and cluster=cpus."""
 
 import contextlib
 import io
@@ -21,19 +21,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sweep.config import HostCluster
 from sweep.scheduling.jobs import DONE, Run, Walk
 
-_MOST_RUNS = 100_000  # in one sweep: the processes start before it is known how many there are
-_STARTS = 3  # of a process on one GPU or core: where it dies each time, the place is no good
+_MOST_RUNS = 100_000  # most runs in one sweep: the processes start before the number of runs is known
+_STARTS = 3  # starts of a process on one GPU or core; if it dies each time, that GPU or core is not used again
 _CONTEXT = multiprocessing.get_context("spawn")  # CUDA and threads do not survive a fork
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where one process computes.
+    """GPU and cores that one process computes on.
 
     Attributes:
-        name: in words; empty where there is only one.
-        gpu: its CUDA device, as CUDA_VISIBLE_DEVICES names it; None: it has none.
-        cores: that it may use.
+        name: name in words, such as "GPU 0".
+        gpu: CUDA device as named in CUDA_VISIBLE_DEVICES; None for a process without a GPU.
+        cores: numbers of the CPU cores that the process may use.
     """
 
     name: str
@@ -42,7 +42,10 @@ class Place:
 
 
 def places(cluster: HostCluster) -> list[Place]:
-    """Where the processes of a sweep compute, the cores shared out among them.
+    """Choose the GPU and the cores of each process of a sweep; the cores are divided evenly.
+
+    Args:
+        cluster: configuration of the host's processes.
 
     Raises:
         ValueError: there is no GPU.
@@ -61,7 +64,7 @@ def places(cluster: HostCluster) -> list[Place]:
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs of this host that CUDA_VISIBLE_DEVICES allows, found without torch, which takes seconds to import."""
+    """List the GPUs of this host that CUDA_VISIBLE_DEVICES allows, without torch, which takes seconds to import."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         gpus = [gpu.strip() for gpu in chosen.split(",")]
@@ -69,15 +72,15 @@ def visible_gpus() -> list[str]:
     command = ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split()
-    except (OSError, subprocess.SubprocessError):  # a container may have the devices and not the program
+    except (OSError, subprocess.SubprocessError):  # a container may have the devices but not nvidia-smi
         return [str(i) for i, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
 
 
 class Workers:
-    """Processes that load what they need at once and wait for the runs; they end with the `with` block.
+    """Worker processes that import torch at once and then wait for runs; they end with the `with` block.
 
     Args:
-        places: one process for each.
+        places: GPU and cores of each process.
     """
 
     def __init__(self, places: list[Place]):
@@ -90,27 +93,30 @@ class Workers:
             self._start(place)
 
     def __enter__(self) -> "Workers":
-        signal.signal(signal.SIGTERM, _stop)  # as Ctrl-C
+        signal.signal(signal.SIGTERM, _stop)  # handled like Ctrl-C
         return self
 
     def __exit__(self, *_):
-        """End those that still work: they write a checkpoint first if they train."""
+        """Terminate the processes that still work; one that trains writes a checkpoint first."""
         for _, process in self.processes.values():
             process.terminate()
         for _, process in self.processes.values():
             process.join()
 
     def go(self, runs: list[Run], console: Console) -> bool:
-        """Have all runs done; whether they are.
+        """Work through all runs.
 
-        A process that dies is started anew, and its run is taken by whoever comes by first.
+        A process that dies is restarted, and the next free process takes its run.
 
         Args:
-            runs: in the order of the table.
-            console: for what the processes say, and for a bar over all runs where it is a terminal.
+            runs: runs in the order of the table.
+            console: console for the lines of the processes and, on a terminal, for a progress bar over all runs.
+
+        Returns:
+            Whether all runs are done.
         """
         began = time.perf_counter()
-        if any(place.gpu for place in self.starts):  # never a CPU by oversight
+        if any(place.gpu for place in self.starts):  # never fall back to a CPU
             runs = [replace(run, config=replace(run.config, device="cuda")) for run in runs]
         self.runs = sorted(runs, key=lambda run: run.config.cost, reverse=True)
         for pipe in self.processes:
@@ -139,21 +145,21 @@ class Workers:
         return ours
 
     def _send(self, pipe: Connection) -> None:
-        with contextlib.suppress(OSError):  # it has died: that is heard
+        with contextlib.suppress(OSError):  # the process has died, which _hear notices
             pipe.send(self.runs)
 
     def _hear(self, pipe: Connection, console: Console) -> None:
         place, process = self.processes[pipe]
         try:
             said, style = pipe.recv()
-        except (EOFError, OSError):  # it has ended
+        except (EOFError, OSError):  # the process has ended
             process.join()
             del self.processes[pipe]
             left = any(not state for state in self.states[: len(self.runs)])
             if process.exitcode and left:
                 again = self.starts[place] < _STARTS
                 how = f"signal {-process.exitcode}" if process.exitcode < 0 else f"exit code {process.exitcode}"
-                remark = "it is started anew" if again else f"it died {_STARTS} times and is given up"
+                remark = "it is restarted" if again else f"it died {_STARTS} times and is not restarted"
                 console.print(f"{place.name}: process {process.pid} died ({how}); {remark}", style="red")
                 if again:
                     self._send(self._start(place))
@@ -165,22 +171,22 @@ class Workers:
 
 
 def _work(pipe: Connection, place: Place, attempts, states, processes: int) -> None:
-    """A process: loads everything, waits for the runs, goes through them."""
+    """Main function of a worker process: import torch, wait for the runs, work through them."""
     from sweep.results.scoring import follow_parent
 
-    follow_parent()  # and leave Ctrl-C to the parent, which then ends this process
+    follow_parent()  # the parent handles Ctrl-C and then ends this process
     signal.signal(signal.SIGTERM, _stop)
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, place.cores)  # torch and the processes that score keep to them
+        os.sched_setaffinity(0, place.cores)  # inherited by torch's threads and by the scoring processes
     try:
-        import sweep.training.run  # noqa: F401  torch and Lightning: seconds, while the parent composes the runs
+        import sweep.training.run  # noqa: F401  imports torch and Lightning while the parent composes the runs
 
         runs = pipe.recv()
 
         def say(line: str, style: str) -> None:
             pipe.send((line, style))
 
-        # What it does before the runs is said once, by the first of the processes.
+        # Only the first process prints what happens before the runs.
         console = Console(file=cast(IO, _Lines(say)), width=1000) if place.name.endswith(" 0") else Console(quiet=True)
         how: dict = {"spent": lambda seconds: pipe.send((seconds, "")), "processes": processes}
         Walk(runs, say, console, attempts, states, place.name, **how).go()
@@ -191,7 +197,7 @@ def _work(pipe: Connection, place: Place, attempts, states, processes: int) -> N
 
 
 class _Lines(io.TextIOBase):
-    """A file whose lines are said."""
+    """File that passes each line written to it to `say`."""
 
     def __init__(self, say):
         self.say = say
@@ -208,7 +214,7 @@ def _stop(number, _):
 
 @contextlib.contextmanager
 def _environment(setting: dict[str, str]) -> Iterator[None]:
-    """Variables that a process has from its start."""
+    """Set environment variables while the block runs, for a process started in it."""
     before = {key: os.environ.get(key) for key in setting}
     os.environ.update(setting)
     try:
@@ -220,7 +226,15 @@ def _environment(setting: dict[str, str]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def bar(console: Console, total: int) -> Iterator:
-    """A bar over all runs where the console is a terminal; yields what takes how many are over, and what to say."""
+    """Show a progress bar over all runs if the console is a terminal.
+
+    Args:
+        console: console to draw on.
+        total: number of runs.
+
+    Yields:
+        A function that takes the number of finished runs and, optionally, a description.
+    """
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
     columns += [TextColumn("left"), TimeRemainingColumn()]
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:

@@ -1,4 +1,4 @@
-"""Adam whose step on CUDA is one small Triton kernel a tensor, with as many programs as there is work for."""
+"""Adam whose step on CUDA is one Triton kernel per tensor, with enough programs to keep the GPU busy."""
 
 import math
 
@@ -6,15 +6,15 @@ import torch
 
 from sweep.engines.gpu.kernels import triton
 
-# Weights of a program. torch's fused kernel takes 65,536, so that half a million keep nine of an H100's 132
-# multiprocessors busy. Microseconds there for 0.5, 2.2 and 8.7 million weights: torch 28, 37, 90; with 1,024 a program
-# 4.3, 15, 85; 2,048 4.7, 13, 85; 4,096 6.2, 15, 85. The last are the memory's bandwidth.
+# Weights per program. torch's fused GPU kernel takes 65,536, so that half a million weights keep only nine of an H100's
+# 132 multiprocessors busy. Microseconds there for 0.5, 2.2 and 8.7 million weights: torch 28, 37, 90; with 1,024 per
+# program 4.3, 15, 85; 2,048 4.7, 13, 85; 4,096 6.2, 15, 85. Memory bandwidth limits the last ones.
 _WEIGHTS = 2048
 
-if triton is not None:  # else torch's own
+if triton is not None:  # without Triton, torch's own step is used
     import triton.language as tl
 
-    @triton.jit(do_not_specialize=["rate"])  # which lies anywhere in a group's rates: one compilation, not two
+    @triton.jit(do_not_specialize=["rate"])  # its address may or may not be aligned: one compilation, not two
     def _update(
         weights, gradient, mean, square, step, rate, n, beta2, rest1, rest2, log1, log2, epsilon, SIZE: tl.constexpr
     ):
@@ -42,7 +42,7 @@ def _serves(weights: torch.nn.Parameter) -> bool:
 
 
 class Adam(torch.optim.Adam):
-    """torch.optim.Adam (Kingma & Ba 2015) with the same state: on CUDA one small kernel, the rate may be a tensor."""
+    """torch.optim.Adam (Kingma & Ba 2015) with the same state, one GPU kernel per tensor and a rate that may be one."""
 
     @torch.no_grad()
     def step(self, closure=None):

@@ -1,4 +1,4 @@
-"""What Lightning's loops go through: chunks of training steps, and the held-out recordings."""
+"""The batches of Lightning's loops: chunks of training steps, and the held-out recordings."""
 
 from collections.abc import Iterator
 
@@ -10,16 +10,17 @@ from sweep.data.windows import Windows, draw_windows, scoring_windows
 
 
 class Chunks:
-    """Where the training windows lie, so many steps at a time: an iterable without a length.
+    """An iterable without a length over the places of the training windows, one chunk of steps at a time.
 
-    Chunks end at multiples of their length, whatever step they begin at, and where the front-end begins to be trained.
+    Chunks end at multiples of their length, whatever step they begin at, and at the step from which the front-end is
+    trained.
 
     Args:
-        recordings: to train on.
-        protocol: of the run.
-        seed: of the windows.
-        first: step.
-        length: steps in a chunk.
+        recordings: training recordings.
+        protocol: the run's protocol.
+        seed: seed of the windows.
+        first: first step, from 0.
+        length: number of steps in a chunk.
     """
 
     def __init__(self, recordings: Recordings, protocol: Protocol, seed: int, first: int, length: int):
@@ -39,11 +40,11 @@ class Chunks:
 
 
 class HeldOut:
-    """Evenly spaced windows of each held-out recording with their targets, one recording a batch.
+    """An iterable over evenly spaced windows of the held-out recordings and their targets, one recording per batch.
 
     Args:
-        recordings: held out.
-        protocol: of the run.
+        recordings: held-out recordings.
+        protocol: the run's protocol.
     """
 
     def __init__(self, recordings: Recordings, protocol: Protocol):

@@ -1,4 +1,4 @@
-"""Builds the model of a run: untrained, or as an interrupted call left it."""
+"""Build the model of a run, untrained or from the state of an interrupted call."""
 
 import logging
 from pathlib import Path
@@ -20,16 +20,16 @@ _log = logging.getLogger(__name__)
 def build_or_resume(
     config: RunConfig, train: Recordings, device: torch.device, kept: Path | None, first: int
 ) -> Transcriber:
-    """The transcriber of a run, ready to train.
+    """Build the transcriber of a run, ready to train.
 
-    One that was trained has its weights already; of one that was interrupted while it trained, Lightning loads them
+    The weights are loaded if training is complete. If training was interrupted, Lightning loads them later together
     with the optimiser's state.
 
     Args:
-        config: of the run.
-        train: the recordings to train on.
-        device: that computes.
-        kept, first: the file with the run's state and the step it is at, as `find_state` has them.
+        config: the run's configuration.
+        train: training recordings.
+        device: device to train on.
+        kept, first: file with the run's state, and its step, as `find_state` returns them.
     """
     if config.overwrite:
         empty(config.folder)
@@ -40,18 +40,18 @@ def build_or_resume(
         options = {"batch_size": config.protocol.batch_size, "length": config.protocol.window, "seed": config.seed}
         batches = (training_windows(train, step=step, **options) for step in range(config.protocol.standardise))
         transcriber.standardise(audio for audio, _ in batches)
-    if first == config.protocol.steps:  # an earlier call was interrupted between training and result
+    if first == config.protocol.steps:  # an earlier call was interrupted after training, before the result
         transcriber.load_state_dict(torch.load(kept, map_location=device, weights_only=True)["state_dict"])
     transcriber.prepare(train, config, first)
     return transcriber
 
 
 def build_transcriber(config: RunConfig, bias: torch.Tensor | None) -> Transcriber:
-    """The untrained model of a run.
+    """Build the untrained model of a run.
 
     Args:
-        config: of the run.
-        bias: (128,) where the output bias starts; None for no bias.
+        config: the run's configuration.
+        bias: initial output bias, (128,); None for no bias.
     """
     width, row = config.control.width, config.representation
     n_frames = row.n_frames(config.protocol.window)
@@ -62,13 +62,13 @@ def build_transcriber(config: RunConfig, bias: torch.Tensor | None) -> Transcrib
 
 
 def build_frontend(config: RunConfig) -> Transform:
-    """The front-end as it is before the first step."""
+    """Build the front-end as it is before the first step."""
     options = {"trainable": config.frontend.trainable, "accuracy": config.frontend.accuracy}
     return config.representation.transform(config.protocol.window, **options)
 
 
 def count_weights(config: RunConfig) -> int:
-    """How many weights a run trains, of the model and of a trainable front-end; nothing is allocated."""
+    """Count the weights that a run trains, of the model and of a trainable front-end, without allocating them."""
     width, row = config.control.width, config.representation
     with torch.device("meta"):
         n_frames, bias = row.n_frames(config.protocol.window), torch.zeros(N_NOTES)
@@ -81,5 +81,5 @@ def count_weights(config: RunConfig) -> int:
 
 
 def prior_logits(train: Recordings) -> torch.Tensor:
-    """(128,) the logit of each note's share of the time, clamped to 1e-4 .. 0.5."""
+    """Compute the logit of each note's share of the time, clamped to 1e-4 .. 0.5: (128,)."""
     return torch.logit(train.note_share.clamp(1e-4, 0.5)).float()

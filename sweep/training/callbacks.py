@@ -1,4 +1,4 @@
-"""What happens beside the training: its curve and its progress bar."""
+"""Lightning callbacks of a run: the loss curve and the progress bar."""
 
 import collections
 import math
@@ -9,19 +9,19 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from sweep.training.steps import Losses
 
-_RECENT = 50  # steps whose mean loss is looked at
-_RISEN = 2.0  # times the loss of a model that has learned nothing
+_RECENT = 50  # steps whose mean loss is checked
+_RISEN = 2.0  # a run diverges above this many times the loss of a model that has learned nothing
 _REMEDY = "choose a lower protocol.learning_rate"
 
 
 class Curve(L.Callback):
     """Logs the loss, and ends a run whose loss is not finite or has risen.
 
-    The losses of a chunk are looked at when the next one is on its way, so that the device does not wait.
+    The losses of a chunk are checked while the next chunk runs, so that the device does not wait.
 
     Args:
-        every: steps between two points of the curve.
-        ignorant: the loss of a model that has learned nothing.
+        every: number of steps between two points of the curve.
+        ignorant: loss of a model that has learned nothing.
     """
 
     def __init__(self, every: int, ignorant: float):
@@ -35,7 +35,7 @@ class Curve(L.Callback):
             self._look(trainer, ready)
 
     def catch_up(self, trainer):
-        """Look at all losses so far: before a checkpoint is written, and at the end."""
+        """Check and log all losses so far; called before a checkpoint is written, and at the end."""
         if self._pending is not None:
             ready, self._pending = self._pending, None
             self._look(trainer, ready)
@@ -57,12 +57,12 @@ class Curve(L.Callback):
 
 
 class Bar(L.Callback):
-    """A progress bar over the steps of one run, with rate and remaining time; gone when the run has ended.
+    """Shows a progress bar over the steps of one run, with rate and remaining time, until the run ends.
 
     Args:
-        console: where to draw; nothing is drawn where it is no terminal.
-        title: of the run.
-        first: step that training starts at.
+        console: console to draw on; nothing is drawn if it is no terminal.
+        title: label of the bar.
+        first: step at which training starts.
     """
 
     def __init__(self, console: Console, title: str, first: int):

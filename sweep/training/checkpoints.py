@@ -1,4 +1,4 @@
-"""The state of a half-done run: kept while it trains, found again and checked when it goes on."""
+"""Save the state of a run while it trains, and find and check it when the run resumes."""
 
 import logging
 import pickle
@@ -19,27 +19,27 @@ from sweep.results.folder import CHECKPOINT, MODEL, ChangedError, describe_chang
 from sweep.results.progress import Tracker
 from sweep.training.callbacks import Curve
 
-# SIGUSR2 comes from SLURM before a job's time is up, by way of submitit, which then queues it again.
+# SLURM sends SIGUSR2 before a job's time is up; submitit handles it and queues the job again.
 STOPPING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR2") if hasattr(signal, name))
-_SAY = 20.0  # seconds between two notes of how far training is
+_SAY = 20.0  # seconds between two updates of the run's progress
 _log = logging.getLogger(__name__)
 
 
 class Checkpoint(L.Callback):
-    """Writes the state of training whole, every so many steps and when Ctrl-C is pressed or SIGTERM comes.
+    """Writes a checkpoint every so many steps, and when Ctrl-C is pressed or SIGTERM arrives.
 
-    Those are heard at the end of a chunk of steps, when weights, optimiser and step count belong together. What this
-    process was started to ignore stays ignored, as Ctrl-C is by a script's `python -m sweep &` and by workers.
+    Signals are handled at the end of a chunk of steps, when weights, optimiser and step count are consistent. Signals
+    that this process was started to ignore stay ignored, as Ctrl-C does in a script's `python -m sweep &` and workers.
 
     Args:
-        path: of the checkpoint.
-        every: steps; where that falls within a chunk, its end counts.
-        curve: looks at the losses first, so that no diverged state is kept.
-        lock: of the run's folder; nothing is written once it is lost.
-        tracker: told how far training is.
+        path: checkpoint file to write.
+        every: number of steps between two checkpoints; a checkpoint due within a chunk is written at its end.
+        curve: callback that checks the losses first, so that no diverged state is saved.
+        lock: lock of the run's folder; nothing is written once it is lost.
+        tracker: tracker of the run's progress, updated during training.
 
     Attributes:
-        stopped: the signal that asked to stop, or None.
+        stopped: signal number that asked to stop, or None.
     """
 
     def __init__(self, path: Path, every: int, curve: Curve, lock: Lock, tracker: Tracker):
@@ -58,7 +58,7 @@ class Checkpoint(L.Callback):
         if time.monotonic() - self._said > _SAY:
             self._said = time.monotonic()
             self.tracker.reach(module.step)
-        if module.step == module.protocol.steps:  # the model is kept instead
+        if module.step == module.protocol.steps:  # the trained model is saved instead
             return
         if self.stopped or module.step // self.every > (module.step - len(batch)) // self.every:
             self.curve.catch_up(trainer)
@@ -67,7 +67,7 @@ class Checkpoint(L.Callback):
             raise KeyboardInterrupt
 
     def save(self, trainer, path: Path, weights_only: bool = False):
-        """Write to a temporary name, then rename: a crash leaves the last checkpoint as it was."""
+        """Write a checkpoint to a temporary name, then rename it, so that a crash leaves the last one intact."""
         self.lock.confirm()
         for logger in trainer.loggers:
             logger.save()
@@ -87,13 +87,13 @@ class Checkpoint(L.Callback):
 
 
 def _is_heard(number: int) -> bool:
-    """Whether a signal would stop this process; SIGUSR2 only where submitit handles it."""
+    """Return whether a signal would stop this process; for SIGUSR2, only if submitit handles it."""
     handler = signal.getsignal(number)
     return callable(handler) or (handler != signal.SIG_IGN and number != getattr(signal, "SIGUSR2", None))
 
 
 class WholeFiles(TorchCheckpointIO):
-    """Writes Lightning's checkpoints whole. Its own way leaves files in the system's temporary folder when killed."""
+    """Writes Lightning's checkpoints whole; Lightning itself leaves temporary files behind when it is killed."""
 
     def save_checkpoint(self, checkpoint, path, storage_options=None):
         with whole(Path(path)) as partial, open(partial, "xb") as file:
@@ -101,12 +101,12 @@ class WholeFiles(TorchCheckpointIO):
 
 
 def find_state(config: RunConfig) -> tuple[Path | None, int]:
-    """What a half-done run goes on from: the trained model, else the checkpoint, and the step it is at.
+    """Find the file to resume a run from, the trained model or else the checkpoint, and its step.
 
-    A damaged one is set aside under another name, where it takes the place of an older one, and said in the log.
+    A damaged file is renamed, in place of an older damaged one, and the log says so.
 
     Raises:
-        ChangedError: it belongs to another configuration.
+        ChangedError: the file belongs to another configuration.
     """
     for path in (config.folder / MODEL, config.folder / CHECKPOINT):
         if path.exists():
@@ -119,18 +119,18 @@ def find_state(config: RunConfig) -> tuple[Path | None, int]:
 
 
 class DamagedError(ValueError):
-    """A checkpoint is not what was written."""
+    """A checkpoint does not hold the bytes that were written."""
 
 
 def check_state(path: Path, config: RunConfig) -> int:
-    """The step of a checkpoint, all of whose bytes are those that were written.
+    """Check that a checkpoint is intact and belongs to a configuration; return its step.
 
     Raises:
-        DamagedError: they are not.
-        ChangedError: it belongs to another configuration.
+        DamagedError: the file's bytes are not those that were written.
+        ChangedError: the file belongs to another configuration.
     """
     try:
-        with zipfile.ZipFile(path) as parts:  # torch reads a changed weight without a word
+        with zipfile.ZipFile(path) as parts:  # torch would read a changed weight without an error
             changed = parts.testzip()
         if changed:
             raise zipfile.BadZipFile(f"{changed} has changed")

@@ -1,4 +1,4 @@
-"""Scores a trained transcriber on the test recordings, and keeps what a report shows of it."""
+"""Score a trained transcriber on the test recordings, and collect the arrays that a report shows."""
 
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -18,16 +18,16 @@ from sweep.training.loading import Loaded
 from sweep.training.models.linear import Linear
 from sweep.training.transcriber import Transcriber
 
-_POOLED = 5000  # windows to score from which on processes are worth starting: 1.5 s each
+_POOLED = 5000  # number of windows from which worker processes pay off: each takes 1.5 s to start
 
 
 @dataclass(frozen=True)
 class Exam:
-    """What a run is scored on, known before it trains.
+    """The windows that a run is scored on, chosen before it trains.
 
     Attributes:
-        starts: of each test recording, the first samples of its windows.
-        pool: processes that count; None: none but this one.
+        starts: first samples of the scored windows, one tensor for each test recording.
+        pool: worker processes that count hits; None: this process counts.
     """
 
     starts: list[torch.Tensor]
@@ -36,13 +36,13 @@ class Exam:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a run scored.
+    """The scores of a run.
 
     Attributes:
         scores: means over the test recordings.
-        recordings: by id, scores and counts of each test recording.
-        threshold: above which a note was estimated.
-        shown: arrays of `results.evidence`.
+        recordings: scores and counts of each test recording, by its id.
+        threshold: probability above which a note was estimated.
+        shown: arrays for `results.evidence`.
     """
 
     scores: dict[str, float]
@@ -52,7 +52,7 @@ class Evaluation:
 
 
 def prepare_evaluation(config: RunConfig, test: Recordings) -> Exam:
-    """Choose the windows, and start the processes that will count in them, which load while the run trains."""
+    """Choose the windows to score, and start the worker processes, which load while the run trains."""
     numbers = {"length": config.protocol.window, "count": config.protocol.scored_windows}
     starts = [scoring_windows(test, index, **numbers) for index in range(len(test))]
     workers = machine.count_workers(config.workers)
@@ -64,10 +64,10 @@ def evaluate(transcriber: Transcriber, config: RunConfig, loaded: Loaded, exam: 
     """Score a trained transcriber.
 
     Args:
-        transcriber: on its device, in evaluation mode.
-        config: of the run.
-        loaded: the recordings.
-        exam: which windows are scored, and by whom.
+        transcriber: trained model on its device, in evaluation mode.
+        config: the run's configuration.
+        loaded: the run's recordings.
+        exam: windows to score and worker processes.
     """
     threshold = config.threshold
     if isinstance(threshold, str):  # tuned
@@ -84,7 +84,7 @@ def score_recordings(
     """Score each test recording at the windows of an exam.
 
     Returns:
-        The scores by the recording's id, and what `results.evidence` keeps: counts of each, an excerpt of the first.
+        Scores by the recording's id, and the arrays for `results.evidence`: counts of each, an excerpt of the first.
     """
     scores, counts, shown = {}, [], {}
     length = protocol.window
@@ -105,7 +105,7 @@ def score_recordings(
 
 
 def learned_weights(transcriber: Transcriber) -> dict[str, np.ndarray]:
-    """The linear model's weights per pitch, for `results.evidence`; nothing of another model."""
+    """Return the linear model's weights per pitch for `results.evidence`; an empty dict for other models."""
     if not isinstance(transcriber.model, Linear):
         return {}
     weight, projection = transcriber.model.output.weight.detach(), transcriber.projection
@@ -115,7 +115,7 @@ def learned_weights(transcriber: Transcriber) -> dict[str, np.ndarray]:
 
 @torch.inference_mode()
 def tune_threshold(transcriber: Transcriber, held_out: HeldOut) -> float:
-    """The threshold at which the held-out recordings score highest, on average."""
+    """Find the threshold at which the held-out recordings score highest on average."""
     return scoring.best_threshold(
         (target.bool().cpu().numpy(), transcriber.predict(audio).sigmoid().cpu().numpy()) for audio, target in held_out
     )

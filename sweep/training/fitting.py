@@ -1,4 +1,4 @@
-"""Trains a transcriber with Lightning: loggers, checkpoints, curve and bar around the steps."""
+"""Train a transcriber with Lightning: loggers, checkpoints, curve and progress bar around the steps."""
 
 import logging
 import math
@@ -36,19 +36,19 @@ def fit(
     console: Console,
     title: str,
 ) -> None:
-    """Train from step `first` on, and keep the trained weights as model.ckpt.
+    """Train from step `first` on, and save the trained weights as model.ckpt.
 
     Args:
-        transcriber: on its device, prepared.
-        config: of the run.
-        loaded: the recordings.
-        first: step; its checkpoint is in the run's folder unless it is 0.
-        loggers: Lightning's.
-        lock, tracker: of the run's folder.
-        console, title: of the progress bar.
+        transcriber: model on its device, after `prepare`.
+        config: the run's configuration.
+        loaded: the run's recordings.
+        first: step to start at; unless it is 0, the run's folder holds its checkpoint.
+        loggers: Lightning loggers.
+        lock, tracker: lock of the run's folder, and tracker of its progress.
+        console, title: console and label of the progress bar.
 
     Raises:
-        KeyboardInterrupt: a signal asked to stop, whose number it holds; a checkpoint is written.
+        KeyboardInterrupt: a signal asked to stop; holds the signal's number, and a checkpoint is written.
     """
     device, protocol, folder = loaded.train.device, config.protocol, config.folder
     chunk = chunk_length(transcriber, device)
@@ -61,7 +61,7 @@ def fit(
     try:
         resume = folder / CHECKPOINT if first else None
         trainer.fit(transcriber, chunks, held_out, ckpt_path=resume, weights_only=True)
-    except SystemExit:  # what Lightning makes of a KeyboardInterrupt
+    except SystemExit:  # Lightning turns a KeyboardInterrupt into it
         if trainer.interrupted:
             raise KeyboardInterrupt(keeper.stopped) from None
         raise
@@ -71,7 +71,7 @@ def fit(
 
 
 def ignorant_loss(train: Recordings, protocol: Protocol) -> float:
-    """The loss of a model that says nothing but where it starts: each note's share of the time, or one half."""
+    """Return the loss of a constant prediction: each note's share of the time, or one half without an output bias."""
     share = train.note_share
     logits = prior_logits(train).double() if protocol.output_bias else torch.zeros_like(share)
     return protocol.loss_scale * float((F.softplus(logits) - share * logits).mean())
@@ -80,14 +80,14 @@ def ignorant_loss(train: Recordings, protocol: Protocol) -> float:
 def build_trainer(
     device: torch.device, folder: Path, loggers: list, callbacks: list, protocol: Protocol, chunk: int | None
 ) -> L.Trainer:
-    """A Trainer that goes once through the chunks of steps, on one device, and keeps quiet.
+    """Build a Trainer that goes once through the chunks of steps, on one device, without output.
 
     Args:
-        device: that trains.
-        folder: of the run.
-        loggers, callbacks: Lightning's.
-        protocol: of the run.
-        chunk: steps in one, if there are recordings to validate on.
+        device: device to train on.
+        folder: the run's folder.
+        loggers, callbacks: Lightning loggers and callbacks.
+        protocol: the run's protocol.
+        chunk: number of steps in a chunk if there are held-out recordings; else None.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="lightning.*")  # advice on workers and unused hardware

@@ -1,4 +1,4 @@
-"""Brings a data set to where the runs of this process compute, once for all of them."""
+"""Load a data set onto the device of this process's runs, once for all of them."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -19,8 +19,8 @@ class Loaded(NamedTuple):
     """The recordings of a run, on its device.
 
     Attributes:
-        train, test: to train on and to be scored on.
-        held_out: to validate on, None without a share.
+        train, test: recordings to train on, and recordings to score.
+        held_out: recordings to validate on; None if `data.validation` is 0.
     """
 
     train: Recordings
@@ -33,15 +33,15 @@ class UnreadableError(DataError):
 
 
 def load(config: Data, device: torch.device, console: Console) -> Loaded:
-    """Bring the recordings to a device; they are kept there for the runs that follow.
+    """Load the recordings onto a device; they stay there for the runs that follow.
 
     Args:
-        config: conf's `data`.
-        device: that computes.
-        console: told what lies where.
+        config: the configuration's group `data`.
+        device: device to load onto.
+        console: console on which the size and place of the recordings are printed.
     """
     if (config, device) not in _loaded:
-        _loaded.clear()  # before the next set takes room
+        _loaded.clear()  # free memory before the next set is loaded
         _loaded[config, device] = _load(config, device, console)
     return _loaded[config, device]
 
@@ -67,7 +67,7 @@ def _load(config: Data, device: torch.device, console: Console) -> Loaded:
 
 
 def describe(recordings: Recordings) -> str:
-    """How much there is, and where it lies: "8 recordings, 15.6 min, int16 on cuda:0, 79 MiB"."""
+    """Describe the size and place of recordings: "8 recordings, 15.6 min, int16 on cuda:0, 79 MiB"."""
     samples = recordings.samples
     where = "pinned in host memory" if recordings.on_host else f"on {samples.device}"
     minutes = len(samples) / SAMPLE_RATE / 60

@@ -1,4 +1,4 @@
-"""Where the curves of a run go: CSV files, Weights & Biases, or nowhere. All are copies; result.json is the truth."""
+"""Log the curves of a run to CSV files or Weights & Biases. Logs are copies; result.json holds the result."""
 
 import contextlib
 import hashlib
@@ -10,12 +10,12 @@ from sweep.config import Logger, RunConfig
 
 
 def build_loggers(config: RunConfig, folder: Path, first: int) -> list:
-    """The Lightning loggers that `logger` names. W&B's stands beside the CSV files, from which a report draws curves.
+    """Build the run's Lightning loggers: CSV files, from which a report draws curves, and W&B if `logger` asks for it.
 
     Args:
-        config: of the run.
-        folder: of the run.
-        first: step that training starts at; a resumed run adds a second CSV file and continues its W&B run.
+        config: the run's configuration.
+        folder: the run's folder.
+        first: step at which training starts; a resumed run adds a second CSV file and continues its W&B run.
     """
     if config.logger.name == "none":
         return []
@@ -32,7 +32,7 @@ def build_loggers(config: RunConfig, folder: Path, first: int) -> list:
             name=str(folder.relative_to(sweep)),
             group=str(sweep),
             config=config.record(),
-            resume="allow" if first else None,  # None replaces what a run that starts anew had logged
+            resume="allow" if first else None,  # None: a run that starts anew replaces its old log
         )
         run.define_metric("trainer/global_step")
         run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
@@ -42,7 +42,7 @@ def build_loggers(config: RunConfig, folder: Path, first: int) -> list:
 
 @contextlib.contextmanager
 def closing(loggers: list):
-    """Close a W&B run at the end, whatever happens, so that the next begins its own; yields what takes its summary."""
+    """Close a W&B run when the block ends, even after an error, so that the next begins its own; yield its summary."""
     found = [logger for logger in loggers if type(logger).__name__ == "WandbLogger"]
     if not found:
         yield {}
@@ -57,15 +57,15 @@ def closing(loggers: list):
 
 
 def log_report(report, pictures: list, page: Path, logger: Logger) -> None:
-    """Sends a sweep's table, pictures and page to W&B, as a run of its own, which a later call continues.
+    """Send a sweep's table, pictures and page to W&B as a run of its own, which a later call continues.
 
-    It is no member of the sweep's group: that holds the runs, so that W&B averages nothing but them.
+    This run is not in the sweep's W&B group, so that W&B averages only the training runs.
 
     Args:
-        report: `sweep.report.Report`.
-        pictures: of it, `sweep.report.pictures.Picture`.
-        page: report.html.
-        logger: conf's `logger`.
+        report: report of the sweep, a `sweep.report.Report`.
+        pictures: pictures of the report, each a `sweep.report.pictures.Picture`.
+        page: the file report.html.
+        logger: the configuration's group `logger`.
     """
     import wandb
     from PIL import Image
@@ -84,7 +84,7 @@ def log_report(report, pictures: list, page: Path, logger: Logger) -> None:
 
 
 def _wandb_run(folder: Path, logger: Logger, **identity):
-    """A W&B run that has one id for one folder, however often it is resumed; offline where there is no account."""
+    """Start or resume the W&B run whose id belongs to a folder; offline if there is no account."""
     import wandb
 
     os.environ.setdefault("WANDB_SILENT", "true")

@@ -1,4 +1,4 @@
-"""What a run ran on: device, versions, revision, peak memory."""
+"""Choose the device of a run, and record it with versions, revision, GPU load and peak memory."""
 
 import contextlib
 import importlib.metadata
@@ -14,10 +14,10 @@ _PACKAGES = ("torch", "lightning", "hydra-core", "mir_eval", "numpy", "soundfile
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of conf's `device`: "auto" is CUDA where there is one.
+    """Return the device for the configuration's `device`: "auto" is CUDA if there is a GPU.
 
     Raises:
-        ValueError: torch sees none on this machine.
+        ValueError: torch finds no such device on this machine.
     """
     if name == "cuda" and not torch.cuda.is_available():
         raise ValueError("device cuda: torch sees no CUDA device here; choose device=auto or device=cpu")
@@ -27,7 +27,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def count_workers(workers: int | str) -> int:
-    """Processes of conf's `workers` that score: "auto" is one per core, at most 8, and none where there is one core."""
+    """Return the number of scoring processes for `workers`: "auto" is one per core, at most 8, none on one core."""
     if workers != "auto":
         return int(workers)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -35,7 +35,7 @@ def count_workers(workers: int | str) -> int:
 
 
 def describe(device: torch.device) -> dict:
-    """Device name, versions of what computes, and the git revision of the code (None outside a checkout)."""
+    """Return the device's name, library versions, and the git revision of the code (None outside a checkout)."""
     versions = {"python": platform.python_version()}
     versions |= {name: importlib.metadata.version(name) for name in _PACKAGES}
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"
@@ -55,9 +55,9 @@ def _revision() -> str | None:
 
 @contextlib.contextmanager
 def watch_gpu(device: torch.device) -> Iterator[list[int]]:
-    """How busy a GPU is during the block, in percent, twice a second, by nvidia-smi; filled when the block has ended.
+    """Measure by nvidia-smi how busy a GPU is during the block, in percent, twice a second.
 
-    It stays empty on a CPU, and where nvidia-smi does not know the device.
+    The list is filled when the block ends. It stays empty on a CPU, and if nvidia-smi does not know the device.
     """
     samples: list[int] = []
     process = None
@@ -76,18 +76,18 @@ def watch_gpu(device: torch.device) -> Iterator[list[int]]:
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """Start measuring peak memory anew."""
+    """Restart the measurement of peak memory."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     else:
         try:
             Path("/proc/self/clear_refs").write_text("5")
         except OSError:
-            pass  # not Linux: peak_memory says None
+            pass  # not Linux: peak_memory returns None
 
 
 def peak_memory(device: torch.device) -> int | None:
-    """Bytes since the last reset: allocated on a CUDA device, or resident in the whole process on the CPU (Linux)."""
+    """Return the peak since the last reset in bytes: allocated on CUDA, or resident in the process on a CPU (Linux)."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
     try:

@@ -1,12 +1,12 @@
-"""What takes PyTorch several passes over its tensors: on CUDA one small kernel each."""
+"""Unit-norm scaling and the loss gradient as one GPU kernel each, instead of several launches."""
 
 import torch
 
 from sweep.engines.gpu import fused
 from sweep.engines.gpu.kernels import triton
 
-_SAMPLES = 16_384  # of a window that stay in registers
-_CELLS = 512  # of a program
+_SAMPLES = 16_384  # samples of a window that stay in registers
+_CELLS = 512  # matrix entries per program
 
 if triton is not None:
     import triton.language as tl
@@ -20,7 +20,7 @@ if triton is not None:
             x = tl.load(audio + row + at, mask=at < length, other=0.0)
             squares += x * x
         norm = tl.sqrt(tl.sum(squares, axis=0)) + offset
-        for first in range(0, length, SAMPLES):  # again, from the cache
+        for first in range(0, length, SAMPLES):  # read again, from the cache
             at = first + tl.arange(0, SAMPLES)
             x = tl.load(audio + row + at, mask=at < length, other=0.0)
             tl.store(out + row + at, x / norm, mask=at < length)
@@ -33,7 +33,7 @@ if triton is not None:
 
 
 def unit_norm(audio: torch.Tensor, offset: float) -> torch.Tensor:
-    """(batch, samples) divided by their Euclidean norm plus an offset."""
+    """Divide each row of (batch, samples) by its Euclidean norm plus an offset."""
     if not _serves(audio):
         return audio / (torch.linalg.vector_norm(audio, dim=-1, keepdim=True) + offset)
     out = torch.empty_like(audio)
@@ -44,7 +44,7 @@ def unit_norm(audio: torch.Tensor, offset: float) -> torch.Tensor:
 
 
 def cross_entropy_gradient(logits: torch.Tensor, target: torch.Tensor, scale: float) -> torch.Tensor:
-    """(sigmoid(logits) - target) scale, of tensors of one shape."""
+    """Compute (sigmoid(logits) - target) scale for tensors of one shape."""
     if not (_serves(logits) and _serves(target) and logits.shape == target.shape):
         return (logits.sigmoid() - target).mul_(scale)
     out, n = torch.empty_like(logits), logits.numel()

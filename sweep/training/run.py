@@ -1,4 +1,4 @@
-"""One run, start to finish: load, build or resume, fit, evaluate, write."""
+"""Carry out one run: load, build or resume, fit, evaluate, write."""
 
 import time
 
@@ -26,10 +26,10 @@ def run(config: RunConfig, console: Console, title: str, lock: Lock) -> Result:
     """Train and score one representation; resume where an earlier call was interrupted.
 
     Args:
-        config: of the run.
-        console: for the progress bar.
-        title: of the bar.
-        lock: of the run's folder, held.
+        config: the run's configuration.
+        console: console for the progress bar.
+        title: label of the progress bar.
+        lock: lock of the run's folder, which this process holds.
 
     Returns:
         The content of result.json, which is written last.
@@ -37,7 +37,7 @@ def run(config: RunConfig, console: Console, title: str, lock: Lock) -> Result:
     times = [time.perf_counter()]
     kept, first = (None, 0) if config.overwrite else find_state(config)
     tracker = Tracker(config.folder, config.identity)
-    if not config.overwrite:  # else the folder still holds an older attempt, perhaps of another configuration
+    if not config.overwrite:  # otherwise the folder may hold an older attempt with another configuration
         tracker.begin()
     device = machine.choose_device(config.device)
     machine.reset_peak_memory(device)
@@ -71,17 +71,17 @@ def write(
     busy: list[int],
     lock: Lock,
 ) -> Result:
-    """Write evidence.npz, then result.json: from then on the run is done.
+    """Write evidence.npz, then result.json, which marks the run as finished.
 
     Args:
-        config: of the run.
-        transcriber: trained.
-        loaded: the recordings.
-        evaluation: what the run scored.
-        first: step that training began at.
-        times: seconds at the run's begin and after set-up, training and scoring.
-        busy: percent of the GPU's time in use, twice a second.
-        lock: of the run's folder; nothing is written once it is lost.
+        config: the run's configuration.
+        transcriber: trained model.
+        loaded: the run's recordings.
+        evaluation: scores of the run.
+        first: step at which training began.
+        times: clock readings in seconds at the run's start and after set-up, training and scoring.
+        busy: GPU load in percent, twice a second.
+        lock: lock of the run's folder; nothing is written once it is lost.
     """
     row, device = config.representation, loaded.train.device
     learned = {}
@@ -132,5 +132,5 @@ def write(
 
 
 def _count_parameters(module: torch.nn.Module) -> int:
-    """Trainable weights."""
+    """Count the trainable weights of a module."""
     return sum(p.numel() for p in module.parameters() if p.requires_grad)

@@ -1,4 +1,4 @@
-"""Many optimiser steps without the host in between: windows in, losses out, on CUDA as replays of a captured graph."""
+"""Run many optimiser steps without waiting for the host, on CUDA by replaying a captured graph."""
 
 import warnings
 from dataclasses import dataclass
@@ -9,18 +9,18 @@ from sweep.data.cutting import full_scale_1
 from sweep.data.recordings import Recordings
 from sweep.data.windows import Windows
 
-_CHUNK = 250  # steps on CUDA between two looks of the host
-_GROUP = 10  # steps whose windows go through a frozen front-end together: fewer and fuller kernels
-_GROUP_BYTES = 256 << 20  # of their features at most
+_CHUNK = 250  # steps on CUDA between two checks by the host
+_GROUP = 10  # steps whose windows pass a frozen front-end together: fewer and larger launches
+_GROUP_BYTES = 256 << 20  # largest size of a group's features in bytes
 
 
 @dataclass(frozen=True, eq=False)
 class Losses:
-    """The losses of some successive steps, on their way to the host.
+    """The losses of some successive steps, while they are copied to the host.
 
     Attributes:
-        first: step.
-        values: (steps,) float32, on the host; filled once `wait` has returned.
+        first: first of the steps.
+        values: losses on the host, (steps,) float32; valid once `wait` has returned.
     """
 
     first: int
@@ -28,7 +28,7 @@ class Losses:
     copied: torch.cuda.Event | None
 
     def wait(self) -> torch.Tensor:
-        """The values, as soon as they are there."""
+        """Wait for the copy to the host and return the values."""
         if self.copied is not None:
             self.copied.synchronize()
         return self.values
@@ -39,16 +39,17 @@ class Steps:
 
     On CUDA a group of steps is one graph: it gathers the windows of all of them, computes their features at once if the
     front-end is frozen, and then takes one optimiser step after the other. Groups start at multiples of their length,
-    so that a resumed run computes the same numbers as one that went through. Without `capture` the host launches the
-    same kernels one by one.
+    so that a resumed run computes the same numbers as an uninterrupted one. Without `capture` the host launches the
+    same GPU kernels one by one.
 
-    A graph replays what it saw: a model that draws random numbers (dropout) would need its generator registered.
+    A graph replays the captured operations: a model that draws random numbers (dropout) would need its generator
+    registered.
 
     Args:
-        transcriber: on its device.
-        optimizer: Adam, fused, over its parameters.
-        recordings: to train on.
-        capture: replay a graph where there is CUDA.
+        transcriber: model on its device.
+        optimizer: fused Adam over the model's parameters.
+        recordings: training recordings.
+        capture: whether to replay a graph on CUDA.
     """
 
     def __init__(self, transcriber, optimizer: torch.optim.Optimizer, recordings: Recordings, capture: bool):
@@ -98,7 +99,7 @@ class Steps:
         return self._to_host(windows.first, losses)
 
     def _take(self, size: int) -> None:
-        """Take the first so many steps of a group, with what lies in the buffers."""
+        """Take the first `size` steps of a group on the windows in the buffers."""
         module, optimizer = self.transcriber, self.optimizer
         recording, start = self.recording[:size].flatten(), self.start[:size].flatten()
         if self.recordings.on_host:
@@ -108,7 +109,7 @@ class Steps:
         target = self.recordings.targets(recording, start + self.length // 2)
         with module.arithmetic():
             with torch.set_grad_enabled(not self.frozen):
-                features = module.features(audio)  # of one step, unless the front-end is frozen
+                features = module.features(audio)  # of one step, if the front-end is trained
             seen = []
             pairs = zip(features.split(self.batch_size), target.split(self.batch_size), strict=True)
             for i, (inputs, wanted) in enumerate(pairs):
@@ -123,7 +124,7 @@ class Steps:
         self.losses[:size].copy_(module.loss(logits, target.view_as(logits)))
 
     def _capture(self) -> None:
-        """Record a group of steps as a graph; the steps that warm it up are undone."""
+        """Capture a group of steps as a graph; undo the warm-up steps."""
         parameters = list(self.transcriber.parameters())
         before = [parameter.detach().clone() for parameter in parameters]
         state = {p: {k: v.clone() for k, v in entry.items()} for p, entry in self.optimizer.state.items()}
@@ -162,8 +163,8 @@ class Steps:
 
 
 def group_length(transcriber, device: torch.device) -> int:
-    """Steps whose windows go through the front-end together."""
-    trainable = any(True for _ in transcriber.frontend.parameters())  # its engine copies frames while fixed, too
+    """Return the number of steps whose windows pass the front-end together."""
+    trainable = any(True for _ in transcriber.frontend.parameters())  # its engine copies frames even while it is fixed
     if trainable or device.type != "cuda":
         return 1
     protocol = transcriber.protocol
@@ -172,7 +173,7 @@ def group_length(transcriber, device: torch.device) -> int:
 
 
 def chunk_length(transcriber, device: torch.device) -> int:
-    """Steps between two looks of the host: a multiple of the group, within a checkpoint's interval if it can be."""
+    """Return the steps between two checks by the host: whole groups, if possible within a checkpoint's interval."""
     group = group_length(transcriber, device)
     chunk = min(_CHUNK, transcriber.protocol.checkpoint_every)
     return group * max(1, chunk // group) if device.type == "cuda" else 1

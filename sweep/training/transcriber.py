@@ -17,27 +17,27 @@ from sweep.training.adam import Adam
 from sweep.training.one_pass import cross_entropy_gradient, unit_norm
 from sweep.training.steps import Losses, Steps
 
-_LOG_OFFSET = 1e-5  # what the paper adds before the logarithm
-_NORM_OFFSET = 1e-7  # and to a window's norm before dividing by it
+_LOG_OFFSET = 1e-5  # added before the logarithm, as in the paper
+_NORM_OFFSET = 1e-7  # added to a window's norm before the division, as in the paper
 _DEVIATION_OFFSET = 0.01  # keeps bins that never change (empty mel filters) finite
 
 
 class Transcriber(L.LightningModule):
     """Predicts which notes sound at the centre of a window.
 
-    Trains by manual optimisation: a batch is where the windows of many steps lie, and `training_step` takes them all.
+    It uses manual optimisation: a batch holds the places of many steps' windows, and `training_step` takes all steps.
 
     Args:
-        frontend: from (batch, samples) to a spectrogram (batch, bins, frames) with attribute n_bins.
-        model: from (batch, bins, frames) to (batch, 128) logits.
-        protocol: the numbers of conf/protocol: how features are standardised and the model is trained.
-        n_frames: of one window.
-        precision: of the model's arithmetic, `RunConfig.precision`.
-        width: features of a frame that the model sees, by a fixed projection of its bins; None: the bins themselves.
-        frontend_rate: the learning rate of a trainable front-end; None: the model's.
+        frontend: module from (batch, samples) to a spectrogram (batch, bins, frames), with attribute n_bins.
+        model: module from (batch, bins, frames) to (batch, 128) logits.
+        protocol: protocol of the run: how features are standardised and the model is trained.
+        n_frames: number of frames of one window.
+        precision: precision of the model's arithmetic, `RunConfig.precision`.
+        width: features per frame after a fixed projection of the bins; None: the bins themselves.
+        frontend_rate: learning rate of a trainable front-end; None: the model's.
 
     Attributes:
-        step: optimiser steps taken.
+        step: number of optimiser steps taken.
     """
 
     def __init__(
@@ -65,62 +65,62 @@ class Transcriber(L.LightningModule):
 
     @property
     def frozen_frontend(self) -> bool:
-        """Whether the next steps leave the front-end as it is."""
+        """Whether the next steps do not train the front-end."""
         fixed = self.step < self.protocol.fixed_steps
         return fixed or not any(parameter.requires_grad for parameter in self.frontend.parameters())
 
     def log_spectrogram(self, audio: torch.Tensor) -> torch.Tensor:
-        """(batch, samples) -> (batch, bins, frames), of windows scaled to unit norm."""
+        """Compute the log spectrogram of windows scaled to unit norm: (batch, samples) -> (batch, bins, frames)."""
         return self.frontend.log(unit_norm(audio, _NORM_OFFSET), _LOG_OFFSET)
 
     def features(self, audio: torch.Tensor) -> torch.Tensor:
-        """(batch, samples) -> (batch, bins or width, frames), what the model sees."""
+        """Compute the model's input: (batch, samples) -> (batch, bins or width, frames)."""
         return self.scaled(self.log_spectrogram(audio))
 
     def scaled(self, z: torch.Tensor) -> torch.Tensor:
-        """(batch, bins, frames) log spectrogram -> features; in its memory where no gradient is wanted."""
+        """Standardise and project a log spectrogram, (batch, bins, frames); in place if no gradient is wanted."""
         if self.protocol.standardise:
             z = (z - self.mean) / self.deviation if z.requires_grad else z.sub_(self.mean).div_(self.deviation)
         return z if self.projection is None else self.projection @ z
 
     def logits(self, features: torch.Tensor) -> torch.Tensor:
-        """(batch, bins, frames) -> (batch, 128) float32."""
+        """Compute the model's logits: (batch, bins, frames) -> (batch, 128) float32."""
         with torch.autocast(features.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             return self.model(features).float()
 
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
-        """(batch, samples) -> (batch, 128) logits."""
+        """Compute logits from audio: (batch, samples) -> (batch, 128)."""
         return self.logits(self.features(audio))
 
     def predict(self, audio: torch.Tensor) -> torch.Tensor:
-        """(windows, samples) -> (windows, 128) logits, as many at a time as in training: that fits into memory."""
+        """Compute logits, (windows, samples) -> (windows, 128), in training-size batches that fit into memory."""
         with self.arithmetic():
             return torch.cat([self(part) for part in audio.split(self.protocol.batch_size)])
 
     def look(self, audio: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """(windows, samples) -> (windows, 128) logits and, at each window's centre, (windows, bins) log spectrogram."""
+        """Compute logits, (windows, 128), and the log spectrogram at each window's centre, (windows, bins)."""
         with self.arithmetic():
             z = self.log_spectrogram(audio)
-            centre = z[:, :, self.n_frames // 2].clone()  # what follows overwrites z
+            centre = z[:, :, self.n_frames // 2].clone()  # the next line overwrites z
             return self.logits(self.scaled(z)), centre
 
     def loss(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """(..., batch, 128) -> (...): mean binary cross-entropy, times the protocol's scale."""
+        """Compute the mean binary cross-entropy times the protocol's scale: (..., batch, 128) -> (...)."""
         entropy = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
         return self.protocol.loss_scale * entropy.mean(dim=(-2, -1))
 
     def loss_gradient(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """(batch, 128): the loss differentiated by the logits, (sigmoid(logit) - target) scale / cells.
+        """Compute the loss's gradient by the logits, (sigmoid(logit) - target) scale / cells: (batch, 128).
 
-        Written out because a training step on a GPU is short: autograd takes a dozen kernels more.
+        It is written out because autograd would launch a dozen more GPU kernels, and a training step is short.
         """
         return cross_entropy_gradient(logits, target, self.protocol.loss_scale / target.numel())
 
     @contextlib.contextmanager
     def arithmetic(self):
-        """Within it, CUDA's products round their factors to TF32 unless precision is float32.
+        """Let CUDA's products and convolutions within a block use TF32 unless precision is float32.
 
-        Convolutions too, and they add up in one order each time: a run can be repeated.
+        Convolutions are deterministic within it, so that a run can be repeated.
         """
         rounded = self.precision != "float32"
         before = torch.get_float32_matmul_precision()
@@ -133,7 +133,7 @@ class Transcriber(L.LightningModule):
 
     @torch.no_grad()
     def standardise(self, batches: Iterable[torch.Tensor]) -> None:
-        """Take each bin's mean and deviation over all frames of some batches of windows, each (batch, samples)."""
+        """Measure each bin's mean and deviation over all frames of some batches of windows, each (batch, samples)."""
         count, total, squares = 0, torch.zeros(()), torch.zeros(())
         for audio in batches:
             z = self.log_spectrogram(audio).double()
@@ -145,19 +145,19 @@ class Transcriber(L.LightningModule):
         self.deviation.copy_(deviation[:, None] + _DEVIATION_OFFSET)
 
     def prepare(self, recordings: Recordings, config: RunConfig, step: int) -> None:
-        """Set what to train on, for which run, and how many of its steps were taken; before `Trainer.fit`."""
+        """Set the training recordings, the run and the number of steps already taken; call before `Trainer.fit`."""
         self.recordings, self.config, self.step = recordings, config, step
 
     def on_save_checkpoint(self, checkpoint: dict) -> None:
-        # What decides the run's result, so that another run cannot go on from it.
+        # The configuration that decides the result, so that no other run resumes from this checkpoint.
         checkpoint["run"] = {"identity": self.config.identity, "step": self.step}
 
     def transfer_batch_to_device(self, batch: Windows, device: torch.device, _: int) -> Windows:
-        return batch  # `Steps` does, in its own time
+        return batch  # `Steps` moves the batch itself
 
     def training_step(self, batch: Windows, _) -> dict[str, Losses]:
         if self._steps is None or self._steps.frozen != self.frozen_frontend:
-            self._steps = None  # the graph of the steps before and its memory
+            self._steps = None  # free the previous steps' graph and its memory
             optimizer = self.optimizers(use_pl_optimizer=False)
             self._steps = Steps(self, optimizer, self.recordings, self.config.capture)
         losses = self._steps(batch)
@@ -165,7 +165,7 @@ class Transcriber(L.LightningModule):
         return {"losses": losses}
 
     def on_train_end(self) -> None:
-        self._steps = None  # the graph and its memory
+        self._steps = None  # free the graph and its memory
 
     def validation_step(self, batch: tuple[torch.Tensor, torch.Tensor], _) -> None:
         audio, target = batch
@@ -180,7 +180,7 @@ class Transcriber(L.LightningModule):
             logger.log_metrics(metrics, step=self.step - 1)
 
     def rates(self, step: int) -> list[float]:
-        """The learning rates of a step, one for each of the optimiser's groups: the model, a trainable front-end."""
+        """Return a step's learning rates, one for each of the optimiser's groups: the model, a trainable front-end."""
         rate = self.protocol.learning_rate
         if self.protocol.learning_rate_scaling == "features":
             rate /= math.sqrt(self.n_features)
@@ -196,10 +196,10 @@ class Transcriber(L.LightningModule):
 
 
 def projection(n_bins: int, width: int) -> torch.Tensor:
-    """(width, n_bins) a random projection, the same each time, that keeps the mean square of white features.
+    """Build a fixed random projection, (width, n_bins), that keeps the mean square of white features.
 
-    Its rows are orthonormal where there are more bins than features, else its columns are, times a factor: then nothing
-    is lost, and the model has the weights of a larger representation without its information.
+    Its rows are orthonormal if there are more bins than features; otherwise its columns are, times a factor. In the
+    second case no information is lost, and the model has as many weights as for a larger representation.
     """
     random = torch.empty(width, n_bins, dtype=torch.float64)
     nn.init.orthogonal_(random, generator=torch.Generator().manual_seed(0))

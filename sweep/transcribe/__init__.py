@@ -1,1 +1,1 @@
-"""What a trained run hears in an audio file: `sweep transcribe RUN audio.wav`."""
+"""Transcribe audio files with a trained run: `sweep transcribe RUN audio.wav`."""

@@ -1,4 +1,4 @@
-"""Listens to an audio file of any length, rate and number of channels: block after block, window after window."""
+"""Read an audio file of any length, sample rate and number of channels as a stream of windows."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,16 +12,16 @@ import torch
 from sweep.data.audio import TRUNCATED
 from sweep.data.recording import SAMPLE_RATE, DataError
 
-_BLOCK = 8  # seconds that are read at a time
+_BLOCK = 8  # seconds read at a time
 
 
 class Sound:
-    """An audio file being read, once from its beginning to its end.
+    """Audio file that is read once, from its beginning to its end.
 
     Attributes:
-        path: of the file.
-        declared: seconds that it says to hold; formats without an index may guess.
-        seconds: read so far.
+        path: audio file.
+        declared: duration in the file's header, in seconds; an estimate in formats without an index.
+        seconds: duration read so far, in seconds.
     """
 
     def __init__(self, path: Path, file: soundfile.SoundFile):
@@ -31,11 +31,11 @@ class Sound:
 
     @property
     def truncated(self) -> bool:
-        """Whether the file, once read, has held less than it says."""
+        """Whether the file, once read, was shorter than its header says."""
         return self._cut or self.seconds < 0.99 * self.declared
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """Mono float32 at 44,100 Hz, full scale 1: the channels' mean, resampled as the training reader does.
+        """Yield blocks of mono float32 at 44,100 Hz, full scale 1: the channels' mean, resampled as in training.
 
         Raises:
             DataError: a sample is not finite, or the file is damaged.
@@ -64,13 +64,17 @@ class Sound:
                 return
 
     def windows(self, length: int, hop_length: int) -> Iterator[torch.Tensor]:
-        """Windows whose centres are hop_length apart, some hundreds at a time: (windows, length) float32.
+        """Yield windows whose centres are hop_length apart, some hundreds at a time: (windows, length) float32.
 
-        The first one's centre is sample 0, so silence surrounds the clip; there are 1 + samples // hop_length of them,
-        as librosa has it.
+        The first window is centred on sample 0 and the clip is padded with zeros, so there are
+        1 + samples // hop_length windows, as in librosa.
+
+        Args:
+            length: samples in a window.
+            hop_length: samples between the centres of two windows.
 
         Raises:
-            DataError: of `blocks`; or there is no sample at all.
+            DataError: `blocks` raised it, or the file holds no samples.
         """
         before = length // 2
         kept, samples, frames = np.zeros(before, np.float32), 0, 0
@@ -92,10 +96,13 @@ class Sound:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Sound]:
-    """An audio file, open while the block lasts.
+    """Open an audio file while the block runs.
+
+    Args:
+        path: audio file that libsndfile reads.
 
     Raises:
-        DataError: there is none, or libsndfile does not read it.
+        DataError: the file does not exist, or libsndfile cannot read it.
     """
     if not path.exists():
         raise DataError(f"{path}: no such file")

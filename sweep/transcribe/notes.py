@@ -1,14 +1,14 @@
-"""Notes from the probabilities of frames, as a table and as MIDI.
+"""Form notes from the probabilities of successive frames, and write them as a table and as MIDI.
 
-The model says of each frame which notes sound in it, and knows nothing of onsets. So a note is a stretch of frames:
+The model predicts for each frame which notes sound in it; it does not predict onsets. So a note is a stretch of frames:
 
-1. It sounds in a frame where its probability is above the threshold, the one that the run was scored with. Only the
-   piano's 88 pitches count, as in the scores; and none in silence, see `sweep.transcribe.transcribe`.
-2. A frame stands for the time from half a hop before its centre to half a hop after it.
-3. Gaps of a pitch up to GAP seconds are closed.
-4. What is then shorter than SHORTEST seconds is dropped.
+1. A note sounds in a frame if its probability is above the threshold, by default the one that the run was scored with.
+   Only the piano's 88 pitches are used, as in the scores; silent windows have no notes (`sweep.transcribe.transcribe`).
+2. A frame covers the time from half a hop before its centre to half a hop after it.
+3. Gaps of at most GAP seconds between two stretches of a pitch are closed.
+4. Stretches that are then shorter than SHORTEST seconds are dropped.
 
-A repeated note is thus two notes only where the model saw it fade for more than GAP.
+So a repeated note gives two notes only if its probability falls below the threshold for more than GAP seconds.
 """
 
 import io
@@ -20,19 +20,20 @@ import pandas as pd
 
 from sweep.results.scoring import FREQUENCIES, PITCHES
 
-# What mir_eval.transcription allows an onset to be off by: less than that is no note of its own to its metrics. On
-# MusicNet's 2303, cqt-48 of 300 steps, they make of 2,305 stretches 837 notes, where the labels have 718.
+# The onset tolerance of mir_eval.transcription, whose metrics do not resolve shorter notes. On MusicNet's 2303, with
+# cqt-48 after 300 steps, they reduce 2,305 stretches to 837 notes; the labels have 718.
 GAP = SHORTEST = 0.05
-VELOCITY = 80  # of MIDI: the model does not say how loud
-_RESOLUTION = 480  # ticks in half a second
+VELOCITY = 80  # MIDI velocity of all notes: the model does not predict loudness
+_RESOLUTION = 480  # MIDI ticks in half a second
 
 
 @dataclass
 class Stretches:
-    """Collects the frames in which notes sound, block after block.
+    """Collect the frames in which notes sound, block after block.
 
     Attributes:
-        frames: so far.
+        threshold: probability above which a note sounds.
+        frames: number of frames added so far.
     """
 
     threshold: float
@@ -42,9 +43,13 @@ class Stretches:
         self._found: list[np.ndarray] = []
 
     def add(self, probability: np.ndarray) -> None:
-        """(frames, 88) probabilities of the next frames."""
+        """Add the probabilities of the next frames.
+
+        Args:
+            probability: (frames, 88) float in 0..1.
+        """
         sounding = np.pad(probability > self.threshold, ((1, 1), (0, 0))).astype(np.int8)
-        edges = np.diff(sounding, axis=0).T  # a pitch after the other
+        edges = np.diff(sounding, axis=0).T  # transposed, so that nonzero goes pitch by pitch
         pitch, start = np.nonzero(edges == 1)
         stop = np.nonzero(edges == -1)[1]
         total = np.concatenate([np.zeros((1, len(PITCHES))), probability.cumsum(axis=0, dtype=float)])
@@ -53,21 +58,21 @@ class Stretches:
         self.frames += len(probability)
 
     def notes(self, hop_seconds: float, seconds: float, gap: float = GAP, shortest: float = SHORTEST) -> pd.DataFrame:
-        """The notes, by onset and then by pitch.
+        """Form notes from the collected frames, sorted by onset and then by pitch.
 
         Args:
-            hop_seconds: between two frames.
-            seconds: of the audio, where the last note ends at the latest.
-            gap: of one pitch, in seconds, that is closed.
-            shortest: in seconds, of a note.
+            hop_seconds: time between two frames, in seconds.
+            seconds: duration of the audio, to which offsets are clipped.
+            gap: longest gap within a pitch that is closed, in seconds.
+            shortest: shortest note that is kept, in seconds.
 
         Returns:
-            onset_seconds, offset_seconds, pitch (MIDI), frequency_hz, and probability, the mean over the note's frames,
-            closed gaps left out.
+            One row a note: onset_seconds, offset_seconds, pitch (MIDI), frequency_hz, and probability, the mean over
+            the note's frames without closed gaps.
         """
         found = np.concatenate([np.empty((0, 4)), *self._found])
         pitch, start, stop, summed = found[np.lexsort((found[:, 1], found[:, 0]))].T
-        # Also what two blocks cut: a gap of no frame.
+        # Two blocks may cut a note in two with no gap between its parts; they are joined here too.
         apart = np.ones(len(pitch), bool)
         apart[1:] = (np.diff(pitch) > 0) | ((start[1:] - stop[:-1]) * hop_seconds > gap)
         first = np.flatnonzero(apart)
@@ -89,22 +94,26 @@ class Stretches:
 
 
 def csv(notes: pd.DataFrame) -> str:
-    """The notes as comma-separated values, times to the tenth of a millisecond."""
+    """Format notes as comma-separated values, with times to 0.1 ms.
+
+    Args:
+        notes: table of notes, `Stretches.notes`.
+    """
     digits = {"onset_seconds": 4, "offset_seconds": 4, "frequency_hz": 3, "probability": 4}
     return notes.round(digits).to_csv(index=False)
 
 
 def midi(notes: pd.DataFrame, seconds: float, title: str) -> bytes:
-    """The notes as a Standard MIDI File: one piano, 120 beats a minute, so that its beats are no beats of the music.
+    """Encode notes as a Standard MIDI File: one piano track at a nominal 120 beats a minute, not the music's tempo.
 
     Args:
-        notes: of `Stretches.notes`.
-        seconds: of the audio.
-        title: of the track.
+        notes: table of notes, `Stretches.notes`.
+        seconds: duration of the audio, in seconds.
+        title: name of the track.
     """
     import pretty_midi
 
-    # pretty_midi refuses to read back what has more ticks than this, which are three hours at 480 in half a second.
+    # pretty_midi refuses to read files of more than MAX_TICK ticks, three hours at 480 ticks in half a second.
     most = pretty_midi.pretty_midi.MAX_TICK / (2 * seconds + 2)
     file = pretty_midi.PrettyMIDI(resolution=max(1, min(_RESOLUTION, int(most))), initial_tempo=120.0)
     piano = pretty_midi.Instrument(program=0, name=title)
@@ -117,6 +126,15 @@ def midi(notes: pd.DataFrame, seconds: float, title: str) -> bytes:
 
 
 def outputs(audio: Path, folder: Path | None, ending: str) -> dict[str, Path]:
-    """What is written for an audio file: beside it or in a folder, named after it."""
+    """Name the output files of an audio file.
+
+    Args:
+        audio: audio file.
+        folder: output folder; None to write beside the audio.
+        ending: text between the audio file's stem and the suffix.
+
+    Returns:
+        Paths for the kinds "csv", "mid" and "png".
+    """
     folder = audio.parent if folder is None else folder
     return {kind: folder / f"{audio.stem}{ending}.{kind}" for kind in ("csv", "mid", "png")}

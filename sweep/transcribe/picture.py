@@ -1,4 +1,4 @@
-"""A picture of a stretch of a transcription: the spectrogram, the probabilities, and the notes made of them."""
+"""Draw a stretch of a transcription: the spectrogram, the probabilities, and the notes formed from them."""
 
 import warnings
 
@@ -16,11 +16,11 @@ _CERTAINTY = matplotlib.colormaps["viridis"]
 
 
 class Shown:
-    """Collects the frames that a picture shows, as they come by.
+    """Collect the frames that a picture shows, block after block.
 
     Args:
-        stretch: seconds, from and to.
-        hop_seconds: between two frames.
+        stretch: begin and end of the picture, in seconds.
+        hop_seconds: time between two frames, in seconds.
     """
 
     def __init__(self, stretch: tuple[float, float], hop_seconds: float):
@@ -30,7 +30,13 @@ class Shown:
         self._spectra: list[np.ndarray] = []
 
     def add(self, first: int, probability: np.ndarray, spectra: np.ndarray) -> None:
-        """(frames, 88) probabilities and (frames, rows) log spectrogram of the frames from `first` on."""
+        """Keep those of the next frames that lie in the picture.
+
+        Args:
+            first: number of the first frame.
+            probability: (frames, 88) float in 0..1.
+            spectra: (frames, rows) log spectrogram.
+        """
         times = (first + np.arange(len(probability))) * self.hop_seconds
         inside = (times >= self.stretch[0]) & (times <= self.stretch[1])
         if inside.any():
@@ -40,21 +46,24 @@ class Shown:
             self._spectra.append(spectra[inside])
 
     def frames(self) -> tuple[np.ndarray, np.ndarray]:
-        """(88, frames) probabilities and (rows, frames) log spectrogram; no frames where none came by."""
+        """Return (88, frames) probabilities and (rows, frames) log spectrogram; 0 frames if none lie in the picture."""
         if self.first is None:
             return np.zeros((len(PITCHES), 0)), np.zeros((1, 0))
         return np.concatenate(self._probabilities).T, np.concatenate(self._spectra).T
 
 
 def draw(shown: Shown, notes: pd.DataFrame, ear, title: str, seconds: float) -> bytes:
-    """The picture as the content of a PNG file.
+    """Draw the picture and encode it as PNG.
 
     Args:
-        shown: what was collected.
-        notes: all of the recording's.
-        ear: what transcribed.
-        title: above the picture.
-        seconds: of the recording.
+        shown: frames to show.
+        notes: all notes of the recording.
+        ear: model and settings of the transcription.
+        title: title above the picture.
+        seconds: duration of the recording, in seconds.
+
+    Returns:
+        Content of the PNG file.
     """
     probability, spectra = shown.frames()
     begin, end = shown.stretch[0], min(shown.stretch[1], max(seconds, shown.hop_seconds))
@@ -66,7 +75,7 @@ def draw(shown: Shown, notes: pd.DataFrame, ear, title: str, seconds: float) -> 
             left = (shown.first - 0.5) * shown.hop_seconds
             span = left, left + probability.shape[1] * shown.hop_seconds
             options = {"aspect": "auto", "origin": "lower", "interpolation": "none"}
-            low = np.percentile(spectra, 5)  # what is quieter is noise
+            low = np.percentile(spectra, 5)  # quieter values are noise
             extent = (*span, -0.5, len(spectra) - 0.5)
             top.imshow(spectra, cmap=LOUDNESS, vmin=low, extent=extent, **options)
             frequency_ticks(top, ear.representation.frequencies)
@@ -90,7 +99,7 @@ def draw(shown: Shown, notes: pd.DataFrame, ear, title: str, seconds: float) -> 
         bottom.set_title(f"{len(inside)} notes, in the colour of their mean probability", loc="left")
         bottom.set_xlabel("seconds")
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Glyph .* missing")  # of a name in a script that the font lacks
+            warnings.filterwarnings("ignore", message="Glyph .* missing")  # the font may lack the script of the name
             return png(figure)
 
 

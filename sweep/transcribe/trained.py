@@ -1,4 +1,4 @@
-"""The run that transcribes: found by its folder or as the best of a sweep, its model loaded."""
+"""Find the run that transcribes, by its folder or as the best of a sweep, and load its model."""
 
 from pathlib import Path
 
@@ -12,16 +12,19 @@ from sweep.results.result import RESULT, Result
 from sweep.results.table import build_table, protocol_folders
 
 BEST = "best"
-_ROOT = "runs"  # conf's default
+_ROOT = "runs"  # default of `runs` in conf/
 
 
 def find_run(asked: Path) -> tuple[Path, str]:
-    """The folder of the run that is meant, and why it is that one, in words; empty where it was named.
+    """Find the run that a path means.
 
     Args:
-        asked: a run's folder; or a folder that holds runs of one sweep, or "best" in such a one: then the best of
-            those that are done. A row's accuracy is the mean over its seeds, as the report has it; of the highest row,
-            the seed of the highest accuracy. "best" alone is that of the folder runs.
+        asked: folder of a run; or a folder with runs of one sweep, or "best" in such a folder, which mean its best done
+            run. The best run is the seed with the highest accuracy of the row with the highest accuracy, averaged over
+            its seeds as in the report. "best" alone means runs/best.
+
+    Returns:
+        Folder of the run, and the reason for its choice in words; the reason is empty if the run itself was named.
 
     Raises:
         ValueError: there is no such run, it is not done, or the folder holds several sweeps.
@@ -58,7 +61,7 @@ def _best(folder: Path, done: pd.DataFrame) -> tuple[Path, str]:
 
 
 def _check_done(run: Path) -> Result:
-    """The result of a run.
+    """Read the result of a run that must be done.
 
     Raises:
         ValueError: the run is not done.
@@ -74,25 +77,25 @@ def _check_done(run: Path) -> Result:
 
 
 def _relative(path: Path) -> Path:
-    """As short as it can be said here."""
+    """Make a path relative to the working directory if it lies below it."""
     here = Path.cwd()
     return path.relative_to(here) if here in path.parents else path
 
 
 def load_transcriber(run: Path, device: str):
-    """The trained model of a done run, ready to predict.
+    """Load the trained model of a done run for prediction.
 
     Args:
-        run: its folder.
+        run: folder of the run.
         device: "auto", "cpu" or "cuda".
 
     Returns:
-        the `Transcriber` on its device, the run's representation, and its result.
+        The `Transcriber` on its device, the run's representation, and its result.
 
     Raises:
-        ValueError: the model is missing, damaged, or of a configuration that this version does not know.
+        ValueError: the model is missing or damaged, or this version does not know its configuration.
     """
-    import torch  # seconds, which an unknown run need not wait for
+    import torch  # takes seconds to import, so errors in find_run come first
 
     from sweep.data.recording import N_NOTES
     from sweep.training.building import build_transcriber

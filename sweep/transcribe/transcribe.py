@@ -1,4 +1,4 @@
-"""One audio file through a trained model: frames, notes, three files."""
+"""Transcribe an audio file with a trained model, and write its notes and its picture."""
 
 import contextlib
 import ctypes
@@ -19,23 +19,23 @@ from sweep.training.transcriber import Transcriber
 from sweep.transcribe import notes, picture
 from sweep.transcribe.listening import Sound, opened
 
-# Root mean square below which a window is silence, -75 dB of full scale. Scaled to unit norm, as the model sees it, it
-# would be noise of a kind that it has not heard: the quietest windows of nine MusicNet recordings have -71 dB.
+# Root mean square below which a window counts as silence, -75 dB of full scale. Scaled to unit norm, such a window is
+# noise unlike the training data: the quietest windows of nine MusicNet recordings have -71 dB.
 SILENCE = 10 ** (-75 / 20)
-_BATCH = 32  # windows at a time on a CPU: the widest CNN takes 1 GB for them
+_BATCH = 32  # windows at a time on a CPU, for which the widest CNN takes 1 GB
 
 
 @dataclass(frozen=True)
 class Ear:
-    """What transcribes.
+    """Model and settings of a transcription.
 
     Attributes:
-        transcriber: trained, on its device.
-        representation: of its run.
-        name: of the run, in words.
+        transcriber: trained model, on its device.
+        representation: representation of its run.
+        name: name of the representation and variant, for titles.
         threshold: probability above which a note sounds.
-        hop_length: samples between frames, whatever the representation's: each frame is a whole window.
-        gap, shortest: of `notes.Stretches.notes`.
+        hop_length: samples between frames; independent of the representation's, because each frame is a whole window.
+        gap, shortest: longest gap that is closed and shortest note that is kept, in seconds; see `notes`.
     """
 
     transcriber: Transcriber
@@ -48,15 +48,18 @@ class Ear:
 
 
 def transcribe(audio: Path, ear: Ear, paths: dict[str, Path], stretch: tuple[float, float]) -> str:
-    """Transcribe one file, write its notes and its picture, and say so in a line.
+    """Transcribe one file, and write its notes and its picture.
 
-    Memory does not grow with the file but for its notes: it is read in blocks of some seconds.
+    The file is read in blocks of some seconds, so that memory grows with the number of notes only.
 
     Args:
-        audio: any file that libsndfile reads.
-        ear: what transcribes.
-        paths: of `notes.outputs`; what is there already is replaced.
-        stretch: seconds of the audio that the picture shows, from and to.
+        audio: audio file that libsndfile reads.
+        ear: model and settings of the transcription.
+        paths: output files, `notes.outputs`; existing files are replaced.
+        stretch: begin and end of the picture, in seconds of the audio.
+
+    Returns:
+        Duration and number of notes, in words.
 
     Raises:
         DataError: the file cannot be read.
@@ -71,14 +74,14 @@ def transcribe(audio: Path, ear: Ear, paths: dict[str, Path], stretch: tuple[flo
     written = found.notes(hop_seconds, sound.seconds, ear.gap, ear.shortest)
     write_whole(paths["csv"], notes.csv(written))
     write_whole(paths["mid"], notes.midi(written, sound.seconds, ear.name))
-    title = f"{audio.name} as {ear.name} hears it, threshold {ear.threshold:g}"
+    title = f"{audio.name} transcribed with {ear.name}, threshold {ear.threshold:g}"
     write_whole(paths["png"], picture.draw(shown, written, ear, title, sound.seconds))
     truncated = " (the file is truncated)" * sound.truncated
     return f"{_minutes(sound.seconds)}{truncated}, {len(written):,} note{'s' * (len(written) != 1)}"
 
 
 def _frames(sound: Sound, ear: Ear):
-    """Some seconds at a time, what the model says and sees: (frames, 88) probabilities, (frames, rows) spectrogram."""
+    """Yield (frames, 88) probabilities and the (frames, rows) log spectrogram, some seconds at a time."""
     transcriber, protocol = ear.transcriber, ear.transcriber.protocol
     device = next(transcriber.parameters()).device
     batch = protocol.batch_size if device.type == "cuda" else _BATCH
@@ -101,8 +104,8 @@ def _frames(sound: Sound, ear: Ear):
 
 
 def give_back_memory() -> None:
-    """Have glibc return what is free: kept in pieces, it grew by half a gigabyte in an hour of cqt-48."""
-    with contextlib.suppress(OSError, AttributeError):  # another system's
+    """Make glibc return free memory to the system: fragments grew by 0.5 GB in an hour of audio with cqt-48."""
+    with contextlib.suppress(OSError, AttributeError):  # C libraries other than glibc lack malloc_trim
         ctypes.CDLL(None).malloc_trim(0)
 
 

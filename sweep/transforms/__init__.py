@@ -1,4 +1,4 @@
-"""Spectrogram front-ends: differentiable modules from waveform to spectrogram, on CPU and CUDA.
+"""Spectrogram front-ends: differentiable modules that map a waveform to a spectrogram, on CPU and CUDA.
 
 >>> import torch
 >>> from sweep.transforms import CQT

@@ -1,4 +1,4 @@
-"""The constant-Q transform."""
+"""The constant-Q transform as a front-end."""
 
 import torch
 
@@ -17,42 +17,42 @@ class CQT(Transform):
     l_k = ceil(Q sample_rate / f_k) samples, Q = 1 / (2^(1 / bins_per_octave) - 1), divided by its window's sum
     (Brown 1991; `sweep.filters.constant_q_kernels`). The phase of the complex output is that of the frame's centre.
 
-    `algorithm` chooses how that is computed. "exact" is the fastest way to the sum itself; the others are published:
+    `algorithm` chooses how that is computed. "exact" is the fastest way to compute the sum; the others are published:
 
-        1992v2  the same sum as it stands, each bin's time-domain kernel on the frames (Brown 1991; nnAudio's CQT1992v2)
+        1992v2  the same sum as written, each bin's time-domain kernel on the frames (Brown 1991; nnAudio's CQT1992v2)
         1992    each frame's FFT, as wide as the longest kernel, times the kernels' spectra, their values below the
                 share of the peak that `accuracy` allows left out (Brown and Puckette 1992; nnAudio's CQT1992)
         2010v2  time-domain kernels at a rate that is halved for each octave down (Schoerkhuber and Klapuri 2010;
                 nnAudio's CQT2010v2)
         2010    the same with each octave's kernels in the frequency domain (nnAudio's CQT2010)
 
-    Those of 2010 halve the rate only as often as hop_length is divisible by 2, so that any hop_length is right and one
+    Those of 2010 halve the rate only as often as hop_length is divisible by 2, so any hop_length is allowed and one
     with many factors of 2 is fast. From 6 bins per octave on, with the Hann or the Blackman window and the top bin
     below 0.35 of the sample rate, they stay within 1 % of the sum (3e-4 from 12 on). Nearer to half the sample rate a
-    tone above the second octave also shows in it, mirrored: `engine.aliasing(bin)` says how strongly, in dB.
+    tone above the second octave also shows in it, mirrored: `engine.aliasing(bin)` returns how strongly, in dB.
 
     Args:
-        sample_rate: in Hz.
+        sample_rate: samples per second, in Hz.
         hop_length: samples between frames.
         f_min: lowest bin in Hz; the default is the note C1.
-        n_bins: bins.
-        bins_per_octave: bins per octave.
-        window: "hann", "hamming", "blackman" or "boxcar", periodic.
-        norm: "sqrt_length" multiplies by sqrt(l_k), as librosa and nnAudio do; "none"; "n_fft" divides by the power of
-            two above the longest kernel.
-        pad_mode: "constant" (zeros) or "reflect".
-        output: "magnitude", "power" or "complex".
-        trainable: the time-domain kernels are parameters.
-        max_samples: of the clips, with trainable=True: taps that no sample of such a clip can meet are not stored, so
-            that kernels longer than the clip take less memory. None: clips of any length.
-        engine: "auto", "direct" or "spectral".
+        n_bins: number of bins.
+        bins_per_octave: number of bins per octave.
+        window: periodic window, "hann", "hamming", "blackman" or "boxcar".
+        norm: scale of a kernel: "sqrt_length" multiplies by sqrt(l_k), as librosa and nnAudio do; "none"; "n_fft"
+            divides by the power of two above the longest kernel.
+        pad_mode: padding of a clip, "constant" (zeros) or "reflect".
+        output: values to return, "magnitude", "power" or "complex".
+        trainable: whether the time-domain kernels are parameters.
+        max_samples: longest clip in samples, for trainable=True: taps that no sample of such a clip can meet are not
+            stored, so that kernels longer than the clip take less memory. None: clips of any length.
+        engine: way to evaluate the kernels, "auto", "direct" or "spectral".
         accuracy: relative L2 error allowed on music: "exact" 1e-5, "high" 1e-4, "fast" 1e-3; direct is always exact.
-        algorithm: "exact", "1992", "1992v2", "2010" or "2010v2"; all but "exact" come with engine="auto", and of them
-            only "1992v2" can be trained.
+        algorithm: "exact", "1992", "1992v2", "2010" or "2010v2"; all but "exact" need engine="auto", and only "1992v2"
+            of them can be trained.
 
     Raises:
-        ValueError: a number out of its range; a clip too short for reflect padding; an algorithm that cannot be
-            trained, or not by the engine asked for; a clip longer than max_samples.
+        ValueError: a number is out of its range; a clip is too short for reflect padding, or longer than max_samples;
+            an algorithm cannot be trained, or not by the engine asked for.
 
     >>> CQT(n_bins=36, output="complex")(torch.randn(16384)).shape
     torch.Size([36, 33])

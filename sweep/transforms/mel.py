@@ -1,4 +1,4 @@
-"""The Mel spectrogram."""
+"""The Mel spectrogram as a front-end."""
 
 from fractions import Fraction
 from typing import Self
@@ -19,8 +19,8 @@ from sweep.engines.tables import Tables
 from sweep.transforms.stft import describe_fft, fft_window
 from sweep.transforms.transform import Transform
 
-# Samples of a window from which on a lower rate saves a CPU more than it costs: the lower rate of Mel spectrograms in
-# experiments/engines/README.md.
+# Window length in samples from which a lower rate is faster on a CPU (the lower rate of Mel spectrograms in
+# experiments/engines/README.md).
 _LOWER_FROM = 2048
 
 
@@ -31,24 +31,24 @@ class MelSpectrogram(Transform):
     output is 0 (`empty_filters` counts them).
 
     Args:
-        sample_rate: in Hz.
+        sample_rate: samples per second, in Hz.
         n_fft: window length in samples, even.
         hop_length: samples between frames.
-        window: "hann", "hamming", "blackman" or "boxcar", periodic.
-        n_mels: bands, at most the FFT's n_fft // 2 + 1 bins.
+        window: periodic window, "hann", "hamming", "blackman" or "boxcar".
+        n_mels: number of bands, at most the FFT's n_fft // 2 + 1 bins.
         f_min, f_max: lowest and highest corner in Hz; f_max None is half the sample rate.
-        mel_scale: "slaney" or "htk".
-        norm: "slaney" (equal areas) or None (peaks of 1).
+        mel_scale: formula from Hz to mel, "slaney" or "htk".
+        norm: normalisation of the triangles, "slaney" (equal areas) or None (peaks of 1).
         power: exponent of the magnitude, above 0.
-        pad_mode: "reflect" or "constant" (zeros).
-        trainable: "kernels", the windowed Fourier kernels are parameters; "bank", the mel bank is; True, both.
-        nonnegative: where the bank is trainable, weights below 0 count as 0; they still learn.
+        pad_mode: padding of a clip, "reflect" or "constant" (zeros).
+        trainable: parameters: "kernels", the windowed Fourier kernels; "bank", the mel bank; True, both.
+        nonnegative: whether a trainable bank's weights below 0 count as 0; they still get a gradient.
         engine: "auto", torch's FFT; or "direct", kernels on the FFT's grid.
-        accuracy: "exact" and "high" are as exact as the FFT; "fast" (relative L2 error up to 1e-3) lets it work at a
-            lower rate where no band reaches far up.
+        accuracy: "exact" and "high" are as exact as the FFT; "fast" (relative L2 error up to 1e-3) allows a lower rate
+            if all bands lie low enough.
 
     Raises:
-        ValueError: a number out of its range; a clip too short for reflect padding.
+        ValueError: a number is out of its range, or a clip is too short for reflect padding.
 
     >>> MelSpectrogram(n_mels=64)(torch.randn(2, 16384)).shape
     torch.Size([2, 64, 33])
@@ -86,14 +86,14 @@ class MelSpectrogram(Transform):
         self.window, self.n_fft, self.power, self.pad_mode = window, n_fft, power, pad_mode
         self.hop, self.nonnegative = hop_length, nonnegative
         self.empty_filters = int((bank.sum(1) == 0).sum())
-        # The bins below the lowest band and above the highest count for nothing, unless the bank may learn to use them.
+        # The bins below the lowest band and above the highest have no weight, unless the bank may learn to use them.
         used = np.flatnonzero(bank.any(0))
         low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
         self.used = slice(0, n_fft // 2 + 1) if trainable in (True, "bank") else slice(low, high)
         self._bank, self._tables = bank[:, self.used], Tables()
         self.bank = nn.Parameter(torch.from_numpy(self._bank).float()) if trainable in (True, "bank") else None
         if accuracy == "fast" and n_fft >= _LOWER_FROM:
-            # The highest bin that a band uses passes what lies this far above it.
+            # The highest bin that a band uses passes frequencies up to this far above it.
             highest = (self.used.stop + half_width(window, n_fft, ACCURACIES[accuracy][0])) / n_fft
             self.hop = lower_hop(hop_length, highest, n_fft, n_fft // 2)
         self._fused = FusedFFT(filters.window(window, n_fft), hop_length, pad_mode, high, power, bank[:, :high])
@@ -108,7 +108,7 @@ class MelSpectrogram(Transform):
         if self.engine is None:
             if self.bank is None and self._fused.serves(x):
                 return self._fused(x, offset)
-            hop = self.hop_length if x.is_cuda else self.hop  # on CUDA the lower rate is not measured yet
+            hop = self.hop_length if x.is_cuda else self.hop  # the lower rate has not been measured on CUDA
             n_fft, key = self.n_fft * hop // self.hop_length, (x.device, x.dtype)
             window = self._tables.get(key, lambda: fft_window(self.window, n_fft, x))
             count = n_frames(x.shape[-1], self.hop_length)
@@ -134,7 +134,7 @@ class MelSpectrogram(Transform):
     def trainable_bank(self) -> torch.Tensor | None:
         if self.bank is None or not self.nonnegative:
             return self.bank
-        return self.bank + (self.bank.clamp(min=0) - self.bank).detach()  # the gradient passes weights below 0 too
+        return self.bank + (self.bank.clamp(min=0) - self.bank).detach()  # the gradient also reaches weights below 0
 
     def frozen(self, accuracy: str = "high") -> Self:
         frozen = super().frozen(accuracy)
@@ -143,7 +143,7 @@ class MelSpectrogram(Transform):
             window = filters.window(self.window, self.n_fft)
             numbers = (self.hop_length, self.pad_mode, frozen._bank.shape[1], self.power)
             frozen._fused, frozen._tables = FusedFFT(window, *numbers, frozen._bank), Tables()
-            frozen.hop = self.hop_length  # a trained band may reach far up
+            frozen.hop = self.hop_length  # a trained band may use high frequencies
         return frozen
 
     def _describe_fft(self, device: torch.device) -> str:

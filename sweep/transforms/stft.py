@@ -12,8 +12,8 @@ from sweep.engines.gpu.fft import FusedFFT
 from sweep.engines.tables import Tables
 from sweep.transforms.transform import OUTPUTS, Transform
 
-# Rounding in a sample is magnified by one over the root of the squared windows' sum there, whose peak is 1 for a single
-# window: with so little of it, 16 times float32's, 1e-6 of a clip.
+# The inverse magnifies rounding in a sample by one over the root of the squared windows' sum there, whose peak is 1 for
+# a single window. At this bound it is 16 times float32's rounding, 1e-6 of a clip.
 _LEAST_COVERED = {torch.float32: 4e-3, torch.float64: 1e-12}
 
 
@@ -21,25 +21,25 @@ class STFT(Transform):
     """Short-time Fourier transform with centred frames: (..., samples) -> (..., n_bins, frames).
 
     y_k[t] = sum_n w[n] x[t hop_length + n - n_fft / 2] exp(-2 pi i n f_k / sample_rate), n = 0 .. n_fft - 1, so the
-    complex output has the phase of torch.stft and librosa.stft. `inverse` goes back from it to the waveform.
+    complex output has the phase of torch.stft and librosa.stft. `inverse` computes the waveform from it.
 
     Args:
-        sample_rate: in Hz.
+        sample_rate: samples per second, in Hz.
         n_fft: window length in samples, even.
         hop_length: samples between frames.
-        window: "hann", "hamming", "blackman" or "boxcar", periodic.
-        scale: where the bins lie: "fft", the grid k sample_rate / n_fft; "linear", f_min + k (f_max - f_min) / n_bins;
-            "log", f_min (f_max / f_min)^(k / n_bins) (Cheuk et al. 2020). f_min and f_max do not count for "fft".
-        n_bins: bins; None is n_fft // 2 + 1. With scale="fft", the lowest n_bins of the grid.
-        f_min, f_max: in Hz, f_max itself excluded.
-        pad_mode: "reflect" or "constant" (zeros).
-        output: "magnitude", "power" or "complex".
-        trainable: the windowed Fourier kernels are parameters.
+        window: periodic window, "hann", "hamming", "blackman" or "boxcar".
+        scale: spacing of the bins: "fft", the grid k sample_rate / n_fft; "linear", f_min + k (f_max - f_min) / n_bins;
+            "log", f_min (f_max / f_min)^(k / n_bins) (Cheuk et al. 2020). "fft" ignores f_min and f_max.
+        n_bins: number of bins; None is n_fft // 2 + 1. With scale="fft", the lowest n_bins of the grid.
+        f_min, f_max: lowest bin and open upper end, in Hz.
+        pad_mode: padding of a clip, "reflect" or "constant" (zeros).
+        output: values to return, "magnitude", "power" or "complex".
+        trainable: whether the windowed Fourier kernels are parameters.
         engine: "auto", "direct" or "spectral" for scale "linear" and "log"; with scale="fft", "auto" is torch's FFT.
         accuracy: relative L2 error allowed on music: "exact" 1e-5, "high" 1e-4, "fast" 1e-3; the FFT is always exact.
 
     Raises:
-        ValueError: a number out of its range; a clip too short for reflect padding.
+        ValueError: a number is out of its range, or a clip is too short for reflect padding.
 
     >>> STFT(n_fft=1024)(torch.randn(3, 2, 44100)).shape
     torch.Size([3, 2, 513, 87])
@@ -87,7 +87,7 @@ class STFT(Transform):
                 return self._fused(x, offset)
             window = self._tables.get((x.device, x.dtype), lambda: fft_window(self.window, self.n_fft, x))
             spectrum = framed_spectrum(x, window, self.hop_length, self.pad_mode)
-            if self.n_bins <= self.n_fft // 2:  # ONNX knows no slice of complex values that leaves nothing out
+            if self.n_bins <= self.n_fft // 2:  # ONNX cannot slice complex values without leaving some out
                 spectrum = spectrum[..., : self.n_bins]
             spectrum = spectrum.transpose(1, 2)
             if self.output == "complex":
@@ -95,27 +95,27 @@ class STFT(Transform):
             real, imag = spectrum.real, spectrum.imag
             return finish(real, imag)
         if self.output == "complex":
-            # The kernels' phase is that of the frame's centre; the field's is that of its first sample.
+            # The kernels' phase refers to the frame's centre; torch's and librosa's refers to its first sample.
             phase = self._tables.get(("phase", x.device, x.dtype), lambda: self._phase(x))
             return torch.complex(*self.engine(x)) * phase
         return finished(self.engine, x, finish, self.n_bins, n_frames(x.shape[-1], self.hop_length))
 
     def inverse(self, spectrum: torch.Tensor, length: int | None = None) -> torch.Tensor:
-        """The waveform of a complex spectrum on the FFT's grid: (..., n_fft // 2 + 1, frames) -> (..., length).
+        """Compute the waveform of a complex spectrum on the FFT's grid: (..., n_fft // 2 + 1, frames) -> (..., length).
 
-        Each frame's inverse FFT, windowed once more and added where it lay, over the sum of the squared windows: what
-        went in comes back, and of a spectrum that no waveform has, the waveform whose spectrum is nearest (Griffin and
-        Lim 1984). Padding is cut off, whatever it was.
+        Each frame's inverse FFT is windowed again, overlap-added and divided by the sum of the squared windows. This
+        inverts `forward`; for a spectrum that no waveform has, it gives the waveform whose spectrum is nearest (Griffin
+        and Lim 1984). Padding is cut off, whatever it was.
 
         Args:
-            spectrum: complex, all bins of scale="fft", laid out as `forward` does with output="complex".
-            length: samples to return; None is hop_length (frames - 1), up to the centre of the last frame. The clip's
-                own length gives the clip back.
+            spectrum: complex spectrum, all bins of scale="fft", in the layout of `forward` with output="complex".
+            length: samples to return; None is hop_length (frames - 1), up to the centre of the last frame. With the
+                clip's own length the clip is returned.
 
         Raises:
-            ValueError: other bins than the FFT's grid, trained kernels, a spectrum of another shape or type; a sample
-                that the windows hardly cover, so that rounding would hide it: their squares sum to less than 4e-3
-                (1e-12 in float64).
+            ValueError: the bins are not the FFT's grid, the kernels are trained, or the spectrum has another shape or
+                type; or the windows hardly cover a sample, so that rounding would hide it: their squares sum to less
+                than 4e-3 (1e-12 in float64).
 
         >>> stft, x = STFT(output="complex"), torch.randn(2, 44100)
         >>> torch.allclose(stft.inverse(stft(x), length=44100), x, atol=1e-5)
@@ -153,7 +153,7 @@ class STFT(Transform):
         return describe_fft("bins on the FFT's grid", complex_values or self._fused.refusal(device))
 
     def _covered(self, frames: int, length: int, like: torch.Tensor) -> torch.Tensor:
-        """(length,) the sum of the squared windows at each sample of the waveform."""
+        """Return the sum of the squared windows at each sample of the waveform, (length,)."""
         squared = filters.window(self.window, self.n_fft) ** 2
         covered = overlapped(squared, self.hop_length, frames)[self.n_fft // 2 :][:length]
         covered = np.pad(covered, (0, length - len(covered)))
@@ -176,10 +176,10 @@ class STFT(Transform):
 
 
 def fft_window(name: str, n_fft: int, like: torch.Tensor) -> torch.Tensor:
-    """The window on a tensor's device, in its type."""
+    """Return a window on a tensor's device, in its type."""
     return torch.from_numpy(filters.window(name, n_fft)).to(like.device, like.dtype)
 
 
 def describe_fft(bins: str, refusal: str | None) -> str:
-    """What `Transform.engine_on` says where no engine is: torch's FFT, or the fused kernel if nothing is against it."""
+    """Describe the FFT for `Transform.engine_on`: torch's, or the fused GPU kernel if there is no `refusal`."""
     return f"torch's FFT: {bins}; {refusal}" if refusal else f"fused FFT kernel: {bins}"

@@ -1,4 +1,4 @@
-"""What all front-ends share: leading dimensions, and precision."""
+"""The base class of all front-ends: leading dimensions, precision, logarithm and freezing."""
 
 import copy
 from typing import Self
@@ -19,13 +19,13 @@ class Transform(nn.Module):
     """A front-end: (..., samples) -> (..., bins, frames), frames = 1 + samples // hop_length.
 
     Computes in float64 for float64 input and otherwise in float32, under autocast too. A subclass gives
-    `spectrogram`, from (batch, samples) to (batch, bins, frames), and `engine`, what evaluates its kernels; None where
-    torch's FFT or one on CUDA does, of which `_describe_fft` then tells.
+    `spectrogram`, from (batch, samples) to (batch, bins, frames), and `engine`, which evaluates its kernels. `engine`
+    is None where torch's FFT or the fused GPU kernel is used; `_describe_fft` then describes it.
 
     Attributes:
-        n_bins: bins of the output.
+        n_bins: number of bins of the output.
         hop_length: samples between frames.
-        frequencies: (n_bins,) float64, centre of each bin in Hz.
+        frequencies: centre of each bin in Hz, (n_bins,) float64.
         context: samples that the longest kernel covers.
     """
 
@@ -42,17 +42,17 @@ class Transform(nn.Module):
         return self._run(waveform, None)
 
     def log(self, waveform: torch.Tensor, offset: float) -> torch.Tensor:
-        """log(spectrogram + offset), in one pass where a fused kernel serves."""
+        """Compute log(spectrogram + offset), in one pass where a fused GPU kernel serves."""
         return self._run(waveform, offset)
 
     def frozen(self, accuracy: str = "high") -> Self:
-        """A copy of a trainable front-end, as it is now, that has no parameters and is evaluated the fast way.
+        """Return a copy of a trainable front-end with its current kernels, without parameters and evaluated fast.
 
         Args:
-            accuracy: "fast" lets CUDA's products round their factors to TF32.
+            accuracy: accuracy of the copy; "fast" lets CUDA's products round their factors to TF32.
 
         Raises:
-            ValueError: nothing of it is trainable.
+            ValueError: no part of the front-end is trainable.
         """
         check_choice("accuracy", accuracy, ACCURACIES)
         if not any(True for _ in self.parameters()):
@@ -63,27 +63,27 @@ class Transform(nn.Module):
         return frozen
 
     def engine_on(self, device: str | torch.device) -> str:
-        """Which engine evaluates float32 clips on a device, and why.
+        """Say which engine evaluates float32 clips on a device, and why.
 
         Args:
-            device: "cpu", "cuda" or any other; it need not be there.
+            device: "cpu", "cuda" or any other device; it need not be present.
 
         Returns:
-            A name and a reason, several with "; " between them where bins differ: "banded: all kernels have 2,048
-            samples, from 1,024 on a CPU".
+            A name and a reason, joined by "; " if bins use several engines: "banded: all kernels have 2,048 samples,
+            from 1,024 on a CPU".
         """
         device = torch.device(device)
         return self._describe_fft(device) if self.engine is None else self.engine.describe(device)
 
     def trainable_kernels(self) -> Kernels | None:
-        """The bank whose taps are parameters, as its formula defines it; None where no taps are."""
+        """Return the untrained bank whose taps are parameters; None if no taps are."""
         return self.engine.kernels if self.engine is not None and self.engine.trainable else None
 
     def kernel(self, bin: int) -> tuple[int, np.ndarray]:
-        """One of `trainable_kernels` as training has left it.
+        """Return a trainable kernel with its current taps.
 
         Returns:
-            Its first lag, in samples, and its complex128 taps from there on.
+            The kernel's first lag in samples, and its complex128 taps from there on.
 
         Raises:
             ValueError: no taps are trainable.
@@ -97,7 +97,7 @@ class Transform(nn.Module):
         return self.engine.kernel(bin)
 
     def trainable_bank(self) -> torch.Tensor | None:
-        """(bands, FFT bins) the Mel bank's weights as they count now, if they are parameters; else None."""
+        """Return the Mel bank's current weights, (bands, FFT bins), if they are parameters; else None."""
         return None
 
     def _run(self, waveform: torch.Tensor, offset: float | None) -> torch.Tensor:
@@ -107,14 +107,14 @@ class Transform(nn.Module):
             raise ValueError(f"waveform of type {waveform.dtype}: needs real samples")
         if waveform.numel() == 0:
             frames = 1 + waveform.shape[-1] // self.hop_length
-            return torch.zeros(*waveform.shape[:-1], self.n_bins, frames, device=waveform.device)  # no clip at all
+            return torch.zeros(*waveform.shape[:-1], self.n_bins, frames, device=waveform.device)  # an empty batch
         x = waveform if waveform.dtype == torch.float64 else waveform.float()
         if x.ndim != 2:
             y = self._run(x.reshape(-1, x.shape[-1]), offset)
             return y.reshape(*waveform.shape[:-1], *y.shape[1:])
-        # To enter a context takes as long as to launch a kernel.
+        # Entering a context takes as long as launching a GPU kernel.
         if x.is_cuda and not torch.compiler.is_compiling() and torch.cuda.current_device() != x.device.index:
-            with torch.cuda.device(x.device):  # Triton launches on the current one
+            with torch.cuda.device(x.device):  # Triton launches on the current device
                 return self._run(x, offset)
         if not torch.is_autocast_enabled(x.device.type):
             return self.spectrogram(x, offset)

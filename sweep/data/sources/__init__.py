@@ -1,1 +1,1 @@
-"""The data sets that can be read: a module for each way in which a folder may be laid out, found by the registry."""
+"""The data sources, one module for each layout of a folder; the registry finds them."""

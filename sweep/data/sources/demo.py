@@ -1,4 +1,4 @@
-"""The demo set: a small data set in MusicNet's folder layout, composed and played here, so no run needs a download."""
+"""The demo set: a small synthetic data set in MusicNet's layout, made by the program, so that no download is needed."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ from sweep.data.synthesis import TIMBRES, Note, render
 from sweep.registry import sources
 
 MADE_BY = "sweep.data.demo"  # marks a folder as ours to replace
-VERSION = 1  # one more whenever the bytes change, so that an older set is made again
+VERSION = 1  # increased whenever the bytes change, so that an older set is made again
 TRAIN, TEST, SECONDS = 12, 4, 40.0  # recordings, and the length of each: 10.7 minutes, 56 MB
 FIRST_ID = {"train": 1001, "test": 2001}
 COLUMNS = ("start_time", "end_time", "instrument", "note", "start_beat", "end_beat", "note_value")
@@ -26,7 +26,7 @@ COLUMNS = ("start_time", "end_time", "instrument", "note", "start_beat", "end_be
 
 @dataclass(frozen=True, kw_only=True)
 class Content:
-    """What a demo set holds, as demo.json says it: how many recordings of how many seconds, made by which version."""
+    """The content of demo.json: number and length of the recordings of a demo set, and the version that made it."""
 
     made_by: str = MADE_BY
     version: int = VERSION
@@ -35,7 +35,7 @@ class Content:
     seconds: float
 
     def recordings(self) -> list[tuple[str, int]]:
-        """The split and the id of each recording."""
+        """List the split and the id of each recording."""
         counts = {"train": self.train, "test": self.test}
         return [(split, FIRST_ID[split] + i) for split, count in counts.items() for i in range(count)]
 
@@ -50,22 +50,22 @@ class Demo(MusicNet):
         make_demo(self.root)
 
     def files(self) -> None:
-        return None  # made here: the same bytes every time
+        return None  # the program makes the same bytes every time
 
 
 def make_demo(root: Path, train: int = TRAIN, test: int = TEST, seconds: float = SECONDS) -> None:
     """Make sure that `root` holds the demo set: WAV files and labels in MusicNet's folders, the same bytes every time.
 
-    The set is made beside `root` and moved there whole, so what is there is never half a set. A whole one that is there
-    already is left alone; one with files missing, of another version or size is replaced, folder and all.
+    The set is made beside `root` and moved there whole, so `root` never holds half a set. A complete set is left
+    unchanged; a set with missing files, or of another version or size, is replaced with its folder.
 
     Args:
-        root: folder for the set; `demo.json` in it says what it holds.
-        train, test: how many recordings, at least 1 each; their ids count from 1001 and 2001.
-        seconds: length of each, at least 2.
+        root: folder for the set; `demo.json` in it describes the content.
+        train, test: number of recordings of each split, at least 1; their ids count from 1001 and 2001.
+        seconds: length of each recording in s, at least 2.
 
     Raises:
-        DataError: there is something at `root` which is not a demo set; it is left as it is.
+        DataError: `root` exists and is no demo set; it is left unchanged.
         ValueError: a number is below its minimum.
     """
     if train < 1 or test < 1 or seconds < 2:
@@ -76,7 +76,7 @@ def make_demo(root: Path, train: int = TRAIN, test: int = TEST, seconds: float =
         return
     with locks.wait(root.with_name(f".{root.name}.lock")):
         files.clean(root.parent, root.name)
-        if not _holds(root, content):  # else another process made it
+        if not _holds(root, content):  # otherwise another process has made it
             _make(root, content)
 
 
@@ -98,13 +98,13 @@ def _make(root: Path, content: Content) -> None:
 
 
 def _holds(root: Path, content: Content) -> bool:
-    """Whether `root` is a whole demo set of this content; raises if it is neither that, an older one, nor empty."""
+    """Return whether `root` is a complete demo set of this content; raise if it is no demo set and not empty."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
     try:
         found = json.loads((root / "demo.json").read_text())
         ours = found["made_by"] == MADE_BY
-    except (OSError, ValueError, TypeError, KeyError):  # missing, no JSON, or JSON of something else
+    except (OSError, ValueError, TypeError, KeyError):  # missing, no JSON, or other JSON
         ours = False
     if not ours:
         raise DataError(

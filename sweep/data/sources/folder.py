@@ -1,4 +1,4 @@
-"""Finds the files of a folder of one's own: audio beside labels of the same name, split by sub-folders or a table."""
+"""Find the files of a user's folder: audio beside labels of the same name, split by sub-folders or a table."""
 
 import csv
 import filecmp
@@ -17,7 +17,7 @@ from sweep.registry import sources
 
 TABLE = "split.csv"
 LABELS = (".csv", *MIDI)
-# libsndfile names the formats that it reads; these are endings that are spelled otherwise.
+# libsndfile lists the formats that it reads; these are endings that differ from the format's name.
 SPELLINGS = {
     "AIFF": (".aif", ".aifc"),
     "AU": (".snd",),
@@ -30,14 +30,14 @@ SPELLINGS = {
 
 
 def audio_endings() -> set[str]:
-    """The endings of what the libsndfile at hand reads, such as ".flac"; not of RAW, which says nothing of itself."""
+    """Return the endings of formats that the installed libsndfile reads, such as ".flac", except RAW without header."""
     formats = soundfile.available_formats().keys() - {"RAW"}
     return {f".{name.lower()}" for name in formats}.union(*(SPELLINGS.get(name, ()) for name in formats))
 
 
 @dataclass
 class _Files:
-    """All that lies at one path but for its ending."""
+    """All files at one path that differ only in their ending."""
 
     audio: list[Path] = field(default_factory=list)
     labels: list[Path] = field(default_factory=list)
@@ -59,18 +59,18 @@ class Folder(Source):
 
 
 def find(root: Path, split: str) -> tuple[list[Pair], list[str]]:
-    """The recordings of a split: where there is a split.csv those that it lists, else those of the split's sub-folder.
+    """Find the recordings of a split: those that split.csv lists, or else those in the split's sub-folder.
 
     Args:
-        root: the folder. split.csv in it has the columns file (of the audio, relative to the folder) and split; what
-            it does not list is left out. The sub-folders are train and test, and may have sub-folders.
+        root: folder of the recordings. split.csv in it has the columns file (audio file relative to the folder) and
+            split; files that it does not list are left out. The sub-folders are train and test, and may be nested.
         split: "train" or "test".
 
     Returns:
         pairs: those recordings that have both files. The id is the path without ending, relative to `root` with a
             split.csv, otherwise to `root/<split>`.
-        problems: of both splits, one line each: something is missing, there twice or in both splits, or split.csv is
-            not as above.
+        problems: problems of both splits, one line each: a file is missing, there twice or in both splits, or
+            split.csv has another form.
     """
     if not root.is_dir():
         return [], [f"{root}: no such folder: correct data.root"]
@@ -132,7 +132,7 @@ def _by_table(root: Path) -> tuple[dict[str, list[Pair]], list[str]]:
 
 
 def _rows(table: Path, problems: list[str]) -> list[tuple[int, str, str]]:
-    """Line, file and split of each row; adds to the problems."""
+    """Read line, file and split of each row; add to the problems."""
     try:
         with open(table, encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)
@@ -153,9 +153,9 @@ def _rows(table: Path, problems: list[str]) -> list[tuple[int, str, str]]:
 
 
 def _files_by_id(folder: Path) -> dict[str, _Files]:
-    """All files below a folder by path without ending, relative to it.
+    """Find all files below a folder, by their path relative to it and without ending.
 
-    Those with a hidden part are none of ours, nor are transcriptions.
+    Hidden files and folders are left out, and so are transcriptions.
     """
     endings, found = audio_endings(), {}
     for path in sorted(_below(folder, {folder.resolve()})):
@@ -171,7 +171,7 @@ def _files_by_id(folder: Path) -> dict[str, _Files]:
 
 
 def _below(folder: Path, seen: set[Path]) -> Iterator[Path]:
-    """All that is not a folder below this one; links to folders are followed, each folder once."""
+    """Yield all files below a folder; follow links to folders, but visit each folder once."""
     for path in folder.iterdir() if folder.is_dir() else ():
         if not path.is_dir():
             yield path
@@ -181,7 +181,7 @@ def _below(folder: Path, seen: set[Path]) -> Iterator[Path]:
 
 
 def _pair(folder: Path, id: str, files: _Files, problems: list[str]) -> Pair | None:
-    """The recording of these files, None where they are none or not whole; adds to the problems."""
+    """Return the recording of these files, or None if they are no audio and label file; add to the problems."""
     if not files.audio and not files.labels:
         return None
     for kind in (files.audio, files.labels):
@@ -198,7 +198,7 @@ def _pair(folder: Path, id: str, files: _Files, problems: list[str]) -> Pair | N
 
 
 def _in_both(splits: dict[str, list[Pair]]) -> list[str]:
-    """A problem for each recording of the test split whose audio is, byte for byte, one of the training split."""
+    """Return a problem for each test recording whose audio is byte for byte that of a training recording."""
     sizes: dict[int, list[Path]] = {}
     for pair in splits["train"]:
         sizes.setdefault(pair.audio.stat().st_size, []).append(pair.audio)
@@ -206,5 +206,5 @@ def _in_both(splits: dict[str, list[Pair]]) -> list[str]:
         f"{test.audio}: the same audio as {train}: a recording belongs into one split, remove one of the two"
         for test in splits["test"]
         for train in sizes.get(test.audio.stat().st_size, ())
-        if filecmp.cmp(train, test.audio, shallow=False)  # where they differ, mostly their first block does
+        if filecmp.cmp(train, test.audio, shallow=False)  # different files mostly differ in their first block
     ]

@@ -1,4 +1,4 @@
-"""Finds the files of MusicNet's layout, `{train,test}_data/<id>.wav|.flac` and `{train,test}_labels/<id>.csv`."""
+"""Find the files of MusicNet's layout, `{train,test}_data/<id>.wav|.flac` and `{train,test}_labels/<id>.csv`."""
 
 from pathlib import Path
 
@@ -21,10 +21,10 @@ class MusicNet(Source):
 
 
 def find(root: Path, split: str) -> tuple[list[Pair], list[str]]:
-    """The recordings of a split.
+    """Find the recordings of a split.
 
     Args:
-        root: the folder that holds `<split>_data` and `<split>_labels`.
+        root: folder that holds `<split>_data` and `<split>_labels`.
         split: "train" or "test".
 
     Returns:
@@ -53,7 +53,7 @@ def find(root: Path, split: str) -> tuple[list[Pair], list[str]]:
 
 
 def _files_by_id(folder: Path, endings: tuple[str, ...], problems: list[str]) -> dict[str, Path]:
-    """The files of a folder with one of these endings, by name without ending; adds to the problems."""
+    """Find the files of a folder with one of these endings, by name without ending; add to the problems."""
     files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() not in endings or path.name.startswith("."):  # macOS leaves ._2303.wav behind

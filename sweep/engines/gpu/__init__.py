@@ -1,5 +1,5 @@
-"""What the engines run on CUDA alone: kernels in Triton and in CUDA C, and what launches them.
+"""The engines' GPU kernels in Triton and CUDA C, and the functions that launch them.
 
-Triton's are in `kernels` and `kernels_back`, launched by `fused`; those in CUDA C, fft.cu and decimate.cu, are launched
-by the module beside each and compiled by `nvrtc`.
+`fused` launches the Triton kernels of `kernels` and `kernels_back`. The CUDA C files fft.cu and decimate.cu are
+compiled by `nvrtc` and launched by the modules of the same names.
 """

@@ -1,4 +1,4 @@
-"""A lower rate for long clips, which are cut into blocks there: on CUDA in one pass over memory."""
+"""Decimate long clips and cut them into blocks, on CUDA in one pass over memory."""
 
 import ctypes
 import math
@@ -14,21 +14,21 @@ from sweep.engines.direct import matmul_precision
 from sweep.engines.gpu import fused, nvrtc
 from sweep.engines.tables import Tables, outside_graph
 
-_COLUMNS = 64  # outputs of a row of PyTorch's product
-_OUTPUTS = 8  # of a thread
-_SAMPLES = 1024  # that a block's threads begin at, about: what shared memory holds sets it
+_COLUMNS = 64  # outputs per row of PyTorch's matrix product
+_OUTPUTS = 8  # outputs per thread
+_SAMPLES = 1024  # samples at which a block's threads begin, about; shared memory limits it
 
 
 class Decimator:
     """Low-passes clips and keeps one sample in `factor`.
 
-    The low-pass is designed by the window method (Kaiser 1974). Samples come out `factor` times as large, so that sums
-    over them are those over all samples.
+    The low-pass is designed by the window method (Kaiser 1974). The output is multiplied by `factor`, so that sums over
+    it equal sums over all samples.
 
     Args:
-        factor: of the rates, a power of 2.
-        passed: up to this share of the lower rate all is kept; from one minus it on, nothing.
-        ripple: what that is exact to.
+        factor: ratio of the rates, a power of 2.
+        passed: share of the lower rate up to which all is kept; from one minus this share on, nothing is.
+        ripple: largest error of the filter's gain.
     """
 
     def __init__(self, factor: int, passed: float, ripple: float):
@@ -38,21 +38,21 @@ class Decimator:
         n = np.arange(-self.reach, self.reach + 1)
         taps = np.sinc(n / factor) * np.kaiser(len(n), 0.1102 * (attenuation - 8.7))
         self.taps = taps * (factor / taps.sum())
-        # As the kernel reads them: zeros follow up to a whole round.
+        # The layout that the GPU kernel reads: zeros follow up to a whole round.
         self._segments = np.pad(self.taps, (0, -len(self.taps) % (_OUTPUTS * factor)))
         self._rounds = len(self._segments) // (_OUTPUTS * factor) + 1
-        samples = (_threads(factor) - 1 + self._rounds) * (_OUTPUTS * factor + 4)  # of a block, and gaps between them
+        samples = (_threads(factor) - 1 + self._rounds) * (_OUTPUTS * factor + 4)  # of a block, with gaps
         self._shared_bytes = 4 * (samples + len(self._segments))
         self._tables = Tables()
 
     def __call__(self, x: torch.Tensor, before: int, blocks: tuple[int, int, int], points: int) -> torch.Tensor:
-        """(batch, samples) -> (batch * blocks, points) at the lower rate, in float32 at least.
+        """Map (batch, samples) to (batch * blocks, points) at the lower rate, in float32 at least.
 
         Args:
-            x: clips, which zeros surround.
-            before: samples ahead of the clip's first, where the first block begins.
-            blocks: how many; from one's start to the next's, and in each, samples at the lower rate.
-            points: of a block: zeros follow its samples.
+            x: clips, (batch, samples), surrounded by zeros.
+            before: samples between the start of the first block and the clip's first sample.
+            blocks: number of blocks, their distance and their length, in samples at the lower rate.
+            points: length of a block with the zeros after its samples.
         """
         if not torch.compiler.is_exporting() and outside_graph(self._kernel_serves, x):
             return outside_graph(self._by_kernel, x, before, blocks, points)
@@ -73,7 +73,7 @@ class Decimator:
         return self._shared_bytes <= torch.cuda.get_device_properties(x.device).shared_memory_per_block_optin
 
     def _band(self) -> np.ndarray:
-        """(samples, 64): the low-pass as a matrix."""
+        """Return the low-pass as a matrix, (samples, 64)."""
         band = np.zeros((_COLUMNS * self.factor + 2 * self.reach, _COLUMNS))
         for output in range(_COLUMNS):
             band[output * self.factor : output * self.factor + len(self.taps), output] = self.taps
@@ -91,7 +91,7 @@ class Decimator:
 
 
 class _Job(ctypes.Structure):
-    """What the kernel is asked for; decimate.cu says what the fields mean."""
+    """The GPU kernel's arguments; decimate.cu describes the fields."""
 
     _fields_ = [
         (name, ctypes.c_int) for name in ("length", "blocks", "advance", "before", "wanted", "points", "rounds")
@@ -99,7 +99,7 @@ class _Job(ctypes.Structure):
 
 
 def _threads(factor: int) -> int:
-    """Of a block."""
+    """Return the number of threads of a block."""
     return max(32, min(128, _SAMPLES // factor))
 
 

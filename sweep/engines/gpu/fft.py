@@ -1,4 +1,4 @@
-"""The FFT engine on CUDA: frames in, magnitudes, powers or bands of them out, all else stays on the chip."""
+"""The FFT engine on CUDA: compute magnitudes, powers or bands of frames without intermediate results in memory."""
 
 import ctypes
 import math
@@ -14,19 +14,19 @@ from sweep.engines.finish import Finish
 from sweep.engines.gpu import fused, nvrtc
 from sweep.engines.tables import Tables, outside_graph
 
-# Of each length: frames at a time in a block, and blocks on a multiprocessor, the fastest of the launches of the FFT
+# For each length, frames at a time in a block and blocks on a multiprocessor: the fastest launches of the FFT's GPU
 # kernel in experiments/engines/README.md.
 _LAUNCHES = {256: (16, 4), 512: (8, 4), 1024: (8, 3), 2048: (4, 4), 4096: (2, 3), 8192: (1, 3)}
-# Threads that share a band: so many that each has this many fours of its bins, on average, or more; the threads of a
-# band in experiments/engines/README.md.
+# Threads that share a band: so many that each has this many groups of four bins, on average, or more (the threads of a
+# band in experiments/engines/README.md).
 _FOURS, _MOST_LANES = 1.25, 8
-_TILE = 48 << 10  # bytes of shared memory in which a block turns its frames' values around
-_ROUNDS = 2  # frames, at most, that a group of threads takes one after the other, where their values stay in order
+_TILE = 48 << 10  # bytes of shared memory in which a block transposes its frames' values
+_ROUNDS = 2  # frames, at most, that a group of threads processes one after the other when values are not transposed
 
 
 @cache
 def _kernel(name: str, n_fft: int, *, lanes: int, power: int, log: bool) -> nvrtc.Kernel:
-    """A function of fft.cu for a length and for what is wanted."""
+    """Return a GPU kernel of fft.cu for an FFT length and a kind of output."""
     groups, blocks = _LAUNCHES[n_fft]
     size = {"N": n_fft, "GROUPS": groups, "BLOCKS": blocks}
     wanted = {"BANDED": int(lanes > 0), "LANES": max(1, lanes), "POWER": power, "LOG": int(log)}
@@ -35,7 +35,7 @@ def _kernel(name: str, n_fft: int, *, lanes: int, power: int, log: bool) -> nvrt
 
 
 class _Job(ctypes.Structure):
-    """What the kernels are asked for; fft.cu says what the fields mean."""
+    """The GPU kernels' arguments; fft.cu describes the fields."""
 
     _fields_ = [
         *((name, ctypes.c_int) for name in ("samples", "hop", "reflect", "frames", "total", "bins", "bands")),
@@ -45,15 +45,15 @@ class _Job(ctypes.Structure):
 
 
 class FusedFFT:
-    """Frames of clips on the FFT's grid, finished in one pass over memory. float32 throughout.
+    """Computes finished FFT spectrograms of clips in one pass over memory, in float32 throughout.
 
     Args:
-        window: (n_fft,) float64.
+        window: window, (n_fft,) float64.
         hop_length: samples between frames.
-        pad_mode: "constant" or "reflect".
-        n_bins: the lowest so many are wanted.
-        power: 1 or 2, the exponent of the magnitudes.
-        bank: (bands, n_bins) float64, or None: what sums of those powers are wanted.
+        pad_mode: padding of a clip, "constant" or "reflect".
+        n_bins: number of bins, from the lowest on.
+        power: exponent of the magnitudes, 1 or 2.
+        bank: weights of bands, (bands, n_bins) float64; None: the bins themselves.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class FusedFFT:
         self._tables = Tables()
 
     def refusal(self, device: torch.device) -> str | None:
-        """Why the kernels take no float32 clips on a device; None: they take them, on GPUs from Volta on."""
+        """Say why the GPU kernels cannot process float32 clips on a device; None: they can, on GPUs from Volta on."""
         if device.type != "cuda":
             return "the fused FFT kernel needs CUDA"
         if len(self.window) not in _LAUNCHES:
@@ -81,7 +81,7 @@ class FusedFFT:
         return None if nvrtc.available() else "the fused FFT kernel needs NVRTC, which comes with torch for CUDA"
 
     def serves(self, x: torch.Tensor) -> bool:
-        """Whether the kernels can take these clips: CUDA from Volta on, float32, a length that they are made for."""
+        """Return whether the GPU kernels can process these clips: CUDA from Volta on, float32, a supported length."""
         if x.dtype != torch.float32 or self.refusal(x.device):
             return False
         if fused.differentiates(x) and not fused.in_any_order():
@@ -89,12 +89,12 @@ class FusedFFT:
         return _properties(x.device).major >= 7  # older ones have too little shared memory
 
     def __call__(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
-        """(batch, samples) -> (batch, bins or bands, frames).
+        """Map (batch, samples) to (batch, bins or bands, frames).
 
         Args:
-            x: clips that it serves.
-            offset: added before the logarithm, whose result is contiguous; None: no logarithm, and frames before bins
-                in memory, as torch.stft has them.
+            x: clips for which `serves` is true.
+            offset: number added before the logarithm, whose result is contiguous; None: no logarithm, and frames
+                before bins in memory, as torch.stft has them.
         """
         return outside_graph(self._run, x, offset)
 
@@ -126,7 +126,7 @@ class FusedFFT:
         return out if tiled else out.transpose(1, 2)
 
     def backward(self, x: torch.Tensor, by_values: torch.Tensor) -> torch.Tensor:
-        """The gradient by the clips from that by (batch, bins or bands, frames); sums in no fixed order."""
+        """Return the clips' gradient, given that of (batch, bins or bands, frames); sums in no fixed order."""
         n_fft, count = len(self.window), by_values.shape[-1]
         roots = self._tables.get(("roots", x.device), lambda: self._make_roots(x.device))
         sparse = self._tables.get(("bins", x.device), lambda: _sparse(self._bands_of_bins(), x.device))
@@ -147,20 +147,20 @@ class FusedFFT:
         return _Job(samples, self.hop_length, reflect, *shape, offset, each)
 
     def _make_roots(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-        """Half the window, and the roots of unity."""
+        """Return half the window, and the roots of unity."""
         n_fft = len(self.window)
         roots = np.exp(-2j * np.pi * np.arange(n_fft) / n_fft).astype(np.complex64)
         return tuple(torch.from_numpy(array).to(device) for array in (self.window.astype(np.float32) / 2, roots))
 
     def _bands_of_bins(self) -> np.ndarray | None:
-        """(n_fft // 2 + 1, bands): the bank, turned around and filled up with zeros."""
+        """Return the transposed bank, padded with zeros: (n_fft // 2 + 1, bands)."""
         if self.bank is None:
             return None
         return np.pad(self.bank, ((0, 0), (0, len(self.window) // 2 + 1 - self.n_bins))).T
 
 
 class _Differentiable(torch.autograd.Function):
-    """The kernels as one operation that keeps nothing but the clips."""
+    """The GPU kernels as one autograd operation that saves only the clips for the backward pass."""
 
     @staticmethod
     def forward(ctx, x: torch.Tensor, fft: FusedFFT) -> torch.Tensor:
@@ -177,36 +177,36 @@ class _Differentiable(torch.autograd.Function):
 
 @cache
 def _properties(device: torch.device):
-    """Of a GPU; None of the tests' emulation of one."""
+    """Return a GPU's properties; None for the tests' emulation."""
     return torch.cuda.get_device_properties(device) if device.type == "cuda" else None
 
 
 def _threads(n_fft: int) -> int:
-    """Of a block."""
+    """Return the number of threads of a block."""
     return _LAUNCHES[n_fft][0] * n_fft // 32
 
 
 def _points(n_fft: int) -> int:
-    """Bytes of shared memory for the points of a block's frames."""
+    """Return the bytes of shared memory for the points of a block's frames."""
     half = n_fft // 2
     return _LAUNCHES[n_fft][0] * (half + half // 16) * 8
 
 
 def _each(n_fft: int, total: int, most: int, device: torch.device) -> int:
-    """Frames of a block: many, to share what it begins with, but not so many that a multiprocessor is left without."""
+    """Return the frames of a block: many, to share its set-up, but few enough to keep every multiprocessor busy."""
     groups, blocks = _LAUNCHES[n_fft]
     share = total // (getattr(_properties(device), "multi_processor_count", 1) * blocks)
     return max(groups, min(most, share) // groups * groups)
 
 
 def _tile(n_fft: int, device: torch.device) -> int:
-    """Bytes of shared memory for the tile: on a small GPU what the points leave."""
+    """Return the bytes of shared memory for the tile: on a small GPU as much as the points leave free."""
     most = getattr(_properties(device), "shared_memory_per_block_optin", _TILE + _points(n_fft))
     return min(_TILE, most - _points(n_fft))
 
 
 def _fours(bank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of each band the first of its aligned fours of bins, and how many hold all that is not zero."""
+    """Return each band's first aligned group of four bins, and how many groups hold all its nonzero weights."""
     used = bank != 0
     first = used.argmax(axis=1) // 4
     last = np.where(used.any(axis=1), bank.shape[1] - used[:, ::-1].argmax(axis=1), 4 * first)
@@ -214,12 +214,12 @@ def _fours(bank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _count_lanes(bank: np.ndarray) -> int:
-    """Threads for each band."""
+    """Return the number of threads for each band."""
     return min(_MOST_LANES, 1 << int(math.log2(max(1.0, _fours(bank)[1].mean() / _FOURS))))
 
 
 def _runs(bank: np.ndarray | None, lanes: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of each band, its first four and how many there are, (bands, 2); and the weights, (turns, bands * lanes, 4)."""
+    """Return each band's first group of four and their number, (bands, 2), and weights, (turns, bands * lanes, 4)."""
     if bank is None:
         return torch.zeros(1, 2, dtype=torch.int32, device=device), torch.zeros(4, device=device)
     first, count = _fours(bank)
@@ -234,7 +234,7 @@ def _runs(bank: np.ndarray | None, lanes: int, device: torch.device) -> tuple[to
 
 
 def _sparse(bank: np.ndarray | None, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of each row, its first entry and how many fours of them there are, (2, rows); and these, (fours, rows, 4)."""
+    """Return each row's first entry and number of groups of four, (2, rows), and the entries, (groups, rows, 4)."""
     if bank is None:
         return torch.zeros(2, dtype=torch.int32, device=device), torch.zeros(4, device=device)
     used = bank != 0

@@ -1,53 +1,53 @@
-"""Products whose magnitude, power or logarithm is all that is stored, and their gradients.
+"""Launch the Triton kernels that multiply, take magnitude, power or logarithm, and store only the spectrogram.
 
 The real and imaginary parts of the bins, the largest tensors of a front-end, stay in registers: the direct engine reads
-the clips' frames in place, the banded engine the frames' spectra, the spectral engine the clips', and each writes the
-finished spectrogram once, in the layout (batch, bins, frames) that models read. A gradient computes them again.
+the clips' frames in place, the banded engine the frames' spectra, the spectral engine the clips' spectra. Each writes
+the finished spectrogram once, in the layout (batch, bins, frames) that models read. A gradient recomputes the parts.
 """
 
 from dataclasses import dataclass
 
 import torch
 
-BINS = 64  # of a block
+BINS = 64  # bins per block
 STEP = 32  # columns of a product, or points of a slice, at a time
-FRAMES = 64  # of a program of the spectral kernel
-# Rows of a program, frames of a product or clips of the spectral kernel, and its warps: the fastest of the programs of
+FRAMES = 64  # frames per program of the spectral GPU kernel
+# Rows of a program (frames of a product, or clips of the spectral GPU kernel) and its warps: the fastest programs of
 # the Triton kernels in experiments/engines/README.md.
 MANY = (128, 8)
-# Where that would leave multiprocessors idle (the same table). A long clip's blocks of frames count as clips.
+# Used where that would leave multiprocessors idle (the same table). A long clip's blocks of frames count as clips.
 FEW = (32, 4)
 FEW_FRAMES, FEW_CLIPS = 10_000, 1_000
 
 
 def differentiates(x: torch.Tensor) -> bool:
-    """Whether a gradient to the clips is asked for."""
+    """Return whether a gradient of the clips is asked for."""
     return x.requires_grad and torch.is_grad_enabled()
 
 
 def in_any_order() -> bool:
-    """Whether a gradient may be added up in no fixed order, by an operation that only backward() knows."""
+    """Return whether a gradient may be summed in no fixed order, by an operation that only backward() supports."""
     return not (torch.are_deterministic_algorithms_enabled() or torch._C._are_functorch_transforms_active())
 
 
 def serves(x: torch.Tensor) -> bool:
-    """Whether the kernels can take over: CUDA, float32, Triton installed."""
+    """Return whether the Triton kernels can process a tensor: CUDA, float32, Triton installed."""
     if not x.is_cuda or x.dtype != torch.float32:
         return False
-    from sweep.engines.gpu import kernels  # here, as below: Triton takes 0.15 s to import
+    from sweep.engines.gpu import kernels  # imported here, as below, because Triton takes 0.15 s to import
 
     return kernels.triton is not None
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """Matrices of some neighbouring bins each, filled up with zeros to one size.
+    """Matrices of some neighbouring bins each, padded with zeros to one size.
 
     Attributes:
-        table: (blocks, columns, 2, bins) float32: what turns columns into real and imaginary parts.
-        lows: (blocks,) int32, where the first column lies.
-        counts: (blocks,) int32, columns that are not zero.
-        tf32: the table is rounded to it.
+        table: matrices from columns to real and imaginary parts, (blocks, columns, 2, bins) float32.
+        lows: position of each block's first column, (blocks,) int32.
+        counts: number of columns before the padding, (blocks,) int32.
+        tf32: whether the table is rounded to TF32.
     """
 
     table: torch.Tensor
@@ -57,7 +57,7 @@ class Blocks:
 
 
 def stack(blocks: list[tuple[int, torch.Tensor]], tf32: bool) -> Blocks:
-    """Blocks given as their first column and a table (columns, 2 * bins): real parts, then imaginary ones."""
+    """Stack blocks, each given by its first column and a table (columns, 2 * bins), real parts first."""
     like = blocks[0][1]
     columns = -(-max(len(table) for _, table in blocks) // STEP) * STEP
     bins = max(16, 1 << (max(table.shape[1] for _, table in blocks) // 2 - 1).bit_length())
@@ -70,7 +70,7 @@ def stack(blocks: list[tuple[int, torch.Tensor]], tf32: bool) -> Blocks:
 
 
 def rounded(values: torch.Tensor) -> torch.Tensor:
-    """float32 to the nearest TF32, whose lowest 13 bits are 0."""
+    """Round float32 values to the nearest TF32, whose lowest 13 bits are 0."""
     return ((values.view(torch.int32) + 0x1000) & -0x2000).view(torch.float32)
 
 
@@ -78,16 +78,16 @@ def finish_product(
     x: torch.Tensor, hop: int, blocks: Blocks, out: torch.Tensor, first_bin: int, n_some: int, *, reflect: bool,
     offset: float | None, power: bool,
 ) -> None:  # fmt: skip
-    """Multiply frames by blocks of bins, finish and store.
+    """Multiply frames by blocks of bins, finish the values and store them.
 
     Args:
-        x: (clips, length) float32, contiguous. Frame t reads from t * hop on; what lies outside is 0.
-        hop: between frames.
-        blocks: of the bins; their lows count from a frame's start.
-        out: (clips, all bins, frames) float32; `n_some` bins from `first_bin` on are written.
-        reflect: outside lies the clip's mirror image.
-        offset: added before the logarithm; None: no logarithm.
-        power: the square of the magnitude.
+        x: clips, (clips, length) float32, contiguous. Frame t reads from t * hop on; values outside are 0.
+        hop: distance between frames in entries of x.
+        blocks: matrices of the bins; their lows count from a frame's start.
+        out: output, (clips, all bins, frames) float32, of which `n_some` bins from `first_bin` on are written.
+        reflect: whether values outside are the clip's mirror image instead of 0.
+        offset: number added before the logarithm; None: no logarithm.
+        power: whether the magnitude is squared.
     """
     from sweep.engines.gpu import kernels
 
@@ -104,9 +104,9 @@ def finish_product(
 def product_gradient(
     x: torch.Tensor, hop: int, blocks: Blocks, by_out: torch.Tensor, *, reflect: bool, offset: float | None, power: bool
 ) -> torch.Tensor:
-    """The gradient by x of what `finish_product` computes, given that by its output, (clips, bins, frames).
+    """Return the gradient of `finish_product` by x, given that by its output, (clips, bins, frames).
 
-    Sums in no fixed order.
+    The sums have no fixed order.
     """
     from sweep.engines.gpu import kernels_back
 
@@ -125,18 +125,18 @@ def product_gradient(
 def finish_spectral(
     spectrum, circle, slices, out, first_bin: int, block_frames: int, offset: float | None, power: bool, tf32: bool
 ) -> None:
-    """Pass clips' spectra through some bins of the spectral engine, finish and store: one launch.
+    """Pass clips' spectra through some bins of the spectral engine, finish and store the values, in one launch.
 
     Args:
-        spectrum: (clips * blocks, points) complex64: the lowest points of the FFT of each block of frames.
+        spectrum: lowest points of the FFT of each block of frames, (clips * blocks, points) complex64.
         circle: points of the whole FFT.
-        slices: (3, bins) int32, of each its first point, its points, and where these lie in spectra, complex64, one
-            bin's after the other; cosines and sines (points, frames) float32, filled up with zeros to multiples of
-            `STEP` and `FRAMES`; folded: points after folding.
-        out: (clips, all bins, frames) float32; these bins lie from `first_bin` on.
+        slices: tables of the slices: (3, bins) int32, each bin's first point, number of points and their place in
+            spectra; spectra, complex64, one bin after the other; cosines and sines (points, frames) float32, padded
+            with zeros to multiples of `STEP` and `FRAMES`; folded: points after folding.
+        out: output, (clips, all bins, frames) float32; these bins begin at `first_bin`.
         block_frames: frames of a block.
-        offset, power: as for `finish_product`.
-        tf32: round factors to it; else three products.
+        offset, power: the same as for `finish_product`.
+        tf32: whether factors are rounded to TF32; otherwise three TF32 products make up float32.
     """
     from sweep.engines.gpu import kernels
 
@@ -155,9 +155,9 @@ def finish_spectral(
 def spectral_gradient(
     spectrum, circle, slices, by_out: torch.Tensor, block_frames: int, offset: float | None, power: bool, tf32: bool
 ) -> torch.Tensor:
-    """The gradient by spectrum of what `finish_spectral` computes, given that by its output, (clips, bins, frames).
+    """Return the gradient of `finish_spectral` by spectrum, given that by its output, (clips, bins, frames).
 
-    Sums in no fixed order.
+    The sums have no fixed order.
     """
     from sweep.engines.gpu import kernels_back
 

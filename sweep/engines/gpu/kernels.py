@@ -1,27 +1,29 @@
-"""Triton kernels, each a loop of matrix products over tiles; `sweep.engines.gpu.fused` launches them.
+"""Triton kernels that multiply tiles of matrices in a loop; `sweep.engines.gpu.fused` launches them.
 
-A row is a frame of a clip, or a clip, or a block of its frames. Products take TF32 factors, rounded to the nearest
-since tensor cores would cut them off, or three such products that make up float32; sums are float32.
+A row is a frame of a clip, a clip, or a block of its frames. Factors are rounded to the nearest TF32, since tensor
+cores would truncate them; for float32, three such products are added. Sums are float32.
 """
 
 try:
     import triton
     import triton.language as tl
-except ImportError:  # the engines do without
+except ImportError:  # the engines work without Triton
     triton = None
 
 if triton is not None:
 
     @triton.jit
     def factor(x, TF32: tl.constexpr):
+        """Round factors to TF32 if that is asked for."""
         if TF32:
-            # 2^13 x is exact, so what its sum with x is rounded to holds x to 11 bits (Dekker 1971). To add to the bits
-            # takes two instructions as well, but turns some NaN into 0.
+            # 2^13 x is exact, so its rounded sum with x holds x to 11 bits (Dekker 1971). Adding to the bits also takes
+            # two instructions, but turns some NaN into 0.
             x = tl.fma(x, -8192.0, x * 8193.0)
         return x
 
     @triton.jit
     def finish(real, imag, offset, POWER: tl.constexpr, LOG: tl.constexpr):
+        """Compute magnitude or power, and its logarithm if that is asked for."""
         values = real * real + imag * imag
         if not POWER:
             values = tl.sqrt(values)
@@ -29,12 +31,13 @@ if triton is not None:
             values = tl.log(values + offset)
         return values
 
-    # A kernel is compiled anew, in seconds, when an integer is 1 or a multiple of 16 for the first time; not for these.
+    # Triton compiles a GPU kernel anew, in seconds, when an integer is 1 or a multiple of 16 for the first time; these
+    # integers are exempt.
     COUNTS = ("columns", "n_rows", "n_blocks", "first_bin", "n_some", "n_bins", "n_frames")
 
     @triton.jit
     def places(starts, column, count, length, inside, REFLECT: tl.constexpr):
-        """Where in their clips some columns of frames lie, and which of them count."""
+        """Return the positions of some columns of frames in their clips, and which of them are valid."""
         at = starts + column[None, :]
         used = inside & (column < count)[None, :]
         if REFLECT:
@@ -49,7 +52,7 @@ if triton is not None:
         clips, length, starts, table, count, inside, BINS: tl.constexpr, ROWS: tl.constexpr, STEP: tl.constexpr,
         REFLECT: tl.constexpr, TF32: tl.constexpr,
     ):  # fmt: skip
-        """(rows, columns) @ (columns, 2 bins): real and imaginary parts."""
+        """Multiply (rows, columns) @ (columns, 2 bins); return real and imaginary parts."""
         real, imag = tl.zeros((ROWS, BINS), tl.float32), tl.zeros((ROWS, BINS), tl.float32)
         for first in range(0, count, STEP):
             column = first + tl.arange(0, STEP)
@@ -67,7 +70,7 @@ if triton is not None:
         offset, BINS: tl.constexpr, ROWS: tl.constexpr, STEP: tl.constexpr, REFLECT: tl.constexpr, POWER: tl.constexpr,
         LOG: tl.constexpr, TF32: tl.constexpr,
     ):  # fmt: skip
-        """One block of bins for some rows, a row being a frame of a clip."""
+        """Compute one block of bins for some rows, a row being a frame of a clip."""
         block, rows = tl.program_id(0) % n_blocks, tl.program_id(0) // n_blocks * ROWS + tl.arange(0, ROWS)
         inside = (rows < n_rows)[:, None]
         clips = x + (rows // n_frames).to(tl.int64)[:, None] * length
@@ -83,14 +86,14 @@ if triton is not None:
 
     @triton.jit
     def cells(rows, t, bin, n_blocks, block_frames, n_bins, n_frames):
-        """Where in (clips, bins, frames) the frames of some blocks lie, and which there are."""
+        """Return the positions of some blocks' frames in (clips, bins, frames), and which of them exist."""
         at = (rows // n_blocks).to(tl.int64) * n_bins * n_frames + (rows % n_blocks) * block_frames
         last = ((rows % n_blocks) * block_frames)[:, None] + t[None, :] < n_frames
         return at[:, None] + (bin * n_frames + t)[None, :], last & (t < block_frames)[None, :]
 
     @triton.jit
     def points_of(spectrum, start, used, circle, n_points, inside, ROWS: tl.constexpr, STEP: tl.constexpr):
-        """Real and imaginary parts of the points from `start` on of some clips' spectra, (ROWS, STEP) each."""
+        """Load real and imaginary parts of some clips' spectra from point `start` on, (ROWS, STEP) each."""
         if (start >= 0) & (start + STEP <= n_points):
             pairs = spectrum + (2 * start + tl.arange(0, 2 * STEP))[None, :]
             pairs = tl.load(pairs, mask=inside, other=0.0)
@@ -109,7 +112,7 @@ if triton is not None:
 
     @triton.jit
     def passes(spectra, first, fold, folded, width, STEP: tl.constexpr):
-        """Some points of a kernel's spectrum, real and imaginary parts, and which there are."""
+        """Load some points of a kernel's spectrum, real and imaginary parts, and return which of them exist."""
         points = first + tl.arange(0, STEP)
         place = fold * folded + points
         passed = (points < folded) & (place < width)
@@ -122,7 +125,7 @@ if triton is not None:
         clips, n_points, circle, start, width, spectra, folded, cosines, sines, stride, t, inside, STEP: tl.constexpr,
         FRAMES: tl.constexpr, ROWS: tl.constexpr, TF32: tl.constexpr,
     ):  # fmt: skip
-        """A bin's slice times its spectrum, folded, times the frames' phases: real and imaginary parts."""
+        """Multiply a bin's slice by its kernel's spectrum, fold it, and multiply by the frames' phases."""
         points = tl.arange(0, STEP)
         y_real, y_imag = tl.zeros((ROWS, FRAMES), tl.float32), tl.zeros((ROWS, FRAMES), tl.float32)
         for first in range(0, tl.minimum(width, folded), STEP):
@@ -151,9 +154,9 @@ if triton is not None:
         n_blocks, n_frames, block_frames, offset, STEP: tl.constexpr, FRAMES: tl.constexpr, ROWS: tl.constexpr,
         POWER: tl.constexpr, LOG: tl.constexpr, TF32: tl.constexpr,
     ):  # fmt: skip
-        """One bin for some clips."""
+        """Compute one bin for some clips."""
         n_some = tl.num_programs(0)
-        bin = n_some - 1 - tl.program_id(0)  # from above, where slices are wide: what takes longest begins first
+        bin = n_some - 1 - tl.program_id(0)  # from the top bin, with the widest slice: the longest work begins first
         start, width = tl.load(slices + bin), tl.load(slices + n_some + bin)
         spectra += tl.load(slices + 2 * n_some + bin) * 2
         rows = tl.program_id(1) * ROWS + tl.arange(0, ROWS)

@@ -1,4 +1,4 @@
-"""Triton kernels for the way back from a finished spectrogram: what it was made of is computed again, not stored."""
+"""Triton kernels for gradients of a finished spectrogram; real and imaginary parts are recomputed, not stored."""
 
 from sweep.engines.gpu.kernels import triton
 
@@ -9,7 +9,7 @@ if triton is not None:
 
     @triton.jit
     def pull(real, imag, by, offset, POWER: tl.constexpr, LOG: tl.constexpr):
-        """The gradient by real and imaginary parts, given that by what `kernels.finish` makes of them; 0 at 0."""
+        """Return the gradient by real and imaginary parts, given that by the result of `kernels.finish`; 0 at 0."""
         square = real * real + imag * imag
         if POWER:
             value, slope = square, 2.0
@@ -18,7 +18,7 @@ if triton is not None:
             slope = 1.0 / value
         if LOG:
             slope = slope / (value + offset)
-        slope = tl.where(square == 0, 0.0, by * slope)  # there is no value where a block is filled up: no NaN may arise
+        slope = tl.where(square == 0, 0.0, by * slope)  # in a block's padding the value is 0; this avoids NaN
         return slope * real, slope * imag
 
     @triton.jit(do_not_specialize=COUNTS)
@@ -27,7 +27,7 @@ if triton is not None:
         BINS: tl.constexpr, ROWS: tl.constexpr, STEP: tl.constexpr, REFLECT: tl.constexpr, POWER: tl.constexpr,
         LOG: tl.constexpr, TF32: tl.constexpr,
     ):  # fmt: skip
-        """One block of bins for some rows: (rows, 2 bins) @ (2 bins, columns), added where the columns came from."""
+        """Compute (rows, 2 bins) @ (2 bins, columns) for one block of bins and add it to the columns' gradient."""
         block, rows = tl.program_id(0) % n_blocks, tl.program_id(0) // n_blocks * ROWS + tl.arange(0, ROWS)
         inside = (rows < n_rows)[:, None]
         clips = (rows // n_frames).to(tl.int64)[:, None]
@@ -56,7 +56,7 @@ if triton is not None:
         n_rows, n_blocks, n_frames, block_frames, offset, STEP: tl.constexpr, FRAMES: tl.constexpr, ROWS: tl.constexpr,
         POWER: tl.constexpr, LOG: tl.constexpr, TF32: tl.constexpr,
     ):  # fmt: skip
-        """One bin for some clips: frames times conjugate phases, times the slice's conjugate spectrum, added up."""
+        """Multiply one bin's frames by conjugate phases and its kernel's conjugate spectrum; add to the gradient."""
         bin = tl.num_programs(0) - 1 - tl.program_id(0)
         start, width = tl.load(numbers + bin), tl.load(numbers + n_bins + bin)
         spectra += tl.load(numbers + 2 * n_bins + bin) * 2

@@ -1,4 +1,4 @@
-"""Kernels in CUDA C, compiled by NVRTC, which torch brings along, and launched on torch's stream."""
+"""Compile GPU kernels in CUDA C by NVRTC, which torch includes, and launch them on torch's stream."""
 
 import contextlib
 import ctypes
@@ -14,7 +14,7 @@ _LOCK = threading.Lock()
 
 
 def available() -> bool:
-    """Whether kernels can be compiled: an NVIDIA GPU and the libraries."""
+    """Return whether GPU kernels can be compiled: an NVIDIA GPU and the libraries are there."""
     return torch.version.cuda is not None and _compiler() is not None
 
 
@@ -37,29 +37,29 @@ def _driver() -> ctypes.CDLL:
 
 
 class Kernel:
-    """One function of a source file, compiled for a device when it is first called there.
+    """One GPU kernel of a source file, compiled for a device at its first call there.
 
     Args:
-        path: of the source, CUDA C++ that includes nothing.
-        name: of the function, extern "C".
-        constants: what the preprocessor defines.
+        path: source file in CUDA C++ without includes.
+        name: name of the function, declared extern "C".
+        constants: integer macros that the preprocessor defines.
     """
 
     def __init__(self, path: Path, name: str, **constants: int):
         self.path, self.name, self.constants = path, name, constants
         self._functions: dict[int, ctypes.c_void_p] = {}
-        self._shared: dict[int, int] = {}  # the most bytes that a function was allowed so far
+        self._shared: dict[int, int] = {}  # the largest shared memory set for a function so far, in bytes
 
     def __call__(self, blocks: int, threads: int, shared_bytes: int, *arguments) -> None:
-        """Launch on the current stream of the tensors' device.
+        """Launch the GPU kernel on the current stream of the tensors' device.
 
         Args:
-            blocks, threads: of the grid and of a block, in one dimension.
-            shared_bytes: of a block's dynamic shared memory.
-            arguments: tensors, all on one device, and ctypes' values.
+            blocks, threads: number of blocks, and of threads per block, in one dimension.
+            shared_bytes: size of a block's dynamic shared memory in bytes.
+            arguments: tensors, all on one device, and ctypes values.
         """
         device = next(a.device for a in arguments if isinstance(a, torch.Tensor))
-        here = torch.cuda.current_device() == device.index  # to enter a device takes longer than to launch a kernel
+        here = torch.cuda.current_device() == device.index  # entering a device takes longer than launching a GPU kernel
         with contextlib.nullcontext() if here else torch.cuda.device(device):
             if device.index not in self._functions:
                 self._functions[device.index] = self._load(device)
@@ -84,7 +84,7 @@ class Kernel:
 
 
 def _compile(source: str, name: str, architecture: str, constants: dict[str, int]) -> bytes:
-    """The binary of a source for an architecture."""
+    """Compile a source to a binary for an architecture."""
     compiler, program, size = _compiler(), ctypes.c_void_p(), ctypes.c_size_t()
     options = [f"--gpu-architecture={architecture}", "--std=c++17", *(f"-D{k}={v}" for k, v in constants.items())]
     options = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))

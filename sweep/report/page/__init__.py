@@ -1,4 +1,4 @@
-"""One HTML file that shows a comparison, and needs nothing from outside itself."""
+"""Write a comparison as one self-contained HTML file."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ _TEMPLATES = Environment(
     loader=PackageLoader(__name__, "."),
     autoescape=True,
     undefined=StrictUndefined,
-    trim_blocks=True,  # a block that stands alone on its line leaves none
+    trim_blocks=True,  # a line with only a block tag leaves no empty line
     lstrip_blocks=True,
 )
 _ABOUT_BARS = (
@@ -33,10 +33,13 @@ _ABOUT_BARS = (
 
 
 def draw(report: Report) -> tuple[list[Picture], list[Picture], list[str]]:
-    """The pictures of a comparison, those of its rows, and what is missing for some of them.
+    """Draw the pictures of a report.
 
     Args:
-        report: of one folder.
+        report: report of one folder.
+
+    Returns:
+        Pictures of the comparison, pictures of its rows, and sentences on what is missing for some of them.
     """
     details, problems = read_details(report.folder, report.table)
     lines = report.lines.assign(name=label_of(report.lines))
@@ -62,12 +65,12 @@ def draw(report: Report) -> tuple[list[Picture], list[Picture], list[str]]:
 def page(
     report: Report, overview: list[Picture], rows: list[Picture], problems: list[str], rankings: Rankings | None
 ) -> str:
-    """The page.
+    """Render the page as HTML.
 
     Args:
-        report: of one folder.
-        overview, rows, problems: `draw`'s.
-        rankings: of the data's protocols, where there are several.
+        report: report of one folder.
+        overview, rows, problems: what `draw` returns.
+        rankings: rankings of the protocols on the same data; None if there is only one.
     """
     drawn = {row.title for row in rows if row.figure}
     trained, families = report.trained(), dict(zip(report.lines.representation, report.lines.family, strict=True))
@@ -87,7 +90,12 @@ def page(
 
 
 def write_page(console: Console, report: Report, rankings: Rankings | None) -> tuple[Path, list[Picture]]:
-    """Writes report.html into the folder of a report, and its pictures as PNG and PDF into pictures/ there.
+    """Write report.html into the folder of a report, and its pictures as PNG and PDF into pictures/ there.
+
+    Args:
+        console: console for a message if a file cannot be written.
+        report: report of one folder.
+        rankings: rankings of the protocols on the same data; None if there is only one.
 
     Returns:
         The path of the page, and all pictures.
@@ -101,10 +109,10 @@ def write_page(console: Console, report: Report, rankings: Rankings | None) -> t
 
 
 def _table(report: Report, drawn: set[str]) -> dict:
-    """The comparison as the template takes a table; rows that are drawn link to their picture."""
+    """Build the comparison for the template; rows with a picture link to it."""
     lines, columns = report.lines, report.columns
     keys = [["" if pd.isna(value) else str(value) for value in lines[column.names[0]]] for column in columns]
-    keys[0] = [str(place) for place in range(len(lines))]  # the paper's order, which no text has
+    keys[0] = [str(place) for place in range(len(lines))]  # the column of names sorts in the paper's order
     words = [not pd.api.types.is_numeric_dtype(lines[column.names[0]]) for column in columns]
     low = [place == 0 or column.better is min or words[place] for place, column in enumerate(columns)]
     bars = _bars(lines)
@@ -134,14 +142,14 @@ def _rankings(rankings: Rankings, families: dict[str, str]) -> dict:
 def _sortable(
     cells: pd.DataFrame, keys: list[list[str]], low: list[bool], families: list[str], remarks: list[str]
 ) -> dict:
-    """A table as the template takes it.
+    """Build a sortable table for the template.
 
     Args:
-        cells: text; what stands between ** is set in bold.
-        keys: of each column, what its cells sort by.
-        low: of each column, whether a first click puts its lowest first.
-        families: of the rows, which colour them.
-        remarks: under the table.
+        cells: text of the cells; a cell between ** is set in bold.
+        keys: sort keys of the cells of each column.
+        low: whether the first click on each column sorts ascending.
+        families: family of each row, which sets its colour.
+        remarks: sentences below the table.
     """
     rows = [
         {
@@ -158,7 +166,7 @@ def _sortable(
 
 
 def _bars(lines: pd.DataFrame) -> list[dict[str, float]]:
-    """Of each line, its accuracy and the ends of its interval over the table's highest; without what it has not."""
+    """Divide each line's accuracy and the ends of its interval by the highest figure in the table; leave out NaN."""
     figures = lines[["accuracy", "accuracy_low", "accuracy_high"]].astype(float)
     shares = figures.clip(lower=0) / figures.max(axis=None)
     return [row.dropna().round(4).to_dict() for _, row in shares.iterrows()]

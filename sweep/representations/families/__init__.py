@@ -1,1 +1,1 @@
-"""The families of representations: a module each, found by the registry."""
+"""The families of representations, one module each; the registry finds them."""

@@ -19,15 +19,15 @@ class ConstantQ(Representation):
     TRAINED_COST = 13.0  # H100, experiments/trainable_kernels
 
     n_bins: int = whole()
-    """Bins."""
+    """Number of bins."""
     bins_per_octave: int = whole()
     """Bins per octave, which set the kernels' lengths."""
     f_min: float = positive()
     """Lowest bin in Hz."""
     norm: str = choice(*filters.CONSTANT_Q_NORMS)
-    """What a kernel whose window sums to 1 is multiplied with; `sqrt_length` is the root of its length."""
+    """Factor of a kernel whose window sums to 1; `sqrt_length` is the root of its length."""
     algorithm: str = choice(*filters.CONSTANT_Q_ALGORITHMS)
-    """How the sum is evaluated: `exact`, or as one of the publications has it."""
+    """Evaluation of the sum: `exact`, or by a published algorithm."""
 
     def __post_init__(self):
         object.__setattr__(self, "algorithm", str(self.algorithm))  # YAML reads 1992 as a number

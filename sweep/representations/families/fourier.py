@@ -18,13 +18,13 @@ class Fourier(Representation):
     n_fft: int = even()
     """Window length in samples."""
     scale: str = choice(*filters.STFT_SCALES)
-    """How the bins are spaced; `fft` is the FFT's own grid."""
+    """Spacing of the bins; `fft` is the FFT's own grid."""
     n_bins: int | None = whole(also=(None,))
-    """Bins; null is n_fft / 2 + 1."""
+    """Number of bins; null is n_fft / 2 + 1."""
     f_min: float = number(0)
     """Lowest bin in Hz."""
     f_max: float = positive()
-    """Where the first bin beyond the highest would lie, in Hz."""
+    """Open upper end of the bins: frequency of the first bin beyond the highest, in Hz."""
 
     def measure(self) -> dict[str, Any]:
         numbers = (self.sample_rate, self.n_fft, self.scale, self.n_bins, self.f_min, self.f_max)

@@ -21,15 +21,15 @@ class Mel(Representation):
     n_fft: int = even()
     """Window length in samples."""
     n_mels: int = whole()
-    """Bands."""
+    """Number of bands."""
     f_min: float = number(0)
     """Lowest corner of the lowest band in Hz."""
     f_max: float | None = positive(also=(None,))
     """Highest corner of the highest band in Hz; null is half the sample rate."""
     mel_scale: str = choice(*filters.MEL_SCALES)
-    """From Hz to mel: Slaney's or HTK's formula."""
+    """Formula from Hz to mel, Slaney's or HTK's."""
     norm: str | None = choice(*filters.MEL_NORMS)
-    """Bands of equal area (slaney) or of peak 1 (null)."""
+    """Normalisation of the bands: equal area (slaney) or peak 1 (null)."""
     power: float = positive()
     """Exponent of the magnitude before it is summed."""
 

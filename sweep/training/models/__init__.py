@@ -1,1 +1,1 @@
-"""The models behind the front-ends: a module each, found by the registry."""
+"""The models behind the front-ends, one module each; the registry finds them."""

@@ -13,11 +13,11 @@ class CNN(nn.Module):
     """Two convolutions, the first along frequency, the second over all frames, and a linear layer (Cheuk et al. 2020b).
 
     Conv2d(1, 128, (128, 1), stride (2, 1)) - ReLU - Conv2d(128, 256, (1, n_frames)) - ReLU - flatten - Linear. Where
-    there are fewer than 128 bins, the first kernel spans them all.
+    there are fewer than 128 bins, the first convolution spans them all.
 
     Args:
-        n_bins, n_frames: of the spectrogram.
-        bias: (128,) where a trained output bias starts; None for no bias.
+        n_bins, n_frames: number of bins and of frames of the spectrogram.
+        bias: initial value of a trained output bias, (128,); None for no bias.
     """
 
     KERNEL = 128  # bins
@@ -33,8 +33,8 @@ class CNN(nn.Module):
                 self.output.bias.copy_(bias)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """(batch, n_bins, n_frames) -> (batch, 128) logits."""
-        # Either convolution is one matrix product over all places, whose sums have a fixed order.
+        """Compute logits: (batch, n_bins, n_frames) -> (batch, 128)."""
+        # Each convolution is one matrix product over all places, whose sums have a fixed order.
         kernels = self.along_frequency.weight.flatten(1)
         places = features.unfold(1, kernels.shape[1], 2)  # (batch, places, frames, bins of a kernel)
         x = F.linear(places, kernels, self.along_frequency.bias).relu_()

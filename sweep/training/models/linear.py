@@ -12,8 +12,8 @@ class Linear(nn.Module):
     """One linear layer over all bins and frames, its weights starting at 0 (Cheuk et al. 2020).
 
     Args:
-        n_bins, n_frames: of the spectrogram.
-        bias: (128,) where a trained output bias starts; None for no bias.
+        n_bins, n_frames: number of bins and of frames of the spectrogram.
+        bias: initial value of a trained output bias, (128,); None for no bias.
     """
 
     def __init__(self, n_bins: int, n_frames: int, bias: torch.Tensor | None = None):
@@ -25,5 +25,5 @@ class Linear(nn.Module):
                 self.output.bias.copy_(bias)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """(batch, n_bins, n_frames) -> (batch, 128) logits."""
+        """Compute logits: (batch, n_bins, n_frames) -> (batch, 128)."""
         return self.output(features.flatten(1))
