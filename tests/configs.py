@@ -10,10 +10,10 @@ from rich.console import Console
 from sweep import locks
 from sweep.config import RunConfig
 from sweep.config.hydra import CONF, run_config
-from sweep.results.folder import LOCK
 from sweep.results.plan import Planned, write_plan
 from sweep.results.result import Result
 from sweep.results.scoring import SCORES
+from sweep.results.state import LOCK
 
 # A run of a few steps in the quick protocol.
 SHORT = {"protocol__steps": 20, "protocol__batch_size": 16, "protocol__checkpoint_every": 10}

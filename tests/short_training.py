@@ -7,7 +7,7 @@ import torch
 from configs import changed, make_config
 
 from sweep.config import RunConfig
-from sweep.results.folder import MODEL
+from sweep.results.state import MODEL
 
 
 def converged_config(root: Path, runs: Path, **keys: Any) -> RunConfig:

@@ -14,8 +14,8 @@ from test_workers import config_for
 
 import sweep.training.checkpoints
 from sweep.config import RunConfig
-from sweep.results.folder import CHECKPOINT, LOCK, LOG, TRACEBACK
 from sweep.results.result import RESULT, read_result
+from sweep.results.state import CHECKPOINT, LOCK, LOG, TRACEBACK
 from sweep.scheduling.failures import explain
 from sweep.scheduling.jobs import DONE, FAILED, Run, Walk
 

@@ -15,8 +15,8 @@ import sweep.training.checkpoints
 import sweep.training.evaluation
 from sweep import locks
 from sweep.data.recording import DataError
-from sweep.results.folder import CHECKPOINT, LOCK, MODEL, ChangedError
 from sweep.results.result import RESULT, read_result
+from sweep.results.state import CHECKPOINT, LOCK, MODEL, ChangedError
 from sweep.training.run import run
 
 

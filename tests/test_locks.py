@@ -13,7 +13,7 @@ from conftest import ROOT
 
 from sweep import files, locks
 from sweep.locks import Held, Lost, claim, holder, is_dead, wait
-from sweep.results.folder import LOCK
+from sweep.results.state import LOCK
 from sweep.results.table import build_table
 
 ELSEWHERE = "node7~0badcafe~12~345~6789abcd"  # a token of another machine

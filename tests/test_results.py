@@ -13,10 +13,10 @@ import pytest
 from configs import make_result
 
 from sweep.files import write_whole
-from sweep.results.folder import empty, set_aside
 from sweep.results.plan import Planned, read_plan, write_plan
 from sweep.results.progress import Progress, Tracker, read_progress
 from sweep.results.result import FORMAT, OtherFormatError, read_result, write_result
+from sweep.results.state import empty, set_aside
 
 
 def test_the_same_content_is_not_written_again(tmp_path):
@@ -179,7 +179,7 @@ def test_what_is_damaged_is_set_aside_in_place_of_an_older_one(tmp_path):
 
 def test_results_and_scores_import_nothing_heavy():
     heavy = "{'torch', 'lightning', 'hydra', 'omegaconf', 'pandas', 'mir_eval', 'scipy'}"
-    modules = "sweep.results.folder, sweep.results.plan, sweep.results.scoring"
+    modules = "sweep.results.state, sweep.results.plan, sweep.results.scoring"
     code = f"import sys, {modules}; print(sorted({heavy} & set(sys.modules)))"
     root = Path(__file__).parents[1]
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)

@@ -20,9 +20,9 @@ from test_app import files
 from sweep import locks
 from sweep.commands import parser, train
 from sweep.config import RunConfig
-from sweep.results.folder import LOCK, is_run, resting_state, state_of
 from sweep.results.progress import Tracker
 from sweep.results.result import FORMAT, write_result
+from sweep.results.state import LOCK, is_run, resting_state, state_of
 from sweep.scheduling.jobs import Run, Walk
 from sweep.scheduling.plan import compose_runs, write_plans
 

@@ -18,9 +18,9 @@ from sweep.data.recording import DataError
 from sweep.data.recordings import Recordings
 from sweep.data.sources.demo import make_demo
 from sweep.data.windows import training_windows
-from sweep.results.folder import CHECKPOINT
 from sweep.results.progress import PROGRESS
 from sweep.results.result import read_result
+from sweep.results.state import CHECKPOINT
 from sweep.training.building import prior_logits
 from sweep.training.fitting import ignorant_loss
 from sweep.training.loading import load

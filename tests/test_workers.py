@@ -16,8 +16,8 @@ from rich.console import Console
 from test_app import REPOSITORY, SHORT, call
 
 from sweep.config import HostCluster, RunConfig
-from sweep.results.folder import LOCK, TRACEBACK
 from sweep.results.plan import read_plan
+from sweep.results.state import LOCK, TRACEBACK
 from sweep.scheduling.jobs import DONE, FAILED, Run, Walk
 from sweep.scheduling.workers import Place, places, visible_gpus
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 
 from sweep.registry import families
-from sweep.results.folder import is_run, state_of
 from sweep.results.plan import PLAN, Planned, read_plan
 from sweep.results.result import Result
 from sweep.results.scoring import SCORES
+from sweep.results.state import is_run, state_of
 
 IDENTITY = ("run", "representation", "variant", "family", "model", "data", "protocol", "seed", "status", "note")
 COUNTS = ("bins", "context", "empty_filters", "recordings", "parameters_frontend", "parameters_model", "resumed_from")
@@ -28,7 +28,7 @@ def build_table(folder: Path) -> pd.DataFrame:
         folder: folder of sweep.json and of the runs, which are in <model>/<representation>[+<variant>]/seed-<n>/.
 
     Returns:
-        One row a run. status and note are those of `results.folder.State`, for the configuration in sweep.json. Scores
+        One row a run. status and note are those of `results.state.State`, for the configuration in sweep.json. Scores
         are those of result.json, NaN if a run is not done.
 
     Raises:

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from sweep import files, locks
 from sweep.config import RunConfig
-from sweep.results import folder as folders
+from sweep.results import state as states
 from sweep.results.plan import Planned
 from sweep.results.result import RESULT, Result
 from sweep.scheduling.failures import explain
@@ -54,9 +54,9 @@ class Run:
         """Entry of the run in sweep.json."""
         return Planned(self.config.representation.family, self.config.cost, self.config.identity)
 
-    def state(self) -> folders.State:
+    def state(self) -> states.State:
         """Determine the state of the run, for its configuration."""
-        return folders.state_of(self.folder, self.config.identity)
+        return states.state_of(self.folder, self.config.identity)
 
 
 @dataclass
@@ -126,11 +126,11 @@ class Walk:
         run, began = self.runs[index], time.perf_counter()
         overwrite = run.config.overwrite and not self.attempts[index]
         if not overwrite and self._is_done(index):
-            if (run.folder / folders.LOCK).exists():  # left by a process that died after the result; a claim removes it
-                with contextlib.suppress(locks.Held, OSError), locks.claim(run.folder / folders.LOCK):
+            if (run.folder / states.LOCK).exists():  # left by a process that died after the result; a claim removes it
+                with contextlib.suppress(locks.Held, OSError), locks.claim(run.folder / states.LOCK):
                     pass
             return
-        with locks.claim(run.folder / folders.LOCK) as lock:
+        with locks.claim(run.folder / states.LOCK) as lock:
             # Another process may have finished the run just before the claim.
             if self.states[index] or not overwrite and self._is_done(index, locked=True):
                 return
@@ -139,7 +139,7 @@ class Walk:
             if self.attempts[index] > run.config.retry + 1 + _DEATHS:
                 died = self.attempts[index] - 1
                 raise ProcessDiedError(f"{died} processes died during this run without an error message")
-            with logging_to(run.folder / folders.LOG):
+            with logging_to(run.folder / states.LOG):
                 _log.info("attempt %d by process %d, %s", self.attempts[index], os.getpid(), self.place or "here")
                 try:
                     from sweep.training.run import run as train_and_score
@@ -153,7 +153,7 @@ class Walk:
                     _log.info("stopped: %r", stop)
                     raise
                 _log.info("done")
-            (run.folder / folders.TRACEBACK).unlink(missing_ok=True)
+            (run.folder / states.TRACEBACK).unlink(missing_ok=True)
             self.states[index] = DONE
         seconds = time.perf_counter() - began
         self.spent(seconds)
@@ -174,16 +174,16 @@ class Walk:
     def _is_done(self, index: int, locked: bool = False) -> bool:
         """Whether the run has a result of this configuration; if so, mark it as done and print its line."""
         run = self.runs[index]
-        state = folders.resting_state(run.folder, run.config.identity) if locked else run.state()
+        state = states.resting_state(run.folder, run.config.identity) if locked else run.state()
         if state.status == "changed":
-            raise folders.ChangedError(state.note)
+            raise states.ChangedError(state.note)
         if state.status == "damaged" and locked:
-            folders.set_aside(run.folder / RESULT)
+            states.set_aside(run.folder / RESULT)
             self.say(f"{run.title}  {state.note}; it was set aside", "yellow")
         if state.status != "done":
             return False
         with contextlib.suppress(OSError):  # the folder may be read-only
-            (run.folder / folders.CHECKPOINT).unlink(missing_ok=True)
+            (run.folder / states.CHECKPOINT).unlink(missing_ok=True)
         self.states[index] = DONE
         if not self.attempts[index]:  # otherwise another process of this sweep did it and prints its line
             self._tell(run, state.result, "done before")
@@ -198,8 +198,8 @@ class Walk:
         """Print one line on the error; write the traceback into the folder unless that holds another run's result."""
         run, remark = self.runs[index], ""
         again = self.attempts[index] and self.attempts[index] <= run.config.retry
-        if not isinstance(error, folders.ChangedError | locks.Lost):
-            path = run.folder / folders.TRACEBACK
+        if not isinstance(error, states.ChangedError | locks.Lost):
+            path = run.folder / states.TRACEBACK
             try:
                 files.write_whole(path, traceback.format_exc())
                 remark = f" (traceback in {path})"

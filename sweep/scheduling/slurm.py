@@ -16,8 +16,8 @@ from rich.markup import escape
 
 from sweep import locks
 from sweep.config import SlurmCluster
-from sweep.results.folder import TRACEBACK
 from sweep.results.result import RESULT
+from sweep.results.state import TRACEBACK
 from sweep.scheduling import queue_reasons
 from sweep.scheduling.jobs import Run, Walk, line_of
 from sweep.scheduling.workers import bar

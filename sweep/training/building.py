@@ -10,7 +10,7 @@ from sweep.data.recording import N_NOTES
 from sweep.data.recordings import Recordings
 from sweep.data.windows import training_windows
 from sweep.registry import models
-from sweep.results.folder import empty
+from sweep.results.state import empty
 from sweep.training.transcriber import Transcriber
 from sweep.transforms.transform import Transform
 

@@ -15,8 +15,8 @@ from lightning.pytorch.plugins import TorchCheckpointIO
 from sweep.config import RunConfig
 from sweep.files import whole
 from sweep.locks import Lock
-from sweep.results.folder import CHECKPOINT, MODEL, ChangedError, describe_change, set_aside
 from sweep.results.progress import Tracker
+from sweep.results.state import CHECKPOINT, MODEL, ChangedError, describe_change, set_aside
 from sweep.training.callbacks import Curve
 
 # SLURM sends SIGUSR2 before a job's time is up; submitit handles it and queues the job again.

@@ -14,8 +14,8 @@ from rich.console import Console
 from sweep.config import Protocol, RunConfig
 from sweep.data.recordings import Recordings
 from sweep.locks import Lock
-from sweep.results.folder import CHECKPOINT, MODEL
 from sweep.results.progress import Tracker
+from sweep.results.state import CHECKPOINT, MODEL
 from sweep.training.batches import Chunks, HeldOut
 from sweep.training.building import prior_logits
 from sweep.training.callbacks import Bar, Curve

@@ -9,9 +9,9 @@ from rich.console import Console
 from sweep.config import RunConfig
 from sweep.locks import Lock
 from sweep.results import evidence
-from sweep.results.folder import CHECKPOINT
 from sweep.results.progress import PROGRESS, Tracker
 from sweep.results.result import Result, write_result
+from sweep.results.state import CHECKPOINT
 from sweep.training import machine
 from sweep.training.building import build_frontend, build_or_resume
 from sweep.training.checkpoints import find_state

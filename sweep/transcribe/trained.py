@@ -6,9 +6,9 @@ import pandas as pd
 
 from sweep.config import RunConfig
 from sweep.report.units import ROW
-from sweep.results.folder import MODEL, state_of
 from sweep.results.plan import read_plan
 from sweep.results.result import RESULT, Result
+from sweep.results.state import MODEL, state_of
 from sweep.results.table import build_table, protocol_folders
 
 BEST = "best"
