@@ -14,7 +14,9 @@ from configs import changed, make_config
 from conftest import ROWS
 from hydra import compose, initialize_config_dir
 
+from sweep import engines
 from sweep.config import (
+    ACCURACIES,
     Control,
     Data,
     FrontEnd,
@@ -450,3 +452,8 @@ def test_no_group_is_forgotten_here():
     found = {cls for cls in below(Group) if cls.__module__.startswith("sweep.")} - {Group}
     assert found - below(Representation) == set(GROUPS)
     assert set(FAMILIES) <= below(Representation) and {type(row) for row in ROWS.values()} == set(FAMILIES)
+
+
+def test_the_accuracies_are_those_of_the_engines():
+    """Written twice, because a configuration is checked without torch."""
+    assert tuple(engines.ACCURACIES) == ACCURACIES

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from experiments.speed import peers, peers_outside_torch
-from experiments.speed.peers import ACCURACIES
 from experiments.speed.peers_outside_torch import Unavailable
+from sweep.config import ACCURACIES
 from sweep.filters import CONSTANT_Q_ALGORITHMS
 from sweep.representations import Representation
 from sweep.representations.families.constant_q import ConstantQ

@@ -17,9 +17,9 @@ import torch
 from experiments.speed import peers_outside_torch as outside
 from experiments.speed.peers_outside_torch import Unavailable, kind
 from sweep import filters, transforms  # noqa: F401 - imported before any clock starts
+from sweep.config import ACCURACIES
 from sweep.representations import Representation
 
-ACCURACIES = ("exact", "high", "fast")
 # nnAudio stores every kernel as long as the longest, rounded up to a power of two. Beyond this its CQT1992v2 is left
 # out, with the reason: at 72 bins per octave 16 windows are 140 GFLOP. CQT2010v2 stands for nnAudio there.
 MOST_KERNEL_BYTES = {"cpu": 2**28, "cuda": 2**34}

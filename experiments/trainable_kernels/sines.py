@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
-SAMPLE_RATE = 44_100  # Hz
 SAMPLES, DURATION = 8_820, 0.2  # t = linspace(0, 0.2, 8820): the last sample lies at 0.2 s itself
 LOWEST, HIGHEST = 200, 22_048  # Hz, in steps of 2
 PHASES = 10  # of each frequency, a tenth of a turn apart

@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from sweep.config import HostCluster, Logger, SlurmCluster
 from sweep.config.hydra import CONF, cluster_config, run_config
-from sweep.scheduling.jobs import DONE, Run, Walk
+from sweep.scheduling.jobs import DONE, Run, Walk, printer
 from sweep.scheduling.plan import Asked, compose_runs, tables, write_plans
 
 
@@ -75,12 +75,8 @@ def walk(runs: list[Run], console: Console) -> bool:
     Returns:
         Whether all runs are done.
     """
-
-    def say(line: str, style: str) -> None:
-        console.print(escape(line), style=style, soft_wrap=True)
-
     states = [0] * len(runs)
-    Walk(runs, say, console, [0] * len(runs), states).go()
+    Walk(runs, printer(console), console, [0] * len(runs), states).go()
     return all(state == DONE for state in states)
 
 

@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     threshold = result.threshold if arguments.threshold is None else arguments.threshold
     rules = (threshold, int(arguments.hop), arguments.gap, arguments.shortest)
-    ear = Ear(transcriber, representation, "+".join(filter(None, (result.representation, result.variant))), *rules)
+    ear = Ear(transcriber, representation, result.row, *rules)
     console = Console(highlight=False, soft_wrap=True)
     why = why or f"accuracy {result.scores['accuracy'] or 0:.3f}"
     demo = "; trained on the synthetic demo set" * (result.source == "demo")

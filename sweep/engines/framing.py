@@ -87,7 +87,7 @@ def resample(x: torch.Tensor, hop_length: int, hop: int) -> torch.Tensor:
 
 def resampled_length(samples: int, hop_length: int, hop: int) -> int:
     """Return the number of samples that `resample` makes of so many."""
-    return samples if hop == hop_length else _smooth(math.ceil(samples / hop_length)) * hop
+    return samples if hop == hop_length else _fast_even_length(math.ceil(samples / hop_length)) * hop
 
 
 def resampled_back(y: torch.Tensor, hop_length: int, hop: int, samples: int) -> torch.Tensor:
@@ -99,7 +99,7 @@ def resampled_back(y: torch.Tensor, hop_length: int, hop: int, samples: int) -> 
     return torch.fft.irfft(spectrum, points // hop * hop_length)[:, :samples] * (hop_length / hop)
 
 
-def _smooth(n: int) -> int:
+def _fast_even_length(n: int) -> int:
     """Return the least even number of the form 2^a 3^b 5^c that is at least n."""
     n += n % 2
     while True:

@@ -24,6 +24,7 @@ from sweep.engines.direct import matmul_precision
 from sweep.engines.engine import Engine
 from sweep.engines.tables import Tables
 from sweep.filters import Kernels
+from sweep.filters.windows import kaiser
 
 # The low-pass, designed by the window method: the ideal filter's sin(pi n / 2) / (pi n), cut off at a quarter of the
 # rate, times a Kaiser window of 255 taps for an attenuation of 80 dB. It has 255 taps, not 256 as published, because a
@@ -41,8 +42,7 @@ _BLOCK = 64
 def low_pass() -> np.ndarray:
     """Compute the taps h[-REACH .. REACH] of the low-pass, float64; their sum is 1."""
     n = np.arange(-REACH, REACH + 1)
-    kaiser = np.kaiser(len(n), 0.1102 * (ATTENUATION - 8.7))  # Kaiser 1974: beta for more than 50 dB
-    taps = np.sinc(n / 2) / 2 * kaiser * (n % 2)
+    taps = np.sinc(n / 2) / 2 * kaiser(len(n), ATTENUATION) * (n % 2)
     taps /= 2 * taps.sum()
     taps[REACH] = 0.5
     return taps

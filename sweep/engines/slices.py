@@ -21,7 +21,7 @@ _FACTOR, _PASSED = 64, 0.4
 _FEW = 400  # (wanted points * samples / points of the circle) up to which a matrix product is faster than an FFT
 
 
-def smooth(n: int) -> int:
+def fast_length(n: int) -> int:
     """Return the least 2^a or 3 2^a that is at least n: FFTs of such lengths are fast, and there are few of them."""
     power = 1 << (n - 1).bit_length()
     return 3 * power // 4 if n <= 3 * power // 4 else power
@@ -65,7 +65,7 @@ class Plan:
             size = self.block = self.samples = (block_frames - 1) * self.hop_length + 2 * reach
             self.clip_offset = reach - centre
             self.fade_from = reach
-        self.folded = smooth(math.ceil(size / self.hop_length))
+        self.folded = fast_length(math.ceil(size / self.hop_length))
         self.circle = self.folded * self.hop_length
 
     def make_tables(self, device, dtype):

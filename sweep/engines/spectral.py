@@ -26,7 +26,7 @@ import torch
 from sweep.engines import framing
 from sweep.engines.direct import matmul_precision
 from sweep.engines.engine import Engine
-from sweep.engines.slices import Plan, smooth
+from sweep.engines.slices import Plan, fast_length
 from sweep.engines.tables import Tables
 from sweep.filters import Kernels
 
@@ -111,7 +111,7 @@ class Spectral(Engine):
         reach = np.maximum(-kernels.first_lags, kernels.last_lags + 1)
         if self.pad_mode == "constant":
             reach = np.minimum(reach, _FADE * samples)
-        circles = np.array([smooth(math.ceil((samples + r) / self.hop_length)) for r in reach])
+        circles = np.array([fast_length(math.ceil((samples + r) / self.hop_length)) for r in reach])
         plans = []
         for circle in np.unique(circles)[::-1]:
             bins = circles == circle

@@ -35,3 +35,16 @@ def window(name: str, length: int, positions: np.ndarray | None = None) -> np.nd
     angle = 2 * np.pi * n / length
     values = sum((-1) ** j * a * np.cos(j * angle) for j, a in enumerate(WINDOWS[name]))
     return np.where((n >= 0) & (n < length), values, 0.0)
+
+
+def kaiser(length: int, attenuation: float) -> np.ndarray:
+    """Compute the Kaiser window of a filter designed by the window method (Kaiser 1974).
+
+    Args:
+        length: taps of the filter.
+        attenuation: attenuation of the stop band in dB, above 50.
+
+    Returns:
+        (length,) float64, symmetric, 1 in the middle.
+    """
+    return np.kaiser(length, 0.1102 * (attenuation - 8.7))

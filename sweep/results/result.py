@@ -88,6 +88,11 @@ class Result:
     versions: dict[str, str]
     git_revision: str | None
 
+    @property
+    def row(self) -> str:
+        """Name of the row: the representation and its variant, such as "cqt-48+norm=none"."""
+        return "+".join(filter(None, (self.representation, self.variant)))
+
 
 def read_result(folder: Path) -> Result | None:
     """Read the result of the run in a folder; None if there is no result.json.

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from sweep import files, locks
 from sweep.config import RunConfig
@@ -213,6 +214,11 @@ class Walk:
 
 class ProcessDiedError(Exception):
     """Processes that worked on a run died without an exception: they were killed, or memory ran out."""
+
+
+def printer(console: Console) -> Callable[[str, str], None]:
+    """Return a function that prints a line in a style, its text taken literally and never wrapped."""
+    return lambda line, style: console.print(escape(line), style=style, soft_wrap=True)
 
 
 def line_of(run: Run, result: Result, remark: str) -> str:

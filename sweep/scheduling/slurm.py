@@ -19,7 +19,7 @@ from sweep.config import SlurmCluster
 from sweep.results.result import RESULT
 from sweep.results.state import TRACEBACK
 from sweep.scheduling import queue_reasons
-from sweep.scheduling.jobs import Run, Walk, line_of
+from sweep.scheduling.jobs import Run, Walk, line_of, printer
 from sweep.scheduling.workers import bar
 
 _POLL = 2.0  # seconds between two queries of the queue
@@ -35,12 +35,8 @@ class Job:
         if int(os.environ.get("SLURM_RESTART_COUNT", 0)):  # do not overwrite what it began before
             run = _resuming(run)
         console = Console(highlight=False, width=200)
-
-        def say(line: str, style: str) -> None:
-            console.print(escape(line), style=style, soft_wrap=True)
-
         try:
-            Walk([run], say, console, [0], [0], patience=2 * locks.STALE).go()
+            Walk([run], printer(console), console, [0], [0], patience=2 * locks.STALE).go()
         except KeyboardInterrupt as stop:  # a checkpoint is written
             number = stop.args[0] if stop.args and stop.args[0] else signal.SIGINT
             if number == signal.SIGUSR2:

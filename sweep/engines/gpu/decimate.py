@@ -13,6 +13,7 @@ from sweep.engines import framing
 from sweep.engines.direct import matmul_precision
 from sweep.engines.gpu import fused, nvrtc
 from sweep.engines.tables import Tables, outside_graph
+from sweep.filters.windows import kaiser
 
 _COLUMNS = 64  # outputs per row of PyTorch's matrix product
 _OUTPUTS = 8  # outputs per thread
@@ -36,7 +37,7 @@ class Decimator:
         attenuation = -20 * math.log10(ripple)
         self.reach = 4 * math.ceil((attenuation - 7.95) / (14.36 * (1 - 2 * passed)) * factor / 8)
         n = np.arange(-self.reach, self.reach + 1)
-        taps = np.sinc(n / factor) * np.kaiser(len(n), 0.1102 * (attenuation - 8.7))
+        taps = np.sinc(n / factor) * kaiser(len(n), attenuation)
         self.taps = taps * (factor / taps.sum())
         # The layout that the GPU kernel reads: zeros follow up to a whole round.
         self._segments = np.pad(self.taps, (0, -len(self.taps) % (_OUTPUTS * factor)))
