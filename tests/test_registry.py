@@ -52,7 +52,7 @@ def test_a_class_of_ones_own_registers_beside_them(registry):
         pass
 
     assert registry["my-bird"] is Bird and "my-bird" in registry
-    assert registry.names() == ["my-bird", "cat", "dog"]
+    assert registry.names() == ["cat", "dog", "my-bird"]
 
 
 def test_a_name_belongs_to_one_class(registry):
