@@ -13,6 +13,8 @@ def main() -> None:
     words = sys.argv[1:]
     if words and words[0] in parser.COMMANDS:
         sys.exit(parser.main(words))
+    if words and words[0].isalpha():  # a key of a sweep has a "="
+        sys.exit(f"sweep: {words[0]}: no such command; {parser.suggest(words[0])}")
     from sweep.commands import train
 
     train.main(words)

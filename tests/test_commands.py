@@ -9,6 +9,7 @@ from configs import make_config, make_result
 from conftest import ALL_34, ROOT
 from test_app import files
 
+from sweep.__main__ import main
 from sweep.commands import parser
 from sweep.commands.list import GROUPS, options
 from sweep.results.result import write_result
@@ -211,3 +212,10 @@ def test_a_command_is_run_by_its_name_and_nothing_heavy_is_imported_for_another(
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert ended.stderr == "" and ended.stdout.startswith("protocol=\n")
     assert ended.stdout.endswith("\n0\n[]\n")
+
+
+@pytest.mark.parametrize("word, said", [("reprot", "did you mean report?"), ("xyz", "there is plan, status, report")])
+def test_a_mistyped_command_is_answered_with_the_one_that_was_meant(monkeypatch, word, said):
+    monkeypatch.setattr(sys, "argv", ["sweep", word, "runs"])
+    with pytest.raises(SystemExit, match=f"^sweep: {word}: no such command; {said.replace('?', '[?]')}"):
+        main()

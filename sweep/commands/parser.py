@@ -1,6 +1,7 @@
 """List the sub-commands and parse their arguments; the module of a sub-command is imported when it is called."""
 
 import argparse
+import difflib
 import importlib
 import sys
 from collections.abc import Sequence
@@ -37,3 +38,9 @@ def main(words: Sequence[str]) -> int:
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def suggest(word: str) -> str:
+    """Return what was probably meant by a word that is no sub-command."""
+    close = difflib.get_close_matches(word, COMMANDS, n=1)
+    return f"did you mean {close[0]}?" if close else f"there is {', '.join(COMMANDS)}, and KEY=VALUE starts a sweep"
