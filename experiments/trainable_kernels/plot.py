@@ -10,8 +10,8 @@ from PIL import Image
 
 from experiments.trainable_kernels.cells import FRONT_ENDS, HEADS, PARTS, PUBLISHED, Cell, FrontEnd
 from experiments.trainable_kernels.records import Records
-from experiments.trainable_kernels.sines import SAMPLE_RATE
 from experiments.trainable_kernels.spectra import SHOWN, initial_taps, spectrum
+from sweep.data.recording import SAMPLE_RATE
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

@@ -3,7 +3,7 @@
 import numpy as np
 
 from experiments.trainable_kernels.cells import Cell, FrontEnd, bin_taps
-from experiments.trainable_kernels.sines import SAMPLE_RATE
+from sweep.data.recording import SAMPLE_RATE
 
 SHOWN = {"STFT": (2, 6), "Mel": (6, 24), "CQT": (12, 36)}  # bins whose taps are kept
 _POINTS = 1 << 14
