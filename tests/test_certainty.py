@@ -5,7 +5,8 @@ import pytest
 from scipy import stats
 
 from sweep.report import certainty
-from sweep.report.units import DEPENDENCE, block_values
+from sweep.report.units import DEPENDENCE, block_values, group_values
+from sweep.results.metrics import METRICS
 
 
 def made_up(generator, truth, units, *, seeds=1, unit=0.05, interaction=0.016, training=0.0, residual=0.005):
@@ -132,7 +133,7 @@ def test_the_same_scores_give_the_same_marks():
 def test_values_of_blocks_have_the_mean_and_the_variance_of_the_recordings_mean():
     generator = np.random.default_rng(6)
     counts = [generator.integers(50, 150, (blocks, 3)) * [2, 2, 1] for blocks in (6, 9, 20)]
-    values = np.concatenate(block_values(counts))
+    values = np.concatenate(block_values([METRICS["accuracy"].ratio(part) for part in counts]))
     accuracies, variances = [], []
     for part in counts:
         right, size = part[:, 2], part[:, 0] + part[:, 1] - part[:, 2]
@@ -141,12 +142,55 @@ def test_values_of_blocks_have_the_mean_and_the_variance_of_the_recordings_mean(
         rest = (right.sum() - right) / (size.sum() - size)
         variances.append((len(part) - 1) / len(part) * ((rest - rest.mean()) ** 2).sum())
     assert values.mean() == pytest.approx(np.mean(accuracies), abs=1e-12)
-    low, high = certainty.intervals(values[None, None], groups=3)[0]
+    low, high = certainty.intervals(values[None, None], strata=3)[0]
     deviation = (high - low) / 2 / stats.t.ppf(0.975, 35 - 3)
     # 0.03: the jackknife's and the first-order term's variances differ by less than that.
     assert deviation == pytest.approx(np.sqrt(DEPENDENCE * sum(variances)) / 3, rel=0.03)
 
 
 def test_blocks_of_silence_do_no_harm():
-    assert np.concatenate(block_values([np.zeros((6, 3), int)])) == pytest.approx(0)
-    assert np.isfinite(np.concatenate(block_values([np.array([[0, 0, 0], [4, 4, 2]]), np.array([[1, 1, 1]])]))).all()
+    silent, quiet, one = np.zeros((6, 2), int).T, np.array([[0, 2], [0, 6]]), np.array([[1], [1]])
+    assert np.concatenate(block_values([tuple(silent)])) == pytest.approx(0)
+    assert np.isfinite(np.concatenate(block_values([tuple(quiet), tuple(one)]))).all()
+
+
+def test_values_of_groups_have_the_mean_of_the_recordings_and_the_variance_of_a_ratio():
+    generator = np.random.default_rng(7)
+    sizes = [1, 4, 3, 4, 3, 5, 4, 4]
+    groups = np.repeat([*"abcdefgh"], sizes)
+    scores = 0.5 + np.repeat(0.05 * generator.standard_normal(len(sizes)), sizes)
+    scores += 0.01 * generator.standard_normal(len(scores))
+    values = group_values(scores, groups)
+    assert values.mean() == pytest.approx(scores.mean(), abs=1e-12)
+    # The jackknife that leaves out a group at a time, of which the values are the first order.
+    rest = np.array([scores[groups != group].mean() for group in "abcdefgh"])
+    jackknife = 7 / 8 * ((rest - rest.mean()) ** 2).sum()
+    assert values.var(ddof=1) / 8 == pytest.approx(jackknife, rel=0.1)
+    # Eight recordings of one player are worth little more than one: the plain interval would be far too short.
+    assert values.var(ddof=1) / 8 > 1.8 * scores.var(ddof=1) / len(scores)
+    scores[0] = np.nan  # the one recording of a group has no score
+    assert group_values(scores, groups).mean() == pytest.approx(np.nanmean(scores))
+
+
+def test_the_bound_of_what_a_row_may_lose_holds_against_the_truly_best_row():
+    generator, truth, held, losses = np.random.default_rng(8), np.linspace(0.5, 0.47, 12), [], []
+    for _ in range(150):
+        scores = made_up(generator, truth, 10, seeds=2, training=0.004)
+        found = certainty.compare(scores, draws=300)
+        held.append((truth.max() - truth <= found.loss + 1e-12).all())
+        losses.append(found.loss)
+        assert (found.loss >= found.behind - 1e-12).all()
+        assert found.loss[found.behind.argmin()] > 0  # the highest may not be the best either
+    assert np.mean(held) >= 0.93
+    assert np.mean(losses, axis=0)[-1] < 0.07  # and it is of use
+
+
+def test_the_bound_is_worked_out():
+    generator = np.random.default_rng(9)
+    row = generator.normal(0.5, 0.1, 40)
+    other = row - 0.01 + generator.normal(0, 0.02, 40)
+    found = certainty.compare(np.stack([row, other])[:, None], draws=20_000)
+    # Of two rows the greatest T is the greater of t and -t, so each end has half of the probability.
+    bound = stats.t.ppf(1 - 0.7 * 0.05 / 2, 39) * stats.sem(row - other)
+    assert found.loss[1] == pytest.approx((row - other).mean() + bound, rel=0.03)
+    assert found.loss[0] == pytest.approx(max(0, (other - row).mean() + bound), abs=3e-4)

@@ -179,6 +179,9 @@ class Auto(Engine):
     def parts(self, device: torch.device) -> list[Engine]:
         return list(self.engines["on_cuda" if device.type == "cuda" else "on_cpu"])
 
+    def multiply_adds(self, samples: int) -> float:
+        return sum(part.multiply_adds(samples) for part in self.parts(torch.device("cpu")))
+
     def forward(self, x: torch.Tensor, phase: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
         parts = [engine(x, phase) for engine in self.parts(x.device)]
         real, imag = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))

@@ -14,6 +14,7 @@ the taps there. A frame's FFT gets shorter with the rate.
 """
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -78,6 +79,12 @@ class Banded(Engine):
         by_rows = fused.product_gradient(rows, points.shape[1], blocks, by_out, **options)
         return self._points_back(by_rows.view(len(x), count, -1, 2), x.shape[-1])
 
+    def multiply_adds(self, samples: int) -> float:
+        padding, _, length = self._layout()
+        products = sum(4 * (highest - lowest + 1) * len(bins) for bins, _, lowest, highest in self._ranges())
+        frames = framing.n_frames(samples, self.hop_length) * (framing.fft_multiply_adds(length) + products)
+        return frames + framing.resample_multiply_adds(samples + sum(padding), self.hop_length, self.hop)
+
     def _points(self, x: torch.Tensor) -> tuple[torch.Tensor, int]:
         """Compute the frames' spectra, parts interleaved, (batch * frames, columns), and the number of frames."""
         count = framing.n_frames(x.shape[-1], self.hop_length)
@@ -106,30 +113,42 @@ class Banded(Engine):
             padding, first = (whole, padding[1]), (whole - self.before) * self.hop // self.hop_length
         return padding, first, self.length * self.hop // self.hop_length
 
+    def _ranges(self) -> Iterator[tuple[range, np.ndarray, int, int]]:
+        """Yield for each block of bins the points of G that it needs, and the lowest and the highest point of X.
+
+        A real frame's X[-p] is the conjugate of X[p], so points below 0 or above N / 2 are added to their mirrors.
+        """
+        length = self._layout()[2]
+        centres = self.kernels.frequencies / self.kernels.sample_rate * self.length
+        for first in range(0, len(centres), _BLOCK):
+            bins = range(first, min(first + _BLOCK, len(centres)))
+            low = math.floor(centres[bins.start] - self.half_width)
+            high = math.ceil(centres[bins.stop - 1] + self.half_width)
+            points = np.arange(low, high + 1) if high - low < length else np.arange(length)
+            images = _mirrored(points, length)
+            yield bins, points, int(images.min()), int(images.max())
+
     def _make_blocks(self, like: torch.Tensor) -> list[tuple[int, torch.Tensor]]:
         """Return for each block of bins its first column in the interleaved X, and its part of G, (columns, 2 bins)."""
         low_rate, (_, _, length) = self.hop / self.hop_length, self._layout()
         kernels, blocks = self.kernels, []
         lags = (np.arange(length) - round(self.before * low_rate)) / low_rate  # in samples of the full rate
-        centres = kernels.frequencies / kernels.sample_rate * self.length
-        for first in range(0, len(kernels), _BLOCK):
-            bins = range(first, min(first + _BLOCK, len(kernels)))
-            low = math.floor(centres[bins.start] - self.half_width)
-            high = math.ceil(centres[bins.stop - 1] + self.half_width)
+        for bins, points, lowest, highest in self._ranges():
             taps = np.stack([kernels.taps(k, lags) for k in bins])
             spectra = np.fft.ifft(taps, axis=1)
-            # A real frame's X[-p] is the conjugate of X[p]: points below 0 or above N / 2 are added to their mirrors.
-            points = np.arange(low, high + 1) if high - low < length else np.arange(length)
-            images = np.minimum(points % length, -points % length)
-            lowest = int(images.min())
-            table = np.zeros((int(images.max()) - lowest + 1, 2, 2, len(bins)))
-            for point, image in zip(points % length, images, strict=True):
+            table = np.zeros((highest - lowest + 1, 2, 2, len(bins)))
+            for point, image in zip(points % length, _mirrored(points, length), strict=True):
                 g, row, sign = spectra[:, point], table[image - lowest], 1 if point == image else -1
                 row[0] += np.stack([g.real, g.imag])
                 row[1] += sign * np.stack([-g.imag, g.real])
             table = torch.from_numpy(table.reshape(-1, 2 * len(bins))).to(like.device, like.dtype)
             blocks.append((2 * lowest, table))
         return blocks
+
+
+def _mirrored(points: np.ndarray, length: int) -> np.ndarray:
+    """Return the points of a real frame's FFT, 0 to length // 2, that these points equal or are conjugate to."""
+    return np.minimum(points % length, -points % length)
 
 
 def _shares(length: int) -> torch.Tensor:

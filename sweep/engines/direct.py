@@ -78,12 +78,7 @@ class Direct(Engine):
                 f"a clip of {samples} samples meets taps that are not there, for max_samples is {self.max_samples}; "
                 "choose a larger max_samples, or shorter clips"
             )
-        spans = self.spans
-        if self.pad_mode == "constant":
-            if x.is_cuda and self.taps is None:
-                spans = [(-_aligned(-first), _aligned(stop)) for first, stop in spans]
-            # Lags beyond the clip's length meet no sample, so they are neither stored nor computed.
-            spans = [(max(first, -samples), min(stop, samples)) for first, stop in spans]
+        spans = self._spans(samples, x.is_cuda and self.taps is None)
         left, right = max(0, max(-first for first, _ in spans) - centre), max(0, max(stop for _, stop in spans))
         padded = framing.pad(x, left, right, self.pad_mode)
         count = framing.n_frames(samples, self.hop_length) if count is None else count
@@ -99,6 +94,16 @@ class Direct(Engine):
                 parts.append([part[..., :n_bins] for part in _product(frames, first, table)])
         real, imag = (torch.cat(part, dim=-1) if len(part) > 1 else part[0] for part in zip(*parts, strict=True))
         return real.transpose(1, 2), imag.transpose(1, 2)
+
+    def multiply_adds(self, samples: int, count: int | None = None) -> float:
+        """Return the multiply-adds for a clip, or for so many frames of it: one a stored tap and frame."""
+        count = framing.n_frames(samples, self.hop_length) if count is None else count
+        spans = self._spans(samples)
+        if self.taps is not None:
+            sizes = zip(self.groups, spans, strict=True)
+            return float(count * sum(2 * (bins.stop - bins.start) * (stop - first) for bins, (first, stop) in sizes))
+        tables = self._make_tables(spans, torch.empty(0))
+        return float(count * sum(part.numel() for table in tables for part in (table if type(table) is tuple else [table])))
 
     @property
     def trainable(self) -> bool:
@@ -120,6 +125,14 @@ class Direct(Engine):
         direct = Direct(bank, self.hop_length, self.pad_mode, tf32=tf32, max_samples=self.max_samples)
         direct.trained = True
         return direct.because("the taps were trained")
+
+    def _spans(self, samples: int, aligned: bool = False) -> list[tuple[int, int]]:
+        """Return the first lag and one past the last that each group needs for a clip of so many samples."""
+        if self.pad_mode != "constant":
+            return self.spans
+        spans = [(-_aligned(-first), _aligned(stop)) for first, stop in self.spans] if aligned else self.spans
+        # Lags beyond the clip's length meet no sample, so they are neither stored nor computed.
+        return [(max(first, -samples), min(stop, samples)) for first, stop in spans]
 
     @property
     def has_gpu_kernels(self) -> bool:

@@ -75,6 +75,15 @@ class Engine(nn.Module):
         """
         return self
 
+    def multiply_adds(self, samples: int) -> float:
+        """Return how many real multiply-adds the engine takes on a CPU for a clip of so many samples.
+
+        An FFT of n real points counts as 1.25 n log2 n: half of the 5 n log2 n operations by which FFTs of complex
+        points are compared (Frigo and Johnson, Proc. IEEE 93, 2005), two operations to a multiply-add. A product of
+        complex numbers counts as 4.
+        """
+        raise NotImplementedError
+
     @property
     def has_gpu_kernels(self) -> bool:
         """Whether `finish_into` and `gradient` are implemented."""

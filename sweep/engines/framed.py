@@ -77,6 +77,11 @@ class Framed(Engine):
         real, imag = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
         return real.transpose(1, 2), imag.transpose(1, 2)
 
+    def multiply_adds(self, samples: int, count: int | None = None) -> float:
+        count = framing.n_frames(samples, self.hop_length) if count is None else count
+        products = sum(table.numel() for _, _, table in self._make_tables(torch.empty(0)))
+        return count * (framing.fft_multiply_adds(self.n_fft) + products)
+
     def _make_tables(self, like: torch.Tensor) -> list[tuple[int, int, torch.Tensor]]:
         """Return each block's first point, one past its last, and its table, (2 * points, 2 * bins).
 

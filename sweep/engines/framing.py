@@ -14,6 +14,19 @@ def n_frames(samples: int, hop_length: int) -> int:
     return 1 + samples // hop_length
 
 
+def fft_multiply_adds(points: int) -> float:
+    """Return the multiply-adds of an FFT of so many real points, 1.25 n log2 n (`Engine.multiply_adds`)."""
+    return 1.25 * points * math.log2(points)
+
+
+def resample_multiply_adds(samples: int, hop_length: int, hop: int) -> float:
+    """Return the multiply-adds of `resample` for a clip of so many samples: an FFT, and one back at the lower rate."""
+    if hop == hop_length:
+        return 0.0
+    points = resampled_length(samples, hop_length, hop)
+    return fft_multiply_adds(points // hop * hop_length) + fft_multiply_adds(points)
+
+
 def pad(x: torch.Tensor, left: int, right: int, mode: str) -> torch.Tensor:
     """Pad (batch, samples) with zeros ("constant") or with its mirror image ("reflect")."""
     if mode == "reflect":

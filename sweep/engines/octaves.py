@@ -123,6 +123,19 @@ class Octaves(Engine):
         real, imag = (torch.cat(part, dim=1) for part in zip(*parts, strict=True))
         return real, imag
 
+    def multiply_adds(self, samples: int) -> float:
+        count, padded = framing.n_frames(samples, self.hop_length), samples
+        if self.pad_mode == "reflect":
+            padded += sum(self.overhang)
+        total, stage, taps = 0.0, 0, len(low_pass()[::2])
+        for wanted, engine in zip(self.stages, self.engines, strict=True):
+            while stage < wanted:
+                padded = -(-(padded + 2 * REACH + 1) // (2 * _BLOCK)) * _BLOCK
+                total += padded * (_BLOCK + taps - 1)  # a product with a banded matrix, most of it zeros
+                stage += 1
+            total += engine.multiply_adds(padded, count)
+        return total
+
     def aliasing(self, bin: int) -> float:
         """Return a bin's response to tones above half its rate, relative to a tone of its own frequency, in dB.
 

@@ -68,16 +68,29 @@ class Plan:
         self.folded = fast_length(math.ceil(size / self.hop_length))
         self.circle = self.folded * self.hop_length
 
-    def make_tables(self, device, dtype):
-        """Compute the tables in float64, then round them once."""
-        kernels, lengths = self.kernels, np.minimum(self.kernels.lengths, 2 * self.reach)
-        positions = kernels.frequencies * self.circle / kernels.sample_rate
-        groups, start = [], 0
-        for k in range(1, len(kernels) + 1):
-            if k == len(kernels) or lengths[start] > _SPREAD * lengths[k]:
+    def multiply_adds(self) -> float:
+        """Return the multiply-adds for one clip on a CPU: FFTs, products with the spectra, and the frames' phases."""
+        blocks = 1 if self.block is None else math.ceil(self.count / self.frames)
+        total = framing.fft_multiply_adds(self.circle)
+        for bins in self._groups():
+            _, width = self._width(self.kernels[bins])
+            total += (bins.stop - bins.start) * 4 * (width + min(width, self.folded) * self.frames)
+        return blocks * total
+
+    def _groups(self) -> list[slice]:
+        """Return slices of neighbouring bins whose kernels differ so little in length that they share a width."""
+        lengths, groups, start = np.minimum(self.kernels.lengths, 2 * self.reach), [], 0
+        for k in range(1, len(lengths) + 1):
+            if k == len(lengths) or lengths[start] > _SPREAD * lengths[k]:
                 groups.append(slice(start, k))
                 start = k
-        starts, spectra = zip(*(self._spectra(kernels[g], positions[g]) for g in groups), strict=True)
+        return groups
+
+    def make_tables(self, device, dtype):
+        """Compute the tables in float64, then round them once."""
+        kernels = self.kernels
+        positions = kernels.frequencies * self.circle / kernels.sample_rate
+        starts, spectra = zip(*(self._spectra(kernels[g], positions[g]) for g in self._groups()), strict=True)
         # Where a slice reaches below 0 Hz or above half the sample rate, it meets the mirror image of the spectrum.
         self.lowest = min(0, *(int(s.min()) for s in starts))
         highest = max(int(s.max()) + h.shape[1] for s, h in zip(starts, spectra, strict=True))
@@ -130,12 +143,7 @@ class Plan:
         lie at least 3.5 slice widths away.
         """
         first, stop = self._envelope_span(kernels)
-        shortest = int(np.argmin(kernels.lengths))
-        half = self._half_width(self._envelope(kernels, shortest, np.arange(first, stop)))
-        width = 2 * half + 1
-        if width > self.folded:
-            width = min(math.ceil(width / self.folded) * self.folded, self.circle)
-        half = min(half, width // 2)
+        half, width = self._width(kernels)
         step = 1 << max(0, int(math.log2(max(1, self.circle // (4 * width)))))
         lags = np.arange(-(-first // step) * step, stop, step)
         starts = np.ceil(positions - half).astype(np.int64)
@@ -151,6 +159,15 @@ class Plan:
             spectra = torch.from_numpy(envelopes * offsets) @ torch.from_numpy(shared).T  # torch's threads: NumPy's
             spectra = spectra.numpy() * (step / self.circle)  # would contend with them
         return starts, spectra * np.exp(2j * np.pi * ((points * self.centre) % self.circle) / self.circle)
+
+    def _width(self, kernels: Kernels) -> tuple[int, int]:
+        """Return the points before a slice's centre, and its width: that of the shortest of similar kernels."""
+        shortest = int(np.argmin(kernels.lengths))
+        half = self._half_width(self._envelope(kernels, shortest, np.arange(*self._envelope_span(kernels))))
+        width = 2 * half + 1
+        if width > self.folded:
+            width = min(math.ceil(width / self.folded) * self.folded, self.circle)
+        return min(half, width // 2), width
 
     def _whole_spectrum(self, envelope: np.ndarray, position: float, lags: np.ndarray) -> np.ndarray:
         """Compute a kernel's spectrum at every point of the circle, divided by M."""

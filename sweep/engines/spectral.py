@@ -71,6 +71,12 @@ class Spectral(Engine):
         real, imag = both.transpose(0, 1).chunk(2, dim=-1)
         return real, imag
 
+    def multiply_adds(self, samples: int) -> float:
+        count, centre, padded = framing.n_frames(samples, self.hop_length), 0, samples
+        if self.pad_mode == "reflect":
+            centre, padded = self.overhang[0], samples + sum(self.overhang)
+        return sum(plan.multiply_adds() for plan in self._laid_out(padded, centre, count))
+
     def _plans(self, x: torch.Tensor) -> tuple[list["Plan"], torch.Tensor]:
         """Return the plans for clips of this length, and the clips padded for them."""
         count = framing.n_frames(x.shape[-1], self.hop_length)
@@ -106,6 +112,12 @@ class Spectral(Engine):
             return torch.autograd.grad(spectra, x, gradients)[0]
 
     def _make_plans(self, samples: int, centre: int, count: int, device, dtype) -> list["Plan"]:
+        plans = self._laid_out(samples, centre, count)
+        for plan in plans:
+            plan.make_tables(device, dtype)
+        return plans
+
+    def _laid_out(self, samples: int, centre: int, count: int) -> list["Plan"]:
         """Sort the bins into those that share an FFT of one length and cut long clips into blocks of frames."""
         kernels = self.kernels[self._longest_first]
         reach = np.maximum(-kernels.first_lags, kernels.last_lags + 1)
@@ -117,6 +129,5 @@ class Spectral(Engine):
             bins = circles == circle
             plan = Plan(kernels[bins], self.hop_length, self.tolerance, self.tf32)
             plan.lay_out(samples, centre, count, int(reach[bins].max()))
-            plan.make_tables(device, dtype)
             plans.append(plan)
         return plans

@@ -1,7 +1,7 @@
 """Compute the uncertainty of a comparison: spread over seeds, intervals over units, and the rows that may be the best.
 
-Every function here is a pure function of scores[row, seed, unit]. A unit is a test recording or a block of time in a
-recording (sweep.report.units chooses); a score is NaN if the row has no such run or the run no such score. Units are
+Every function here is a pure function of scores[row, seed, unit]. A unit is a test recording, a group of them or a block
+of time in a recording (sweep.report.units chooses); a score is NaN if the row has no such run or the run no such score. Units are
 paired: unit u is the same music for every row. The statistical model, in which every effect but the row's is random
 with mean 0,
 
@@ -32,12 +32,15 @@ class Comparison:
         best: (rows,) bool, the rows that cannot be told from the best.
         behind: (rows,) distance of a row's mean below the highest mean; NaN for a row without scores.
         low, high: (rows,) simultaneous interval of that difference; NaN if rows cannot be compared.
+        loss: (rows,) upper bound of what a row may lose against the truly best row; simultaneous, so that it holds for
+            a row that was chosen by its score too; NaN if rows cannot be compared.
     """
 
     best: np.ndarray
     behind: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    loss: np.ndarray
 
 
 def means(scores: np.ndarray) -> np.ndarray:
@@ -79,12 +82,12 @@ def seed_variance(scores: np.ndarray) -> tuple[float, int]:
     return float(np.nansum(freedom * np.nan_to_num(spread(scores)) ** 2) / freedom.sum()), int(freedom.sum())
 
 
-def intervals(scores: np.ndarray, *, groups: int = 1, level: float = 0.95) -> np.ndarray:
+def intervals(scores: np.ndarray, *, strata: int = 1, level: float = 0.95) -> np.ndarray:
     """Compute a t-interval of each row's mean, over units and, if there are several, over seeds.
 
     Args:
         scores: (rows, seeds, units), NaN where there is no score.
-        groups: number of means removed from the units' deviations: 1, or for blocks the number of recordings
+        strata: number of means removed from the units' deviations: 1, or for blocks the number of recordings
             (`block_values`).
         level: probability that the interval contains the true mean.
 
@@ -102,7 +105,7 @@ def intervals(scores: np.ndarray, *, groups: int = 1, level: float = 0.95) -> np
     units = np.isfinite(by_unit).sum(1)
     seeds = np.isfinite(scores).any(2).sum(1)
     middle = _mean(by_unit, 1)
-    freedom = np.where(units > groups, units - groups, np.nan)
+    freedom = np.where(units > strata, units - strata, np.nan)
     of_units = np.nansum((by_unit - middle[:, None]) ** 2, axis=1) / (freedom * units)
     pooled, pooled_freedom = seed_variance(scores)
     of_seeds = pooled / np.maximum(seeds, 1)
@@ -114,7 +117,7 @@ def intervals(scores: np.ndarray, *, groups: int = 1, level: float = 0.95) -> np
     return np.stack([middle - half, middle + half], axis=1)
 
 
-def compare(scores: np.ndarray, *, groups: int = 1, level: float = 0.95, draws: int = _DRAWS) -> Comparison:
+def compare(scores: np.ndarray, *, strata: int = 1, level: float = 0.95, draws: int = _DRAWS) -> Comparison:
     """Find the rows that cannot be told from the best: a set that contains all truly best rows, and ties, at `level`.
 
     A row leaves the set if some other row is better by more than chance explains: its paired, moderated t exceeds the
@@ -124,7 +127,7 @@ def compare(scores: np.ndarray, *, groups: int = 1, level: float = 0.95, draws: 
     With fewer than FEWEST_UNITS units no row leaves the set. Only units for which every row has a score are compared.
 
     Args:
-        scores, groups, level: the arguments of `intervals`.
+        scores, strata, level: the arguments of `intervals`.
         draws: number of random sign patterns.
     """
     # T_ji = (mean_j - mean_i) / SE_ji says that j is better than i. H_i, "row i is among the best", is rejected where
@@ -136,19 +139,19 @@ def compare(scores: np.ndarray, *, groups: int = 1, level: float = 0.95, draws: 
     by_unit = _mean(scores[compared], 1)
     by_unit = by_unit[:, np.isfinite(by_unit).all(0)]
     rows, units = by_unit.shape
-    behind, low, high = (np.full(len(scores), np.nan) for _ in range(3))
+    behind, low, high, loss = (np.full(len(scores), np.nan) for _ in range(4))
     middle = means(scores)
     if rows:
         behind = np.nanmax(middle) - middle
-    if rows < 2 or units < max(FEWEST_UNITS, groups + 1):
-        return Comparison(compared, behind, low, high)
+    if rows < 2 or units < max(FEWEST_UNITS, strata + 1):
+        return Comparison(compared, behind, low, high, loss)
 
     seeds = np.isfinite(scores[compared]).any(2).sum(1)
     pooled, pooled_freedom = seed_variance(scores[compared])
     of_seeds = pooled * (1 / seeds[:, None] + 1 / seeds)
     means_of_rows = by_unit.mean(1)
     deviations = by_unit - means_of_rows[:, None]
-    freedom = units - groups
+    freedom = units - strata
     squares = _pair_squares(deviations @ deviations.T)
     share, typical, logarithm = _moderate(squares, freedom)
     error = np.sqrt(((1 - share) * squares / freedom + share * typical) / units + of_seeds)
@@ -185,13 +188,17 @@ def compare(scores: np.ndarray, *, groups: int = 1, level: float = 0.95, draws: 
             break
         best = left
     leader = means_of_rows.argmax()
-    margin = np.quantile(greatest.max(1), quantile, method="higher") * error[leader]
+    margin = np.quantile(greatest.max(1), quantile, method="higher") * error
     places = np.flatnonzero(compared)
-    low[places], high[places] = advantage[leader] - margin, advantage[leader] + margin
+    low[places], high[places] = advantage[leader] - margin[leader], advantage[leader] + margin[leader]
     low[places[leader]] = high[places[leader]] = 0.0
+    # Whichever row is truly the best, it is at most this much better (multiple comparisons with the best: Hsu, Annals
+    # of Statistics 9, 1981). A row is compared with itself too, hence at least 0.
+    np.fill_diagonal(margin, 0.0)
+    loss[places] = (advantage + margin).max(0)
     in_set = np.zeros(len(scores), bool)
     in_set[places[best]] = True
-    return Comparison(in_set, behind, low, high)
+    return Comparison(in_set, behind, low, high, loss)
 
 
 def _moderate(squares: np.ndarray, freedom: int) -> tuple[float, float, float]:

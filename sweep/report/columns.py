@@ -144,7 +144,7 @@ def _context(lines: pd.DataFrame) -> list[str]:
 
 
 def _interval(lines: pd.DataFrame) -> list[str]:
-    ends = zip(_texts(lines.accuracy_low, "{:.3f}"), _texts(lines.accuracy_high, "{:.3f}"), strict=True)
+    ends = zip(_texts(lines.low, "{:.3f}"), _texts(lines.high, "{:.3f}"), strict=True)
     return ["\N{EN DASH}".join(filter(None, pair)) for pair in ends]
 
 
@@ -173,7 +173,7 @@ def _always(_: pd.DataFrame) -> bool:
 
 
 def _has_intervals(lines: pd.DataFrame) -> bool:
-    return lines.accuracy_low.notna().any()
+    return lines.low.notna().any()
 
 
 _MARKS = ("best_of_table", "best_of_family")
@@ -188,12 +188,12 @@ COLUMNS = (
     _score("Acc", "accuracy", max),
     Column(
         "\N{PLUS-MINUS SIGN}",
-        ("accuracy_spread",),
-        _number("accuracy_spread", "{:.3f}"),
+        ("spread",),
+        _number("spread", "{:.3f}"),
         None,
-        lambda lines: lines.accuracy_spread.notna().any(),
+        lambda lines: lines.spread.notna().any(),
     ),
-    Column("95 %", ("accuracy_low", "accuracy_high"), _interval, None, _has_intervals),
+    Column("95 %", ("low", "high"), _interval, None, _has_intervals),
     Column("best", _MARKS, _best, None, _has_intervals),
     _score("P", "precision", max),
     _score("R", "recall", max),
@@ -202,6 +202,8 @@ COLUMNS = (
     _score("AP", "average_precision", max),
     Column("windows/s", ("windows_per_second",), _number("windows_per_second", "{:,.0f}"), None, _always),
     Column("time", _TIMES, _time, None, _always),
+    Column("operations", ("multiply_adds",), _number("multiply_adds", "{:,.0f} M/s", 1e-6)),
+    Column("at most less", ("loss",), _number("loss", "{:.3f}")),
     Column("parameters", ("parameters",), _number("parameters", "{:,}")),
     Column("memory", ("peak_memory_bytes",), _number("peak_memory_bytes", "{:,.0f} MiB", 2**-20)),
     Column("empty filters", ("empty_filters",), _number("empty_filters", "{}")),

@@ -140,7 +140,7 @@ def kendall(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def kendall_interval(
-    first: np.ndarray, second: np.ndarray, *, groups: int = 1, level: float = 0.95, draws: int = _DRAWS
+    first: np.ndarray, second: np.ndarray, *, strata: int = 1, level: float = 0.95, draws: int = _DRAWS
 ) -> tuple[float, float]:
     """Compute a t-interval of Kendall's tau between the rows' means, with a bootstrap over units as standard deviation.
 
@@ -150,7 +150,7 @@ def kendall_interval(
 
     Args:
         first, second: (rows, units) scores at the same units.
-        groups: number of means removed from the units' deviations, as in `certainty.intervals`.
+        strata: number of means removed from the units' deviations, as in `certainty.intervals`.
         level: probability that the interval contains the true tau.
         draws: number of bootstrap samples.
 
@@ -158,11 +158,11 @@ def kendall_interval(
         Lower and upper end, within -1..1; NaN with too few units.
     """
     units = first.shape[1]
-    if units - groups < 2:
+    if units - strata < 2:
         return np.nan, np.nan
     weights = np.random.default_rng(0).multinomial(units, np.full(units, 1 / units), size=draws) / units
-    deviation = np.nanstd(kendall(weights @ first.T, weights @ second.T), ddof=1) * np.sqrt(units / (units - groups))
-    half = special.stdtrit(units - groups, 0.5 + level / 2) * deviation
+    deviation = np.nanstd(kendall(weights @ first.T, weights @ second.T), ddof=1) * np.sqrt(units / (units - strata))
+    half = special.stdtrit(units - strata, 0.5 + level / 2) * deviation
     tau = float(kendall(first.mean(1), second.mean(1)))
     return max(tau - half, -1.0), min(tau + half, 1.0)
 
@@ -187,6 +187,6 @@ def _pair(names: dict, found: dict, one: tuple, two: tuple, order: list[str]) ->
         with np.errstate(invalid="ignore"):
             scores.append(np.nansum(seeds, 1) / np.isfinite(seeds).sum(1))
     known = np.isfinite(scores).all((0, 1))
-    interval = kendall_interval(*(side[:, known] for side in scores), groups=samples[0].groups)
+    interval = kendall_interval(*(side[:, known] for side in scores), strata=samples[0].strata)
     tau = float(kendall(*(accuracy.to_numpy() for accuracy in accuracies)))
     return Pair((names[one], names[two]), tau, *interval, int(known.sum()), places[0] - places[1])

@@ -14,12 +14,14 @@ class Trained:
     """Result of `pair_up`.
 
     Attributes:
-        table: one row a pair: model, representation, variant (the trained one's); fixed, trained and difference, in
-            accuracy; low and high, the 95 % interval of the difference; moved_kernels and moved_bank; slower, the fixed
+        table: one row a pair: model, representation, variant (the trained one's); fixed, trained and difference, by
+            the metric; low and high, the 95 % interval of the difference; moved_kernels and moved_bank; slower, the fixed
             front-end's windows per second over the trained one's.
+        metric: the metric in words.
     """
 
     table: pd.DataFrame
+    metric: str
 
     @property
     def title(self) -> str:
@@ -55,7 +57,7 @@ class Trained:
     def remarks(self) -> list[str]:
         """Explain the columns."""
         return [
-            "difference: accuracy of the trained less that of the fixed front-end, over the seeds that both have. 95 %:"
+            f"difference: {self.metric} of the trained less that of the fixed front-end, over the seeds that both have. 95 %:"
             " its paired t-interval over the units and seeds of the table above; highlighted if it excludes 0. No "
             "correction for many pairs: 1 in 20 is highlighted by chance. With one seed it is about these models.",
             "moved: median change of a kernel (band) relative to its initial norm. slower: windows per second of the "
@@ -68,7 +70,7 @@ def pair_up(lines: pd.DataFrame, sample: Sample) -> Trained | None:
 
     Args:
         lines: lines of the table, `summarise`.
-        sample: accuracies behind the lines.
+        sample: scores behind the lines.
 
     Returns:
         The pairs; None if there are none.
@@ -82,10 +84,10 @@ def pair_up(lines: pd.DataFrame, sample: Sample) -> Trained | None:
         one, other = done.loc[[fixed]].iloc[0], done.loc[[key]].iloc[0]
         places = [sample.rows.index(row) for row in (fixed, key)]
         differences = sample.scores[places[1]] - sample.scores[places[0]]
-        (interval,) = certainty.intervals(differences[None], groups=sample.groups)
+        (interval,) = certainty.intervals(differences[None], strata=sample.strata)
         (paired,) = certainty.means(differences[None])  # over the seeds that both have
-        difference = paired if np.isfinite(paired) else other.accuracy - one.accuracy
-        figures = {"fixed": one.accuracy, "trained": other.accuracy, "difference": difference}
+        difference = paired if np.isfinite(paired) else other.value - one.value
+        figures = {"fixed": one.value, "trained": other.value, "difference": difference}
         figures |= {
             "low": interval[0],
             "high": interval[1],
@@ -93,7 +95,7 @@ def pair_up(lines: pd.DataFrame, sample: Sample) -> Trained | None:
         }
         figures |= {name: other[name] for name in ("moved_kernels", "moved_bank")}
         rows.append(dict(zip(ROW, key, strict=True)) | figures)
-    return Trained(pd.DataFrame(rows)) if rows else None
+    return Trained(pd.DataFrame(rows), sample.metric.words) if rows else None
 
 
 def fixed_variant(variant: str) -> str:

@@ -1,12 +1,15 @@
-"""Choose the units of a comparison: test recordings, or blocks of time if there are few recordings."""
+"""Choose the units of a comparison: test recordings, groups of them, or blocks of time if there are few recordings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from sweep.report.certainty import FEWEST_UNITS
+from sweep.results.metrics import METRICS, Metric
 from sweep.results.result import read_result
 
 FEWEST_RECORDINGS = 6  # fewest recordings that are units themselves; with fewer, the units are blocks of time
@@ -15,46 +18,63 @@ FEWEST_RECORDINGS = 6  # fewest recordings that are units themselves; with fewer
 DEPENDENCE = (1 + 0.15) / (1 - 0.15)
 ROW = ["model", "representation", "variant"]  # columns that the seeds of one row share
 
+RECORDINGS, GROUPS, BLOCKS = "test recordings", "groups of test recordings", "blocks of time"
+
 
 @dataclass(frozen=True)
 class Sample:
-    """Accuracies behind a table.
+    """Scores behind a table, by one metric.
 
     Attributes:
+        metric: the metric.
         rows: (model, representation, variant) of each row.
-        scores: (rows, seeds, units) accuracy, NaN where there is no such run; 0 units if nothing can be compared.
-        units: names of the units: a recording's id, or id/number for a block.
+        scores: (rows, seeds, units) scores, NaN where there is no such run; 0 units if nothing can be compared.
+        units: names of the units: a recording's id, a group's name, or id/number for a block.
         recordings: ids of the test recordings that all runs have.
-        blocks: whether the units are blocks of time.
+        kind: what the units are: RECORDINGS, GROUPS or BLOCKS.
     """
 
+    metric: Metric
     rows: list[tuple[str, str, str]]
     scores: np.ndarray
     units: list[str]
     recordings: list[str]
-    blocks: bool
+    kind: str
 
     @property
-    def groups(self) -> int:
+    def blocks(self) -> bool:
+        """Whether the units are blocks of time."""
+        return self.kind == BLOCKS
+
+    @property
+    def strata(self) -> int:
         """Number of means removed from the units' deviations, an argument of `certainty.intervals`."""
         return len(self.recordings) if self.blocks else 1
 
+    @property
+    def comparable(self) -> bool:
+        """Whether there are enough units to compare rows."""
+        return len(self.units) >= max(FEWEST_UNITS, self.strata + 1)
 
-def read_sample(folder: Path, table: pd.DataFrame) -> Sample:
-    """Read the accuracies of the done runs of a table.
+
+def read_sample(folder: Path, table: pd.DataFrame, metric: str) -> Sample:
+    """Read the scores of the done runs of a table.
 
     Args:
         folder: <runs>/<data>/<protocol> folder.
         table: table of the runs, `build_table`.
+        metric: name of the metric, one of METRICS.
     """
+    by = METRICS[metric]
     done = table[table.status == "done"]
     runs = {run: read_result(folder / run).recordings for run in done.run}
     first: dict = next(iter(runs.values()), {})
     recordings = [name for name in first if all(name in other for other in runs.values())]
-    blocks = len(recordings) < FEWEST_RECORDINGS
+    groups = group_names([first[name] for name in recordings])
+    kind = GROUPS if groups else BLOCKS if len(recordings) < FEWEST_RECORDINGS else RECORDINGS
     rows = list(dict.fromkeys(done[ROW].itertuples(index=False, name=None)))
     seeds = sorted(set(done.seed))
-    values = {run: _values([scores[i] for i in recordings], blocks) for run, scores in runs.items()}
+    values = {run: _values(by, [scores[i] for i in recordings], kind, groups) for run, scores in runs.items()}
     counts = [tuple(map(len, parts)) for parts in values.values() if parts is not None]
     shape = max(counts, key=counts.count, default=())  # runs with other blocks cannot be paired
     scores = np.full((len(rows), len(seeds), sum(shape)), np.nan)
@@ -63,46 +83,85 @@ def read_sample(folder: Path, table: pd.DataFrame) -> Sample:
         if parts is not None and tuple(map(len, parts)) == shape and shape:
             place = rows.index((run.model, run.representation, run.variant)), seeds.index(run.seed)
             scores[place] = np.concatenate(parts)
-    units = [f"{i}/{b}" if blocks else i for i, n in zip(recordings, shape, strict=False) for b in range(n)]
-    return Sample(rows, scores, units, recordings, blocks)
+    units = [f"{i}/{b}" for i, n in zip(recordings, shape, strict=False) for b in range(n)]
+    units = units if kind == BLOCKS else recordings if kind == RECORDINGS else list(dict.fromkeys(groups))
+    return Sample(by, rows, scores, units if shape else [], recordings, kind)
 
 
-def block_values(recordings: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Compute a value for each block of time, such that the mean of all values is the mean accuracy of the recordings.
+def group_names(recordings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the group of each recording, or an empty list if some have none or all have the same one.
 
     Args:
-        recordings: (blocks, 3) counts of each recording: notes in the reference, in the estimate, and right.
+        recordings: scores of each test recording, with the entry "group" where the data set names groups.
+    """
+    found = [scores.get("group") for scores in recordings]
+    return [str(group) for group in found] if all(found) and len(set(found)) > 1 else []
+
+
+def group_values(values: np.ndarray, groups: Sequence[str]) -> np.ndarray:
+    """Compute a value for each group, such that the mean of all values is the mean of the recordings.
+
+    Args:
+        values: (recordings,) scores; NaN where a score is not defined.
+        groups: group of each recording.
 
     Returns:
-        (blocks,) values of each recording, for `certainty.intervals` with groups=len(recordings).
+        (groups,) values, in the order in which the groups first occur.
 
-    >>> block_values([np.array([[4, 4, 4], [6, 6, 2]])])[0].round(3)  # accuracies 1 and 0.2, 6 of 14 in all
+    >>> group_values(np.array([0.4, 0.6, 0.2]), ["a", "a", "b"]).round(3)  # means 0.5 and 0.2, of all 0.4
+    array([0.533, 0.267])
+    """
+    # The mean over recordings is the ratio of two sums over groups, of scores and of recordings. A group of n of N
+    # recordings deviates by G n / N times (its mean - the mean), to first order, as a block does below.
+    known = np.isfinite(values)
+    middle = values[known].mean() if known.any() else np.nan
+    found = []
+    for group in dict.fromkeys(groups):
+        part = values[known & (np.array(groups) == group)]
+        found.append(middle + len(set(groups)) * (part - middle).sum() / max(known.sum(), 1))
+    return np.array(found)
+
+
+def block_values(counts: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
+    """Compute a value for each block of time, such that the mean of all values is the mean score of the recordings.
+
+    Args:
+        counts: for each recording the (blocks,) numerators and denominators of its score, `Metric.ratio`.
+
+    Returns:
+        (blocks,) values of each recording, for `certainty.intervals` with strata=len(counts).
+
+    >>> block_values([(np.array([4, 2]), np.array([4, 10]))])[0].round(3)  # accuracies 1 and 0.2, 6 of 14 in all
     array([0.808, 0.049])
     """
-    # A recording's accuracy A = sum t / sum d, with t right notes and d = reference + estimate - right, is a ratio of
-    # sums over its B blocks. Block b deviates by B (t_b - A d_b) / sum d, to first order (the linearised jackknife;
-    # Cochran, Sampling Techniques, 1977, section 6.4); these deviations sum to 0. The mean over R recordings has
-    # variance sum_i sum_b dev_ib^2 / (R^2 B_i (B_i - 1)). Each deviation is scaled so that the formula for U units with
-    # R means removed, sum dev^2 / (U (U - R)), gives DEPENDENCE times that variance.
-    found = [np.asarray(counts, float) for counts in recordings]
-    n_units, n_recordings = sum(map(len, found)), len(found)
-    sizes = [counts[:, 0] + counts[:, 1] - counts[:, 2] for counts in found]
-    accuracies = [
-        counts[:, 2].sum() / size.sum() if size.sum() else 0.0 for counts, size in zip(found, sizes, strict=True)
-    ]
-    middle = np.mean(accuracies)
+    # A recording's score A = sum t / sum d, of the numerators t and the denominators d, is a ratio of sums over its B
+    # blocks. Block b deviates by B (t_b - A d_b) / sum d, to first order (the linearised jackknife; Cochran, Sampling
+    # Techniques, 1977, section 6.4); these deviations sum to 0. The mean over R recordings has variance
+    # sum_i sum_b dev_ib^2 / (R^2 B_i (B_i - 1)). Each deviation is scaled so that the formula for U units with R means
+    # removed, sum dev^2 / (U (U - R)), gives DEPENDENCE times that variance.
+    found = [tuple(np.asarray(part, float) for part in pair) for pair in counts]
+    n_units, n_recordings = sum(len(part) for part, _ in found), len(found)
+    scores = [part.sum() / whole.sum() if whole.sum() else 0.0 for part, whole in found]
+    middle = np.mean(scores)
     values = []
-    for counts, size, accuracy in zip(found, sizes, accuracies, strict=True):
-        n = len(counts)
-        deviations = n * (counts[:, 2] - accuracy * size) / max(size.sum(), 1)
+    for (part, whole), score in zip(found, scores, strict=True):
+        n = len(part)
+        deviations = n * (part - score * whole) / max(whole.sum(), 1)
         scale = DEPENDENCE * n_units * (n_units - n_recordings) / (n_recordings**2 * n * (n - 1)) if n > 1 else 0.0
         values.append(middle + np.sqrt(scale) * deviations)
     return values
 
 
-def _values(recordings: list[dict], blocks: bool) -> list[np.ndarray] | None:
-    """Values of a run's units by recording; None if blocks are wanted and the run kept none."""
-    if not blocks:
-        return [np.array([scores["accuracy"]], float) for scores in recordings]
-    counts = [scores.get("blocks") for scores in recordings]
-    return block_values([np.array(part) for part in counts]) if counts and all(counts) else None
+def _values(
+    metric: Metric, recordings: list[dict[str, Any]], kind: str, groups: Sequence[str]
+) -> list[np.ndarray] | None:
+    """Values of a run's units, by recording or all in one part for groups; None if blocks are wanted and there are none."""
+    if kind != BLOCKS:
+        scores = np.array([[scores.get(metric.name)] for scores in recordings], float)
+        return [group_values(scores[:, 0], groups)] if kind == GROUPS else list(scores)
+    if metric.ratio is None:
+        return None
+    counts = [scores.get("blocks", {}).get(metric.counts) for scores in recordings]
+    if not counts or not all(counts):
+        return None
+    return block_values([metric.ratio(np.array(part)) for part in counts])

@@ -1,79 +1,136 @@
-"""Write the verdict of a table: one sentence on which row to choose, and how certain that is."""
+"""Write the verdict of a table: the two rows to choose between, how certain that is, and what would tell more."""
+
+import json
+import math
 
 import pandas as pd
 
-from sweep.report.certainty import FEWEST_UNITS
-from sweep.report.columns import label_of
-from sweep.report.units import Sample
+from sweep.report.decision import Decision
+from sweep.report.more_data import more_data
+from sweep.report.units import ROW, Sample
+
+_CONFIDENCE = "at 95 % confidence"
 
 
-def verdict(lines: pd.DataFrame, sample: Sample) -> str:
-    """Write the verdict: the row to choose, how many rows cannot be told from it, and what that is based on.
+def verdict(decision: Decision, lines: pd.DataFrame, sample: Sample) -> str:
+    """Write the verdict in words.
 
     Args:
+        decision: rows to name, `decide`.
         lines: lines of the table, `summarise`.
-        sample: accuracies behind the lines.
+        sample: scores behind the lines.
     """
-    done = lines.assign(name=label_of(lines))[lines.status == "done"]
-    if done.accuracy.count() == 0:
+    best, done = decision.highest, decision.done
+    missing = int((lines.status != "done").sum())
+    rest = f" {missing} of {len(lines)} rows are still to come." * bool(missing)
+    if best is None:
+        if (lines.status == "done").any():
+            return f"Nothing can be chosen by {decision.metric.words}: no row has one, as without reference notes.{rest}"
         return "Nothing can be chosen yet: no run is done."
-    top = done.loc[done.accuracy.idxmax()]
-    scored = f"{top['name']}, accuracy {top.accuracy:.3f}"
-    if pd.notna(top.accuracy_low):
-        scored += f" (95 % {top.accuracy_low:.3f}\N{EN DASH}{top.accuracy_high:.3f})"
-    missing = len(lines) - len(done)
-    rest = f", with {missing} of {len(lines)} rows still to come" * bool(missing)
+    scored = f"{best.label}, {decision.metric.words} {best.value:.3f}"
+    if pd.notna(best.low):
+        scored += f" (95 % {best.low:.3f}\N{EN DASH}{best.high:.3f})"
     if len(done) == 1:
-        return f"There is nothing to choose between yet: the one row that is done is {scored}{rest}."
-    tied = done[done.best_of_table.fillna(True)]
-    if len(sample.units) < max(FEWEST_UNITS, sample.groups + 1) or top[["best_of_table"]].isna().any():
-        return (
-            f"{scored}, scored highest of {len(done)} rows, but how sure that is cannot be said: {_why(sample)}{rest}."
-        )
-    basis = _basis(done, sample)
-    if len(tied) == 1:
-        others = "the other row" if len(done) == 2 else f"each of the other {len(done) - 1} rows"
-        return f"Choose {scored}: it beats {others} at 95 % confidence, {basis}{rest}."
-    cheap, sense = _cheapest(tied)
-    among = f"the {len(tied)} rows of {len(done)}" if len(tied) < len(done) else f"all {len(done)} rows"
-    may = f"of {among} that may be the best, at 95 % confidence {basis}"
-    if cheap["name"] == top["name"]:
-        return f"Choose {scored}: it is the highest and {sense} {may}{rest}."
-    choice = f"Choose {cheap['name']}, accuracy {cheap.accuracy:.3f}"
-    return f"{choice}: it is {sense} {may}{rest}; the highest is {scored}."
+        return f"There is nothing to choose between yet: the one row that is done is {scored}.{rest}"
+    told = f"Highest: {scored}{_among(decision)}. {_good_enough(decision)}"
+    basis = f" {_basis(decision, sample)}."
+    return told + basis + _more(decision, sample) + rest
 
 
-def _cheapest(tied: pd.DataFrame) -> tuple[pd.Series, str]:
-    """Choose the row that trains fastest, or has the fewest bins if a speed is unknown; also return the reason."""
-    if tied.windows_per_second.notna().all():
-        row = tied.loc[tied.windows_per_second.idxmax()]
-        return row, f"the fastest to train ({row.windows_per_second:,.0f} windows/s)"
-    row = tied.loc[tied.bins.astype(float).idxmin()]
-    return row, f"the one with the fewest bins ({row.bins})"
+def as_json(decision: Decision, sample: Sample, sentence: str) -> str:
+    """Format the verdict as verdict.json, for programs.
+
+    Args:
+        decision: rows to name, `decide`.
+        sample: scores behind the table.
+        sentence: the verdict in words, `verdict`.
+    """
+    best, good, done = decision.highest, decision.good_enough, decision.done
+    content = {
+        "choice": None if best is None else best.label,
+        "metric": decision.metric.name,
+        "value": None if best is None else _number(best.value),
+        "interval": None if best is None else [_number(best.low), _number(best.high)],
+        "margin": decision.margin,
+        "good_enough": None,
+        "bounds": {row.label: _number(row.loss) for row in done.itertuples()},
+        "not_told_from_the_best": None if decision.unsure else list(decision.tied.label) if best is not None else [],
+        "units": {"kind": sample.kind, "number": len(sample.units), "recordings": len(sample.recordings)},
+        "seeds": 0 if best is None else int(done.seeds.max()),
+        "limits": [*filter(None, [decision.unsure]), *decision.limits],
+        "sentence": sentence,
+    }
+    if good is not None:
+        content["good_enough"] = {
+            "row": good.label,
+            "value": _number(good.value),
+            "less": _number(decision.less),
+            "at_most": _number(decision.at_most),
+            "multiply_adds": _number(good.multiply_adds),
+            "of_the_highest": _number(good.multiply_adds / best.multiply_adds),
+            "as_good_for_practical_purposes": decision.alike,
+        }
+    return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 
 
-def _basis(done: pd.DataFrame, sample: Sample) -> str:
+def _among(decision: Decision) -> str:
+    """Say how many rows the highest can be told from."""
+    if decision.unsure:
+        return ""
+    tied, rows = len(decision.tied), len(decision.done)
+    if tied == 1:
+        return f", better than {'the other row' if rows == 2 else f'each of the other {rows - 1} rows'} {_CONFIDENCE}"
+    return f", one of {tied} rows of {rows} that may be the best"
+
+
+def _good_enough(decision: Decision) -> str:
+    """Name the row that is good enough, what it saves and what it may lose."""
+    good, best, margin = decision.good_enough, decision.highest, f"{decision.margin:g}"
+    if good is None:
+        return f"No cheaper row is within {margin} of it."
+    said = f"Good enough: {good.label} needs {_share(good, best)} and scores {_digits(decision.less)} less here"
+    if math.isnan(decision.at_most):
+        return f"{said}; how much less it may score elsewhere cannot be said."
+    if decision.alike:
+        return f"{said}; at most {_digits(decision.at_most)} less, so it is as good for practical purposes."
+    return f"{said}; at most {_digits(decision.at_most)} less than the best row, {_CONFIDENCE}."
+
+
+def _share(good: pd.Series, best: pd.Series) -> str:
+    """Say what share of the highest row's operations, or of its parameters, a cheaper row needs."""
+    what, share = "operations", good.multiply_adds / best.multiply_adds
+    if share == 1:
+        what, share = "parameters", good.parameters / best.parameters
+    return f"1/{1 / share:.0f} of the {what}" if share <= 0.55 else f"{share:.0%} of the {what}"
+
+
+def _digits(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.0005 else f"{value:.4f}" if value >= 0.00005 else "0.000"
+
+
+def _basis(decision: Decision, sample: Sample) -> str:
     """Describe the units and seeds that the certainty is based on, and its limits."""
-    seeds, recordings = int(done.seeds.max()), len(sample.recordings)
-    of = f"{recordings} test recording{'s' * (recordings > 1)}"
-    over = f"{len(sample.units)} blocks of time in {of}" if sample.blocks else of
-    limits = []
-    if (done.source == "demo").any():
-        limits.append("synthetic demo data, not recorded music")
-    elif sample.blocks:
-        limits.append("these recordings only" if recordings > 1 else "this recording only")
-    if done.changed.nunique() > 1:
-        limits.append("rows with different settings")
-    if seeds == 1:
-        limits.append("these trained models only")
-    return f"over {over} and {'one seed' if seeds == 1 else f'{seeds} seeds'}" + f" ({', '.join(limits)})" * bool(
-        limits
-    )
+    seeds, recordings = int(decision.done.seeds.max()), len(sample.recordings)
+    of = f"{recordings} test recording{'s' * (recordings != 1)}"
+    over = of if sample.kind == "test recordings" else f"{len(sample.units)} {sample.kind.partition(' of test')[0]} in {of}"
+    basis = f"Over {over} and {'one seed' if seeds == 1 else f'{seeds} seeds'}"
+    basis += f" ({', '.join(decision.limits)})" * bool(decision.limits)
+    return f"{basis}; how sure this is cannot be said: {decision.unsure}" if decision.unsure else basis
 
 
-def _why(sample: Sample) -> str:
-    """Explain why rows cannot be compared."""
-    if not sample.units:
-        return "these results share no test recordings, or hold no blocks of time"
-    units = "blocks of time" if sample.blocks else "test recordings"
-    return f"{len(sample.units)} {units} are too few to compare rows"
+def _more(decision: Decision, sample: Sample) -> str:
+    """Say what more data would tell about the two rows named, or the two highest."""
+    done, best = decision.done, decision.highest
+    other = decision.good_enough
+    if other is None:
+        rest = done[done.label != best.label].sort_values("value", ascending=False, kind="stable")
+        other = rest.iloc[0]
+    if not decision.unsure and not bool(other.best_of_table):
+        return ""  # already decided
+    places = [sample.rows.index(tuple(row[ROW])) for row in (best, other)] if sample.units else []
+    said = more_data(sample, *places) if places else ""
+    return f" {said.replace('them', f'{best.label} and {other.label}', 1)}" * bool(said)
+
+
+def _number(value: float) -> float | None:
+    return None if pd.isna(value) else float(value)

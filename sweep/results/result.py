@@ -42,6 +42,7 @@ class Result:
         bins, context, empty_filters, norm: properties of the representation; `norm` is None if it has none.
         window: samples in a window.
         parameters: number of trained weights in "frontend" and "model".
+        multiply_adds: multiply-adds of "frontend" and "model" for a second of audio, at an estimate each 512 samples.
         moved: median relative change of the trained "kernels" and "bank"; None for what was not trained.
         engine: engine that computed the spectrograms, and the reason for its choice.
         resumed_from: step at which the last call began.
@@ -72,6 +73,7 @@ class Result:
     norm: str | None
     window: int
     parameters: dict[str, int]
+    multiply_adds: dict[str, float]
     moved: dict[str, float | None]
     engine: str
     resumed_from: int

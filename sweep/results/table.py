@@ -18,7 +18,8 @@ COUNTS += ("peak_memory_bytes", "window")
 SECONDS = ("seconds_setup", "seconds_training", "seconds_scoring")
 WORDS = ("norm", "source", "arithmetic", "frontend_accuracy", "changed", "device", "git_revision", "engine")
 MOVED = ("moved_kernels", "moved_bank")
-NUMBERS = (*SCORES, "threshold", *SECONDS, "windows_per_second", "gpu_utilisation", *MOVED)
+OPERATIONS = ("multiply_adds_frontend", "multiply_adds_model")
+NUMBERS = (*SCORES, "threshold", *OPERATIONS, *SECONDS, "windows_per_second", "gpu_utilisation", *MOVED)
 
 
 def build_table(folder: Path) -> pd.DataFrame:
@@ -87,6 +88,7 @@ def _figures(result: Result) -> dict:
         **{name: getattr(result, name) for name in same},
         **result.scores,
         **{f"parameters_{name}": count for name, count in result.parameters.items()},
+        **{f"multiply_adds_{name}": number for name, number in result.multiply_adds.items()},
         **{f"seconds_{name}": seconds for name, seconds in result.seconds.items()},
         **{f"moved_{name}": change for name, change in result.moved.items()},
         "recordings": len(result.recordings),

@@ -4,15 +4,18 @@ import logging
 from pathlib import Path
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from sweep.config import RunConfig
-from sweep.data.recording import N_NOTES
+from sweep.data.recording import N_NOTES, SAMPLE_RATE
 from sweep.data.recordings import Recordings
 from sweep.data.windows import training_windows
 from sweep.registry import models
 from sweep.results.state import empty
 from sweep.training.transcriber import Transcriber
 from sweep.transforms.transform import Transform
+
+ESTIMATE_EVERY = 512  # samples at 44.1 kHz between estimates for which a cost is counted
 
 _log = logging.getLogger(__name__)
 
@@ -53,12 +56,15 @@ def build_transcriber(config: RunConfig, bias: torch.Tensor | None) -> Transcrib
         config: the run's configuration.
         bias: initial output bias, (128,); None for no bias.
     """
-    width, row = config.control.width, config.representation
-    n_frames = row.n_frames(config.protocol.window)
-    frontend = build_frontend(config)
-    model = models[config.model.name](width or row.n_bins, n_frames, bias, **config.model.options)
-    rate = config.frontend.learning_rate
-    return Transcriber(frontend, model, config.protocol, n_frames, config.precision, width, rate)
+    frontend, model = build_frontend(config), _build_model(config, bias)
+    n_frames, rate = config.representation.n_frames(config.protocol.window), config.frontend.learning_rate
+    return Transcriber(frontend, model, config.protocol, n_frames, config.precision, config.control.width, rate)
+
+
+def _build_model(config: RunConfig, bias: torch.Tensor | None) -> torch.nn.Module:
+    n_frames = config.representation.n_frames(config.protocol.window)
+    n_features = config.control.width or config.representation.n_bins
+    return models[config.model.name](n_features, n_frames, bias, **config.model.options)
 
 
 def build_frontend(config: RunConfig) -> Transform:
@@ -67,13 +73,29 @@ def build_frontend(config: RunConfig) -> Transform:
     return config.representation.transform(config.protocol.window, **options)
 
 
+def cost(config: RunConfig, frontend: Transform) -> dict[str, float]:
+    """Count the multiply-adds for a second of audio at one estimate each ESTIMATE_EVERY samples.
+
+    Args:
+        config: the run's configuration.
+        frontend: its front-end, on any device.
+
+    Returns:
+        Multiply-adds of the "frontend", by the formula of the engine that it takes on a CPU, and of the "model", as
+        PyTorch counts the products of its forward pass.
+    """
+    row, window, width = config.representation, config.protocol.window, config.control.width
+    projected = width * row.n_bins * row.n_frames(window) if width else 0
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        _build_model(config, None)(torch.empty(1, width or row.n_bins, row.n_frames(window)))
+    each = SAMPLE_RATE / ESTIMATE_EVERY
+    return {"frontend": each * frontend.multiply_adds(window), "model": each * (counter.get_total_flops() / 2 + projected)}
+
+
 def count_weights(config: RunConfig) -> int:
     """Count the weights that a run trains, of the model and of a trainable front-end, without allocating them."""
-    width, row = config.control.width, config.representation
     with torch.device("meta"):
-        n_frames, bias = row.n_frames(config.protocol.window), torch.zeros(N_NOTES)
-        given = (width or row.n_bins, n_frames, bias if config.protocol.output_bias else None)
-        model = models[config.model.name](*given, **config.model.options)
+        model = _build_model(config, torch.zeros(N_NOTES) if config.protocol.output_bias else None)
     parts: list[torch.nn.Module] = [model]
     if config.frontend.trainable:
         parts.append(build_frontend(config))

@@ -13,7 +13,7 @@ from sweep.results.progress import PROGRESS, Tracker
 from sweep.results.result import Result, write_result
 from sweep.results.state import CHECKPOINT
 from sweep.training import machine
-from sweep.training.building import build_frontend, build_or_resume
+from sweep.training.building import build_frontend, build_or_resume, cost
 from sweep.training.checkpoints import find_state
 from sweep.training.evaluation import Evaluation, evaluate, prepare_evaluation
 from sweep.training.fitting import fit
@@ -108,6 +108,7 @@ def write(
         norm=getattr(row, "norm", None),
         window=config.protocol.window,
         parameters={part: _count_parameters(getattr(transcriber, part)) for part in ("frontend", "model")},
+        multiply_adds=cost(config, transcriber.frontend),
         moved={part: float(np.nanmedian(change)) for part, change in moved.items()},
         engine=transcriber.frontend.engine_on(device),
         resumed_from=first,

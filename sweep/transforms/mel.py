@@ -13,7 +13,15 @@ from sweep.engines import ACCURACIES, build
 from sweep.engines.banded import half_width
 from sweep.engines.direct import matmul_precision
 from sweep.engines.finish import Finish, magnitude, power
-from sweep.engines.framing import frames, lower_hop, n_frames, pad, resample
+from sweep.engines.framing import (
+    fft_multiply_adds,
+    frames,
+    lower_hop,
+    n_frames,
+    pad,
+    resample,
+    resample_multiply_adds,
+)
 from sweep.engines.gpu.fft import FusedFFT
 from sweep.engines.tables import Tables
 from sweep.transforms.stft import describe_fft, fft_window
@@ -130,6 +138,15 @@ class MelSpectrogram(Transform):
         with matmul_precision("highest", x.is_cuda and self.bank is not None):
             bands = values @ bank.T
         return Finish(offset=offset).log(bands.transpose(1, 2))
+
+    def multiply_adds(self, samples: int) -> float:
+        count, used = n_frames(samples, self.hop_length), self.used.stop - self.used.start
+        bank = count * used * (2 + self.n_bins)
+        if self.engine is not None:
+            return bank + self.engine.multiply_adds(samples)
+        n_fft = self.n_fft * self.hop // self.hop_length
+        low = resample_multiply_adds(samples + self.n_fft, self.hop_length, self.hop)
+        return bank + low + count * (n_fft + fft_multiply_adds(n_fft))
 
     def trainable_bank(self) -> torch.Tensor | None:
         if self.bank is None or not self.nonnegative:

@@ -7,7 +7,7 @@ from sweep import filters
 from sweep.checks import check_choice, check_whole
 from sweep.engines import ACCURACIES, build
 from sweep.engines.finish import Finish, finished
-from sweep.engines.framing import framed_spectrum, n_frames, overlap_add, overlapped
+from sweep.engines.framing import fft_multiply_adds, framed_spectrum, n_frames, overlap_add, overlapped
 from sweep.engines.gpu.fft import FusedFFT
 from sweep.engines.tables import Tables
 from sweep.transforms.transform import OUTPUTS, Transform
@@ -147,6 +147,9 @@ class STFT(Transform):
         x = overlap_add(torch.fft.irfft(y.transpose(1, 2), self.n_fft) * window, self.hop_length)
         x = x[:, self.n_fft // 2 : self.n_fft // 2 + length] / covered
         return x.reshape(*spectrum.shape[:-2], length)
+
+    def _fft_multiply_adds(self, samples: int) -> float:
+        return n_frames(samples, self.hop_length) * (self.n_fft + fft_multiply_adds(self.n_fft))
 
     def _describe_fft(self, device: torch.device) -> str:
         complex_values = 'output="complex" is the FFT itself' if self.output == "complex" else None

@@ -75,6 +75,16 @@ class Transform(nn.Module):
         device = torch.device(device)
         return self._describe_fft(device) if self.engine is None else self.engine.describe(device)
 
+    def multiply_adds(self, samples: int) -> float:
+        """Return how many real multiply-adds a clip of so many samples takes on a CPU (`Engine.multiply_adds`)."""
+        frames = 1 + samples // self.hop_length
+        spectrum = self._fft_multiply_adds(samples) if self.engine is None else self.engine.multiply_adds(samples)
+        return spectrum + 2 * self.n_bins * frames
+
+    def _fft_multiply_adds(self, samples: int) -> float:
+        """Return the multiply-adds of the complex spectrum where `engine` is None."""
+        raise NotImplementedError
+
     def trainable_kernels(self) -> Kernels | None:
         """Return the untrained bank whose taps are parameters; None if no taps are."""
         return self.engine.kernels if self.engine is not None and self.engine.trainable else None
