@@ -49,7 +49,7 @@ class Model:
         shape = (rows + 1, self.units)  # the last is the recording's own
         effects = 1 - generator.exponential(size=shape) if self.form == "skewed" else generator.standard_normal(shape)
         if self.form == "blocks":
-            effects = _chain(effects, np.append(np.full(rows, BLOCK_CORRELATION[1]), BLOCK_CORRELATION[0]))
+            effects = chain(effects, np.append(np.full(rows, BLOCK_CORRELATION[1]), BLOCK_CORRELATION[0]))
         if self.form == "families":
             common = generator.standard_normal((len(FAMILIES), self.units)).repeat(FAMILIES, axis=0)
             effects[:-1] = np.sqrt(0.9) * common + np.sqrt(0.1) * effects[:-1]
@@ -69,7 +69,7 @@ class Model:
 BLOCK, BLOCK_CORRELATION = (0.113, 0.037), (0.11, 0.15)
 
 
-def _chain(effects: np.ndarray, correlation: np.ndarray) -> np.ndarray:
+def chain(effects: np.ndarray, correlation: np.ndarray) -> np.ndarray:
     """First-order autoregressions along the last axis, from (rows, units) independent draws of variance 1."""
     chained = effects.copy()
     for unit in range(1, effects.shape[1]):
