@@ -6,7 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from sweep.literal import plain, say
+from sweep.names import plain, say
 from sweep.results.result import Result
 from sweep.results.table import read_runs
 from sweep.scheduling.jobs import Run

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from sweep.literal import plain, say
+from sweep.names import plain, say
 from sweep.report import print_reports
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from sweep.config import HostCluster, Logger, SlurmCluster
 from sweep.config.hydra import CONF, cluster_config, words_of
 from sweep.config.words import as_typed, one_line
-from sweep.literal import say
+from sweep.names import say
 from sweep.scheduling.jobs import DONE, Run, Walk, printer
 from sweep.scheduling.plan import Asked, compose_runs, tables, write_plans
 

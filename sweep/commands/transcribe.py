@@ -11,7 +11,7 @@ from rich.console import Console
 
 from sweep.checks import check_number, check_share, check_whole
 from sweep.files import NOTES
-from sweep.literal import say
+from sweep.names import say
 from sweep.results.scoring import said
 from sweep.transcribe.notes import GAP, SHORTEST, outputs
 from sweep.transcribe.trained import find_run, load_transcriber

@@ -5,7 +5,7 @@ import unicodedata
 
 import pandas as pd
 
-from sweep.literal import plain
+from sweep.names import plain
 from sweep.report.printing import emphasised, justify
 
 _SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}

@@ -2,21 +2,19 @@
 
 import base64
 import functools
-import hashlib
 import html
 import io
 import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import quote
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
 
-from sweep.literal import plain, short
+from sweep.names import folder_name, plain, short
 from sweep.registry import families
 
 # Colours and markers by family; the markers alone tell the families apart without colour.
@@ -52,7 +50,6 @@ _TAG = re.compile(r"<[^<>]*>")  # in the text between them, Matplotlib writes < 
 _SMALLEST = 0.8  # smallest scale to which a narrow window shrinks a picture, before it scrolls
 _COLOURS_OF_AN_IMAGE = 64
 _LONGEST_NAME = 48  # characters of a name in a picture
-_LONGEST_STEM = 180  # bytes of a file's name without its suffix
 
 
 @dataclass(frozen=True)
@@ -117,10 +114,7 @@ def stem(name: str) -> str:
     >>> stem("run-mel-512-128+f_min=440/16")
     'run-mel-512-128+f_min=440%2F16'
     """
-    written = quote(name, safe="+=,;@()[]{}' !$&~^#", errors="backslashreplace")
-    if len(written) <= _LONGEST_STEM:
-        return written
-    return f"{written[: _LONGEST_STEM - 17]}~{hashlib.sha256(written.encode()).hexdigest()[:16]}"
+    return folder_name(*name.split("+"))
 
 
 def anchor(title: str) -> str:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sweep.literal import plain
+from sweep.names import plain
 
 _LEFT = ("representation", "model", "best")
 _BOLD = re.compile(r"\*\*(.+)\*\*", re.DOTALL)

@@ -9,7 +9,7 @@ import pandas as pd
 from rich.console import Console
 
 from sweep.files import write_whole
-from sweep.literal import say
+from sweep.names import say
 from sweep.report.columns import SPARE, Column, cells_of, choose_columns, default_columns, part_of
 from sweep.report.latex import latex
 from sweep.report.printing import csv, markdown, print_cells

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sweep import locks
 from sweep.config import differences, identity
-from sweep.literal import plain
+from sweep.names import plain
 from sweep.results.json_files import unreadable
 from sweep.results.progress import Progress, read_progress
 from sweep.results.result import RESULT, OtherFormatError, Result, read_result

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from sweep.config import identity
-from sweep.literal import plain
+from sweep.names import name_of_folder, plain
 from sweep.registry import families
 from sweep.results.finding import find_runs
 from sweep.results.plan import Planned, read_plan
@@ -70,7 +70,9 @@ def read_runs(folder: Path) -> Runs:
     plan = planned or {}
     wanted = {run: plan[run].identity if run in plan else None for run in dict.fromkeys([*plan, *found])}
     states = {run: state_of(folder / run, identity) for run, identity in wanted.items()}
-    rows = {run: _row(folder, run, plan.get(run), state) for run, state in states.items()}
+    # A long name is cut in the folder's, but a result holds it whole.
+    whole = {run.rpartition("/")[0]: state.result for run, state in states.items() if state.result}
+    rows = {run: _row(folder, run, plan.get(run), state, whole) for run, state in states.items()}
     for run, original in _copies(rows, states, plan).items():
         del rows[run], states[run]
         remarks.append(f"{folder / run}: left out, a copy of {original}")
@@ -87,7 +89,7 @@ def _copies(rows: dict[str, dict], states: dict[str, State], plan: dict[str, Pla
 
     def strangeness(run: str) -> tuple[bool, bool, str]:
         result = states[run].result
-        return run not in plan, bool(result and run.split("/")[1] != result.row), run
+        return run not in plan, bool(result and rows[run]["representation"] != result.representation), run
 
     copies, originals = {}, dict[str, str]()
     for run in sorted(rows, key=strangeness):
@@ -103,19 +105,27 @@ def _copies(rows: dict[str, dict], states: dict[str, State], plan: dict[str, Pla
     return copies
 
 
-def _row(folder: Path, run: str, planned: Planned | None, state: State) -> dict:
+def _row(folder: Path, run: str, planned: Planned | None, state: State, whole: dict[str, Result]) -> dict:
     """Build one run's row from its path and from its result, or from the reason why it has none."""
     model, name, seed = run.split("/")
-    representation, _, variant = name.partition("+")
-    row: dict = {"run": run, "data": folder.parent.name, "protocol": folder.name, "model": model}
-    row |= {"representation": representation, "variant": variant, "seed": int(seed.removeprefix("seed-"))}
+    row: dict = {"run": run, "model": _name(model), "seed": int(seed.removeprefix("seed-"))}
+    row |= {"data": _name(folder.parent.name), "protocol": _name(folder.name)}
+    representation, _, variant = map(_name, name.partition("+"))
+    if name_of_folder(name) is None and f"{model}/{name}" in whole:
+        result = whole[f"{model}/{name}"]
+        representation, variant = result.representation, result.variant
+    row |= {"representation": representation, "variant": variant}
     row |= {"family": planned.family if planned else representation.partition("-")[0]}
     return row | {"status": state.status, "note": state.note} | (_figures(state.result) if state.result else {})
 
 
+def _name(folder: str) -> str:
+    return name_of_folder(folder) or folder
+
+
 def _figures(result: Result) -> dict:
     """Flatten the scores and figures of a done run to one level."""
-    same = ("representation", "variant", "family", "threshold", "bins", "context", "empty_filters", "norm", "window")
+    same = ("family", "threshold", "bins", "context", "empty_filters", "norm", "window")
     same += ("resumed_from", "windows_per_second", "peak_memory_bytes", "gpu_utilisation", "frontend_accuracy")
     same += ("source", "changed", "device", "git_revision", "engine")
     return {

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from sweep import files, locks
 from sweep.config import RunConfig
-from sweep.literal import say
+from sweep.names import say
 from sweep.results import state as states
 from sweep.results.plan import Planned
 from sweep.results.result import RESULT, Result

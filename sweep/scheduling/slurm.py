@@ -15,7 +15,7 @@ from rich.console import Console
 
 from sweep import locks
 from sweep.config import SlurmCluster
-from sweep.literal import say
+from sweep.names import say
 from sweep.results.result import RESULT
 from sweep.results.state import TRACEBACK
 from sweep.scheduling import queue_reasons

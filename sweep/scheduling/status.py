@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 from rich.text import Text
 
-from sweep.literal import plain
+from sweep.names import plain
 from sweep.results.finding import protocol_folders
 from sweep.results.progress import Progress, read_progress
 from sweep.results.table import read_runs

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from sweep.config import HostCluster
-from sweep.literal import say
+from sweep.names import say
 from sweep.scheduling.jobs import DONE, Run, Walk
 
 _MOST_RUNS = 100_000  # most runs in one sweep: the processes start before the number of runs is known

@@ -7,7 +7,7 @@ import lightning as L
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from sweep.literal import plain
+from sweep.names import plain
 from sweep.training.steps import Losses
 
 _RECENT = 50  # steps whose mean loss is checked

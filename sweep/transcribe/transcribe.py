@@ -12,7 +12,7 @@ from rich.progress import Progress, TextColumn
 
 from sweep.data.recording import SAMPLE_RATE
 from sweep.files import write_whole
-from sweep.literal import plain
+from sweep.names import plain
 from sweep.report.pictures import label
 from sweep.representations import Representation
 from sweep.results.evidence import row_starts

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from rich.console import Console
 
 from sweep import __version__
-from sweep.literal import plain
+from sweep.names import plain
 from sweep.report.columns import label_of
 from sweep.report.details import read_details, rows_of
 from sweep.report.excerpts import excerpt
