@@ -11,6 +11,8 @@ from rich.console import Console
 
 from sweep.checks import check_number, check_share, check_whole
 from sweep.files import NOTES
+from sweep.names import say
+from sweep.results.scoring import said
 from sweep.transcribe.notes import GAP, SHORTEST, outputs
 from sweep.transcribe.trained import find_run, load_transcriber
 
@@ -81,10 +83,10 @@ def run(arguments: argparse.Namespace) -> int:
     threshold = result.threshold if arguments.threshold is None else arguments.threshold
     rules = (threshold, int(arguments.hop), arguments.gap, arguments.shortest)
     ear = Ear(transcriber, representation, result.row, *rules)
-    console = Console(highlight=False, soft_wrap=True)
-    why = why or f"accuracy {result.scores['accuracy'] or 0:.3f}"
+    console = Console(highlight=False)
+    why = why or f"accuracy {said(result.scores.get('accuracy'))}"
     demo = "; trained on the synthetic demo set" * (result.source == "demo")
-    console.print(f"{run}: {why}{demo}", markup=False)
+    say(console, f"{run}: {why}{demo}")
     failed = False
     for file, own in paths.items():
         began = time.perf_counter()
@@ -95,7 +97,7 @@ def run(arguments: argparse.Namespace) -> int:
             print(f"sweep transcribe: {error}", file=sys.stderr)
             continue
         written = f"{own['csv'].with_suffix('')}.csv, .mid, .png"
-        console.print(f"{file}: {told} in {time.perf_counter() - began:.1f} s: {written}", markup=False)
+        say(console, f"{file}: {told} in {time.perf_counter() - began:.1f} s: {written}")
     return int(failed)
 
 

@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from sweep.report.certainty import FEWEST_UNITS
 from sweep.results.metrics import METRICS, Metric
-from sweep.results.result import read_result
+from sweep.results.table import Runs
 
 FEWEST_RECORDINGS = 6  # fewest recordings that are units themselves; with fewer, the units are blocks of time
 # Neighbouring blocks of 10 s are correlated: accuracies by 0.11, differences between rows by 0.15. The mean of a
@@ -57,29 +55,28 @@ class Sample:
         return len(self.units) >= max(FEWEST_UNITS, self.strata + 1)
 
 
-def read_sample(folder: Path, table: pd.DataFrame, metric: str) -> Sample:
-    """Read the scores of the done runs of a table.
+def read_sample(runs: Runs, metric: str) -> Sample:
+    """Collect the scores of the done runs of a folder.
 
     Args:
-        folder: <runs>/<data>/<protocol> folder.
-        table: table of the runs, `build_table`.
+        runs: runs of the folder.
         metric: name of the metric, one of METRICS.
     """
-    by = METRICS[metric]
-    done = table[table.status == "done"]
-    runs = {run: read_result(folder / run).recordings for run in done.run}
-    first: dict = next(iter(runs.values()), {})
-    recordings = [name for name in first if all(name in other for other in runs.values())]
+    by, done = METRICS[metric], runs.table[runs.table.status == "done"]
+    found = {run: result.recordings for run, result in runs.results.items() if result.recordings}
+    first: dict = next(iter(found.values()), {})
+    # A recording without notes has no score.
+    recordings = [name for name in first if all(_score(by, other.get(name)) is not None for other in found.values())]
     groups = group_names([first[name] for name in recordings])
     kind = GROUPS if groups else BLOCKS if len(recordings) < FEWEST_RECORDINGS else RECORDINGS
     rows = list(dict.fromkeys(done[ROW].itertuples(index=False, name=None)))
     seeds = sorted(set(done.seed))
-    values = {run: _values(by, [scores[i] for i in recordings], kind, groups) for run, scores in runs.items()}
+    values = {run: _values(by, [scores[i] for i in recordings], kind, groups) for run, scores in found.items()}
     counts = [tuple(map(len, parts)) for parts in values.values() if parts is not None]
     shape = max(counts, key=counts.count, default=())  # runs with other blocks cannot be paired
     scores = np.full((len(rows), len(seeds), sum(shape)), np.nan)
     for run in done.itertuples():
-        parts = values[run.run]
+        parts = values.get(run.run)
         if parts is not None and tuple(map(len, parts)) == shape and shape:
             place = rows.index((run.model, run.representation, run.variant)), seeds.index(run.seed)
             scores[place] = np.concatenate(parts)
@@ -152,16 +149,28 @@ def block_values(counts: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[np.nda
     return values
 
 
+def _score(metric: Metric, recording: dict[str, Any] | None) -> float | None:
+    return None if recording is None else recording.get(metric.name)
+
+
 def _values(
     metric: Metric, recordings: list[dict[str, Any]], kind: str, groups: Sequence[str]
 ) -> list[np.ndarray] | None:
-    """Values of a run's units, by recording or all in one part for groups; None if blocks are wanted and there are none."""
+    """Values of a run's units by recording, groups in one part; None if blocks are wanted and the run kept none."""
     if kind != BLOCKS:
-        scores = np.array([[scores.get(metric.name)] for scores in recordings], float)
+        scores = np.array([[_score(metric, recording)] for recording in recordings], float)
         return [group_values(scores[:, 0], groups)] if kind == GROUPS else list(scores)
     if metric.ratio is None:
         return None
-    counts = [scores.get("blocks", {}).get(metric.counts) for scores in recordings]
-    if not counts or not all(counts):
+    counts = [_counts(recording.get("blocks"), metric) for recording in recordings]
+    known = [metric.ratio(part) for part in counts if part is not None]
+    return block_values(known) if known and len(known) == len(counts) else None
+
+
+def _counts(blocks: Any, metric: Metric) -> np.ndarray | None:
+    """Return the (blocks, n) counts that a metric follows from; None if there are none or they are something else."""
+    try:
+        counts = np.array(blocks[metric.counts], float)
+    except (TypeError, ValueError, KeyError):
         return None
-    return block_values([metric.ratio(np.array(part)) for part in counts])
+    return counts if counts.ndim == 2 and counts.shape[1] >= 3 and len(counts) and np.isfinite(counts).all() else None

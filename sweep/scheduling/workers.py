@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import IO, cast
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from sweep.config import HostCluster
+from sweep.names import say
 from sweep.scheduling.jobs import DONE, Run, Walk
 
 _MOST_RUNS = 100_000  # most runs in one sweep: the processes start before the number of runs is known
@@ -167,7 +167,7 @@ class Workers:
         if isinstance(said, float):
             self.busy[place] += said
         else:
-            console.print(escape(said), style=style, soft_wrap=True)
+            say(console, said, style)
 
 
 def _work(pipe: Connection, place: Place, attempts, states, processes: int) -> None:
