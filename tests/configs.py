@@ -62,7 +62,13 @@ def make_result(name: str = "cqt-48", **fields: Any) -> Result:
         **{"parameters": {"frontend": 0, "model": 1000}, "engine": "", "resumed_from": 0, "windows_per_second": None},
         **{"seconds": {"setup": 1.0, "training": 2.0, "scoring": 3.0}, "precision": "tf32", "changed": ""},
         **{"frontend_accuracy": "fast", "source": "musicnet", "audio": "", "peak_memory_bytes": None},
-        **{"gpu_utilisation": None, "device": "cpu", "versions": {}, "git_revision": None},
+        **{
+            "multiply_adds": {"frontend": 1e8, "model": 1e8},
+            "gpu_utilisation": None,
+            "device": "cpu",
+            "versions": {},
+            "git_revision": None,
+        },
     }
     return Result(**made | fields)
 

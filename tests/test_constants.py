@@ -42,7 +42,9 @@ def test_there_are_two_thousand_draws():
     assert (certainty.compare(scores).loss == certainty.compare(scores, draws=2000).loss).all()
     assert (certainty.compare(scores).loss != certainty.compare(scores, draws=1000).loss).any()
     one, two = scores[:, 0], scores[:, 0] + 0.01 * np.random.default_rng(2).standard_normal((6, 30))
-    assert kendall_interval(one, two) == kendall_interval(one, two, draws=2000) != kendall_interval(one, two, draws=1000)
+    assert (
+        kendall_interval(one, two) == kendall_interval(one, two, draws=2000) != kendall_interval(one, two, draws=1000)
+    )
 
 
 def test_blocks_are_ten_seconds_long_and_six_at_least():
@@ -92,5 +94,3 @@ def test_three_rows_make_a_ranking_and_five_movers_are_named():
     assert ranked(2) is None
     assert len(ranked(3).table) == 3
     assert ranked(9).remarks()[0].partition("Most places up or down: ")[2].count(",") == 4
-
-

@@ -48,8 +48,8 @@ def test_the_highest_and_the_cheapest_within_the_margin_are_named():
     assert decide(lines, a_sample(lines), 0.0).good_enough is None
     text = told(lines)
     assert text.startswith(
-        "Highest: row-0, accuracy 0.500 (95 % 0.450\N{EN DASH}0.550), one of 4 rows of 4 that may be the best. Good enough: "
-        "row-2 needs 1/8 of the operations and scores 0.008 less here; at most 0.025 less than the best row, at 95 % "
+        "Highest: row-0, accuracy 0.500 (95 % 0.450\N{EN DASH}0.550), one of 4 rows of 4 that may be the best. Good "
+        "enough: row-2 needs 1/8 of the operations and scores 0.008 less here; at most 0.025 less than the best row, at 95 % "
         "confidence. Over 8 test recordings and 3 seeds."
     )
 
@@ -91,7 +91,10 @@ def test_what_limits_the_claim_is_said():
     few = a_sample(lines, kind=GROUPS, units=4, recordings=6)
     text = told(lines.assign(loss=np.nan), few)
     assert "how much less it may score elsewhere cannot be said" in text
-    assert "Over 4 groups in 6 test recordings and one seed (only 4 groups of recordings, these trained models only)" in text
+    assert (
+        "Over 4 groups in 6 test recordings and one seed (only 4 groups of recordings, these trained models only)"
+        in text
+    )
     assert "4 groups of test recordings are too few to compare rows" in text
     assert "4 groups of recordings cannot say how many would decide between row-0 and row-1" in text
     precision = Sample(METRICS["average_precision"], few.rows, np.empty((2, 1, 0)), [], ["0"], BLOCKS)
@@ -160,8 +163,8 @@ def test_recordings_or_seeds_that_would_decide_are_counted():
 def test_a_variance_that_the_results_do_not_hold_is_not_guessed():
     blocks = {"kind": BLOCKS, "recordings": 1}
     assert more(differing(9, 1, of_units=0.02, of_seeds=0), **blocks) == (
-        "One recording cannot say how many would decide between them; nor does one seed say what another training would "
-        "change."
+        "One recording cannot say how many would decide between them; nor does one seed say what another training "
+        "would change."
     )
     text = more(differing(9, 3, of_units=0.02, of_seeds=0.004), **blocks)
     assert text.startswith("As to training, about 3 seeds would decide between them; one recording cannot say how many")

@@ -75,10 +75,10 @@ def test_rankings_are_printed_and_written_with_tau_and_what_moves(data):
     table = pd.read_csv(data / "rankings.csv")
     assert list(table.representation) == [*NAMES, "cqt-24"]
     assert list(table.rank_paper[:4]) == [3, 2, 1, 4] and list(table.rank_converged) == [5, 4, 3, 2, 1]
-    assert np.isnan(table.accuracy_paper[4])
+    assert np.isnan(table.score_paper[4])
     lines = (data / "rankings.md").read_text().splitlines()
     assert lines[0] == "## music: rankings of 5 representations: converged, paper"
-    assert lines[2] == "| representation | bins | Acc converged | rank converged | Acc paper | rank paper | rises |"
+    assert lines[2] == "| representation | bins | score converged | rank converged | score paper | rank paper | rises |"
     assert lines[6] == "| mel-512-128 | 84 | 0.600 | 3 | 0.600 | **1** | +1 |"
     assert lines[8] == "| cqt-24 | 84 | 0.800 | **1** |  |  |  |"
 

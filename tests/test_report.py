@@ -275,7 +275,7 @@ def test_chosen_columns_are_those_of_every_form(sweep):
     assert row == "| mel-512-256 | **0.500** |  | 1,419,264 | 0.500 |  | 12 |"
     chosen = {"accuracy", "e_sub", "empty_filters"}
     lines, runs = (pd.read_csv(sweep / name) for name in ("summary.csv", "table.csv"))
-    assert chosen | {"representation", "accuracy_low", "best_of_family", "parameters"} <= set(lines)
+    assert chosen | {"representation", "low", "best_of_family", "parameters"} <= set(lines)
     assert chosen | {"run", "seed", "status"} <= set(runs)
     assert not {"recall", "seconds", "bins"} & {*lines, *runs}
 
@@ -291,4 +291,4 @@ def test_the_command_says_where_the_page_lies(sweep):
     ran = run_report(str(sweep))
     assert (ran.returncode, ran.stderr) == (0, "")
     assert ran.stdout.splitlines()[-1].startswith(f"{sweep / 'report.html'}: ")
-    assert (sweep / "report.html").exists() and (sweep / "pictures" / "accuracy-by-bins.pdf").exists()
+    assert (sweep / "report.html").exists() and (sweep / "pictures" / "score-by-bins.pdf").exists()

@@ -82,7 +82,7 @@ def draw_accuracy(axes: Axes, lines, faint: str) -> None:
     """Accuracy against the number of bins with its 95 % interval, in the colours of the families."""
     for family, part in lines.groupby("family", sort=False):
         bins = part.bins.astype(float)
-        axes.vlines(bins, part.accuracy_low, part.accuracy_high, color=COLOURS[family], linewidth=1, alpha=0.6)
+        axes.vlines(bins, part.low, part.high, color=COLOURS[family], linewidth=1, alpha=0.6)
         axes.plot(bins, part.accuracy, MARKERS[family], color=COLOURS[family], markersize=4, label=family)
     axes.set(xscale="log", xlabel="bins", title="accuracy of all 34, and its 95 % interval")
     axes.title.set_ha("left")

@@ -19,14 +19,14 @@ from experiments.certainty.simulate import (
     chain,
 )  # fmt: skip
 from sweep.report import certainty
-from sweep.report.decision import MARGIN, decide
+from sweep.report.decision import decide
 from sweep.report.units import BLOCKS, DEPENDENCE, FEWEST_RECORDINGS, RECORDINGS, Sample
-from sweep.results.metrics import METRICS
+from sweep.results.metrics import METRICS, Ranking
 
 # Accuracies of 34 rows on musicnet-mini, protocol=converged, one seed, and their millions of multiply-adds a second.
 ROWS = Path(__file__).with_name("accuracies.csv")
 N_BLOCKS = 9  # of 10 s in a recording
-MARGINS = (MARGIN, 0.03)
+MARGINS = (Ranking.margin, 0.03)
 
 
 def draw(truth: np.ndarray, recordings: int, seeds: int, generator: np.random.Generator) -> np.ndarray:

@@ -8,15 +8,17 @@ from rich.text import Text
 
 from sweep.names import plain, say
 from sweep.report import print_reports
+from sweep.results.metrics import METRICS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the description and the arguments of the command."""
     parser.description = (
         "Print a table for each <data>/<protocol> folder of results, and write it there as table.csv (every run),\n"
-        "summary.csv (every line of the table, with intervals), table.md and table.tex (what is printed), report.html\n"
-        "(the table and all pictures in one file) and pictures/ (as PNG and PDF). Where there are several rankings of\n"
-        "the same data, they are set side by side, in rankings.csv and rankings.md."
+        "summary.csv (every line of the table, with intervals), table.md and table.tex (what is printed), verdict.json\n"
+        "(the verdict), metrics.csv and .md (the rankings by accuracy and by note F1), report.html (all in one file) and\n"
+        "pictures/ (as PNG and PDF). Where there are several rankings of the same data, they are set side by side, in\n"
+        "rankings.csv and rankings.md."
     )
     parser.add_argument(
         "directory",
@@ -32,6 +34,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help='columns of the tables in all their forms: headings such as "Acc,95 %%,best,parameters,memory", or '
         "columns of summary.csv (default: those that the results need, and all in the CSV files)",
     )
+    parser.add_argument(
+        "--metric", choices=METRICS, help="score that ranks the rows (default: that of the sweep's last command)"
+    )
+    parser.add_argument(
+        "--margin",
+        type=float,
+        help="by how much a cheaper row may score less and be good enough (default: that of the sweep's last command)",
+    )
     parser.add_argument("--tables-only", action="store_true", help="no page and no pictures")
 
 
@@ -45,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
     if not directory.is_dir():
         raise ValueError(f"{directory}: no such folder")
     columns = arguments.columns.split(",") if arguments.columns else None
-    reports, rankings = print_reports(directory, columns=columns)
+    reports, rankings = print_reports(directory, columns=columns, metric=arguments.metric, margin=arguments.margin)
     if not reports:
         raise ValueError(f"{directory}: no results in or below it; sweep +grid=smoke makes some")
     if arguments.tables_only:

@@ -12,6 +12,7 @@ from rich.console import Console
 from sweep.checks import check_number, check_share, check_whole
 from sweep.files import NOTES
 from sweep.names import say
+from sweep.results.metrics import METRICS
 from sweep.results.scoring import said
 from sweep.transcribe.notes import GAP, SHORTEST, outputs
 from sweep.transcribe.trained import find_run, load_transcriber
@@ -39,6 +40,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         type=Path,
         help="folder for the files, made if there is none (default: beside the audio)",
+    )
+    parser.add_argument(
+        "--metric", choices=METRICS, help="score of the best run of a sweep (default: that of the sweep's last command)"
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
     parser.add_argument("--threshold", type=float, help="probability above which a note sounds (default: the run's)")
@@ -74,7 +78,7 @@ def run(arguments: argparse.Namespace) -> int:
         check_number(f"--{name}", getattr(arguments, name), 0)
     check_whole("--hop", int(arguments.hop) if arguments.hop == int(arguments.hop) else arguments.hop)
     stretch = _stretch(arguments.picture)
-    run, why = find_run(arguments.run)
+    run, why = find_run(arguments.run, arguments.metric)
     paths = {file: outputs(file, arguments.out, NOTES) for file in arguments.audio}
     check_paths(paths, arguments.out)
     transcriber, representation, result = load_transcriber(run, arguments.device)

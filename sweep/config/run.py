@@ -9,6 +9,7 @@ from typing import Any, Self
 from sweep.checks import check_whole
 from sweep.config.groups import (
     CLUSTERS,
+    METRICS,
     Cluster,
     Control,
     Data,
@@ -50,6 +51,10 @@ class RunConfig(Group):
     """Number of scoring processes; auto is one per core, up to eight."""
     retry: int = whole(least=0, changes_result=False)
     """Number of times that a failed run is retried."""
+    metric: str = choice(*METRICS, changes_result=False)
+    """Score that ranks the rows of the table: intervals, marks, verdict and pictures follow it."""
+    margin: float = share(changes_result=False)
+    """How much less than the highest row a cheaper one may score to be named as good enough."""
     overwrite: bool = choice(False, True, changes_result=False)
     """Whether finished and interrupted runs start anew."""
     runs: str = folder(changes_result=False)

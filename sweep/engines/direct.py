@@ -103,7 +103,9 @@ class Direct(Engine):
             sizes = zip(self.groups, spans, strict=True)
             return float(count * sum(2 * (bins.stop - bins.start) * (stop - first) for bins, (first, stop) in sizes))
         tables = self._make_tables(spans, torch.empty(0))
-        return float(count * sum(part.numel() for table in tables for part in (table if type(table) is tuple else [table])))
+        return float(
+            count * sum(part.numel() for table in tables for part in (table if type(table) is tuple else [table]))
+        )
 
     @property
     def trainable(self) -> bool:

@@ -1,9 +1,9 @@
 """Compute the uncertainty of a comparison: spread over seeds, intervals over units, and the rows that may be the best.
 
-Every function here is a pure function of scores[row, seed, unit]. A unit is a test recording, a group of them or a block
-of time in a recording (sweep.report.units chooses); a score is NaN if the row has no such run or the run no such score. Units are
-paired: unit u is the same music for every row. The statistical model, in which every effect but the row's is random
-with mean 0,
+Every function here is a pure function of scores[row, seed, unit]. A unit is a test recording, a group of them or a
+block of time in a recording (sweep.report.units chooses); a score is NaN if the row has no such run or the run no such
+score. Units are paired: unit u is the same music for every row. The statistical model, in which every effect but the
+row's is random with mean 0,
 
     score = row + unit + row x unit + row x seed + residual,
 

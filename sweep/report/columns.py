@@ -39,7 +39,22 @@ def default_columns(lines: pd.DataFrame) -> list[Column]:
     Args:
         lines: lines of the table, `summarise`.
     """
-    return [column for column in COLUMNS if column.wanted and column.wanted(lines)]
+    columns = [column for column in COLUMNS if column.wanted and column.wanted(lines)]
+    # The score that ranks the rows stands before the others, its spread, its interval and its marks behind it.
+    names = [column.names[0] for column in columns]
+    place, metric = names.index("accuracy"), lines.metric.iloc[0]
+    first = [column for column in COLUMNS if column.names[0] == metric]
+    first += [column for column in columns if column.names[0] in ("spread", "low", "best_of_table")]
+    return [*columns[:place], *first, *(column for column in columns[place:] if column not in first)]
+
+
+def heading_of(metric: str) -> str:
+    """Return the heading of a score's column.
+
+    Args:
+        metric: name of the score.
+    """
+    return next(column.heading for column in COLUMNS if column.names[0] == metric)
 
 
 def choose_columns(lines: pd.DataFrame, names: Iterable[str]) -> list[Column]:

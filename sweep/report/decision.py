@@ -7,9 +7,7 @@ import pandas as pd
 
 from sweep.report.columns import label_of
 from sweep.report.units import BLOCKS, GROUPS, Sample
-from sweep.results.metrics import Metric
-
-MARGIN = 0.01  # default of how much less than the highest a row may score to be good enough
+from sweep.results.metrics import Metric, Ranking
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Decision:
         return self.done[self.done.best_of_table.fillna(True).astype(bool)]
 
 
-def decide(lines: pd.DataFrame, sample: Sample, margin: float = MARGIN) -> Decision:
+def decide(lines: pd.DataFrame, sample: Sample, margin: float = Ranking.margin) -> Decision:
     """Decide which rows of a table to name.
 
     Only scores and costs decide that follow from the configuration, so that the same scores give the same rows on
@@ -73,7 +71,9 @@ def decide(lines: pd.DataFrame, sample: Sample, margin: float = MARGIN) -> Decis
         less, at_most = float(best.value - good.value), float(good.loss)
     seeds = int(done.seeds.max())
     alike = at_most <= margin and seeds > 1 and sample.kind != BLOCKS
-    return Decision(sample.metric, margin, done, best, good, less, at_most, alike, _unsure(done, sample), _limits(done, sample))
+    return Decision(
+        sample.metric, margin, done, best, good, less, at_most, alike, _unsure(done, sample), _limits(done, sample)
+    )
 
 
 def _unsure(done: pd.DataFrame, sample: Sample) -> str:

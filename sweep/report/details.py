@@ -1,4 +1,4 @@
-"""Read what the pictures of a report show: each run's accuracy by recording, its loss curve and its evidence."""
+"""Read what the pictures of a report show: each run's score by recording, its loss curve and its evidence."""
 
 import re
 from dataclasses import dataclass
@@ -23,24 +23,25 @@ class Details:
     Attributes:
         row: (model, representation, variant).
         seed: seed of the run.
-        accuracy: accuracy of each test recording, by its id; None where it is not defined.
+        scores: score of each test recording by the metric that ranks the rows, by its id; None where it is not defined.
         curves: step and the logged ones of CURVES, one row a logged step; empty if the run kept none.
         evidence: arrays of evidence.npz (`sweep.results.evidence`); empty if the run kept none.
     """
 
     row: tuple[str, str, str]
     seed: int
-    accuracy: dict[str, float | None]
+    scores: dict[str, float | None]
     curves: pd.DataFrame
     evidence: dict[str, np.ndarray]
 
 
-def read_details(folder: Path, runs: Runs) -> tuple[list[Details], list[str]]:
+def read_details(folder: Path, runs: Runs, metric: str) -> tuple[list[Details], list[str]]:
     """Read the details of the done runs of a folder.
 
     Args:
         folder: <runs>/<data>/<protocol> folder.
         runs: its runs.
+        metric: name of the metric that ranks the rows.
 
     Returns:
         The details, and sentences on what is missing or damaged.
@@ -53,9 +54,9 @@ def read_details(folder: Path, runs: Runs) -> tuple[list[Details], list[str]]:
         except ValueError as error:
             problems.append(str(error))
         recordings = runs.results[run.run].recordings
-        accuracy = {name: scores.get("accuracy") for name, scores in recordings.items()}
+        by_recording = {name: scores.get(metric) for name, scores in recordings.items()}
         row = tuple(getattr(run, name) for name in ROW)
-        found.append(Details(row, run.seed, accuracy, read_curves(folder / run.run, problems), evidence))
+        found.append(Details(row, run.seed, by_recording, read_curves(folder / run.run, problems), evidence))
     without = {
         "no loss curve (logger=none keeps none)": [run for run in found if run.curves.empty],
         "no counts by pitch, no excerpt and no weights (older versions kept none; overwrite=true makes them anew)": [

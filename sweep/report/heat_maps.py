@@ -13,21 +13,21 @@ _ROOM = 90  # characters of the names side by side below a map; if they are more
 _FEWEST_NOTES = 20  # fewest reference notes of a pitch or polyphony for its accuracy to be shown
 
 
-def accuracy_by_recording(done: pd.DataFrame, details: list[Details]) -> Picture:
+def score_by_recording(done: pd.DataFrame, details: list[Details]) -> Picture:
     """Draw a heat map of rows by test recordings.
 
     Args:
         done: done lines of the table, with their names.
         details: details of their runs.
     """
-    title, accuracies = "Accuracy of each recording", {}
+    title, scores = "Score of each recording", {}
     for run in details:
-        accuracies.setdefault(run.row, []).append(pd.Series(run.accuracy, dtype=float))
-    values = pd.DataFrame([pd.concat(accuracies[row], axis=1).mean(axis=1) for row in rows_of(done)], index=done.name)
+        scores.setdefault(run.row, []).append(pd.Series(run.scores, dtype=float))
+    values = pd.DataFrame([pd.concat(scores[row], axis=1).mean(axis=1) for row in rows_of(done)], index=done.name)
     if values.isna().all(axis=None):
-        return Picture("accuracy-by-recording", title, "No run kept its recordings' scores.", None)
+        return Picture("score-by-recording", title, "No run kept its recordings' scores.", None)
     return Picture(
-        "accuracy-by-recording",
+        "score-by-recording",
         title,
         "Means over seeds. A column that is dark throughout is a recording that is hard for all.",
         _heat_map(values, "test recording", written=values.shape[1] <= 12),

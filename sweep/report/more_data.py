@@ -41,11 +41,13 @@ def more_data(sample: Sample, first: int, second: int) -> str:
     if of_units is None and of_seeds is None:
         return f"{unknown}; nor does one seed say what another training would change."
     if of_units is None:
-        return f"As to training, about {_count(of_seeds / allowed, 2)} seeds would decide between them; {unknown.lower()}."
+        return (
+            f"As to training, about {_count(of_seeds / allowed, 2)} seeds would decide between them; {unknown.lower()}."
+        )
     if of_seeds is None:
         return (
-            f"About {_count(of_units / allowed, 2)} {what} would decide between these two trained models; one seed does "
-            "not say what another training would change."
+            f"About {_count(of_units / allowed, 2)} {what} would decide between these two trained models; one seed "
+            "does not say what another training would change."
         )
     ways = []
     if allowed > of_seeds / seeds:
@@ -64,4 +66,5 @@ def _count(number: float, least: int) -> str:
 def _unknown(recordings: int, what: str, units: int) -> str:
     if what == "groups of recordings":
         return f"{units} groups of recordings cannot say how many would decide between them"
-    return f"{'One recording' if recordings == 1 else f'{recordings} recordings'} cannot say how many would decide between them"
+    known = "One recording" if recordings == 1 else f"{recordings} recordings"
+    return f"{known} cannot say how many would decide between them"

@@ -1,4 +1,4 @@
-"""Draw accuracy against the number of bins and against cost, and loss curves."""
+"""Draw the metric against the number of bins and against cost, and loss curves."""
 
 import matplotlib
 import numpy as np
@@ -10,17 +10,28 @@ from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from sweep.report.details import Details, rows_of
 from sweep.report.pictures import COLOURS, MARKERS, OTHER, Picture, label, new_figure
+from sweep.results.metrics import METRICS
 
 _ASIDE = 1.02  # horizontal factor between families, so that intervals at the same number of bins do not overlap
 _COSTS = {
+    "multiply_adds": ("million multiply-adds per second of audio", min, 1e-6),
     "windows_per_second": ("windows per second in training", max, 1),
     "parameters": ("trained parameters", min, 1),
     "peak_memory_bytes": ("peak memory, MiB", min, 2**-20),
 }
 
 
-def accuracy_by_bins(done: pd.DataFrame) -> Picture:
-    """Plot accuracy against the number of bins; a line joins the rows of a family that differ in nothing else.
+def words(done: pd.DataFrame) -> str:
+    """Name the metric that ranks the lines, for an axis.
+
+    Args:
+        done: done lines of the table, with their names.
+    """
+    return METRICS[done.metric.iloc[0]].words
+
+
+def score_by_bins(done: pd.DataFrame) -> Picture:
+    """Plot the metric against the number of bins; a line joins the rows of a family that differ in nothing else.
 
     Args:
         done: done lines of the table, with their names.
@@ -37,19 +48,17 @@ def accuracy_by_bins(done: pd.DataFrame) -> Picture:
         first = kinds.index((model, variant)) == 0
         look = {"color": COLOURS.get(family, OTHER), "linestyle": "-" if first else "--"}
         aside = _ASIDE ** families.index(family)
-        bins, accuracy = part.bins.astype(float) * aside, part.accuracy
-        axes.plot(bins, accuracy, linewidth=1, alpha=0.6, **look)
+        bins, value = part.bins.astype(float) * aside, part.value
+        axes.plot(bins, value, linewidth=1, alpha=0.6, **look)
         if name != family:
-            axes.annotate(
-                label(name), (bins.iloc[-1], accuracy.iloc[-1]), (5, -3), textcoords="offset points", fontsize=7
-            )
+            axes.annotate(label(name), (bins.iloc[-1], value.iloc[-1]), (5, -3), textcoords="offset points", fontsize=7)
         for row in part.itertuples():
             gid = f"tip-{len(labels)}"
             labels[gid] = _told(row)
             _point(axes, row.bins * aside, row, filled=first).set_gid(gid)
-            if pd.notna(row.accuracy_low):
-                axes.vlines(row.bins * aside, row.accuracy_low, row.accuracy_high, color=look["color"], linewidth=1)
-    axes.set(xscale="log", xlabel="bins", ylabel="accuracy")
+            if pd.notna(row.low):
+                axes.vlines(row.bins * aside, row.low, row.high, color=look["color"], linewidth=1)
+    axes.set(xscale="log", xlabel="bins", ylabel=words(done))
     ticks = [n for n in (64, 128, 256, 512, 1024, 2048, 4096) if done.bins.min() * 0.8 < n < done.bins.max() * 1.25]
     axes.set_xticks(ticks or [int(done.bins.iloc[0])])
     axes.xaxis.set_major_formatter("{x:.0f}")
@@ -58,31 +67,29 @@ def accuracy_by_bins(done: pd.DataFrame) -> Picture:
     about = (
         "Bars are 95 % intervals of each row's mean; a difference between rows is far more certain than they suggest."
     )
-    about = about if done.accuracy_low.notna().any() else "No intervals: there are too few units."
-    return Picture(
-        "accuracy-by-bins", "Accuracy against the number of bins", about + _kinds_told(kinds), figure, labels
-    )
+    about = about if done.low.notna().any() else "No intervals: there are too few units."
+    return Picture("score-by-bins", "Score against the number of bins", about + _kinds_told(kinds), figure, labels)
 
 
-def accuracy_by_cost(done: pd.DataFrame) -> Picture:
-    """Plot accuracy against each cost in the results, with the Pareto front.
+def score_by_cost(done: pd.DataFrame) -> Picture:
+    """Plot the metric against each cost in the results, with the Pareto front.
 
     Args:
         done: done lines of the table, with their names.
     """
-    title = "Accuracy against cost"
+    title = "Score against cost"
     costs = {name: cost for name, cost in _COSTS.items() if done[name].notna().any()}
     if not costs:
-        return Picture("accuracy-by-cost", title, "The results hold no cost.", None)
+        return Picture("score-by-cost", title, "The results hold no cost.", None)
     figure, labels = new_figure(3.4 * len(costs) + 0.4, 4.0), {}
     panels = np.atleast_1d(figure.subplots(1, len(costs), sharey=True))
     for axes, (name, (heading, better, scale)) in zip(panels, costs.items(), strict=True):
         known = done.dropna(subset=[name])
         cost = known[name].astype(float) * scale
-        front = pareto(cost * (1 if better is max else -1), known.accuracy)
+        front = pareto(cost * (1 if better is max else -1), known.value)
         ends = known[front].assign(cost=cost[front]).sort_values("cost")
         stairs = "steps-pre" if better is max else "steps-post"
-        axes.plot(ends.cost, ends.accuracy, color="black", linewidth=0.8, drawstyle=stairs, zorder=1)
+        axes.plot(ends.cost, ends.value, color="black", linewidth=0.8, drawstyle=stairs, zorder=1)
         for row, value, best in zip(known.itertuples(), cost, front, strict=True):
             gid = f"tip-{len(labels)}"
             labels[gid] = f"{_told(row)}, {heading} {value:,.0f}"
@@ -93,13 +100,13 @@ def accuracy_by_cost(done: pd.DataFrame) -> Picture:
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.xaxis.set_minor_locator(NullLocator())
         _name_points(axes, ends)
-    figure.axes[0].set_ylabel("accuracy")
+    figure.axes[0].set_ylabel(words(done))
     _family_legend(figure, done)
     about = (
-        "Filled and joined: the Pareto front, rows that no other matches in accuracy at less cost. Speed and memory "
+        "Filled and joined: the Pareto front, rows that no other matches in score at less cost. Speed and memory "
         "are those of the sweep's machine, means over seeds; on a CPU memory is the peak of the whole process."
     )
-    return Picture("accuracy-by-cost", title, about, figure, labels)
+    return Picture("score-by-cost", title, about, figure, labels)
 
 
 def pareto(first: pd.Series, second: pd.Series) -> np.ndarray:
@@ -167,7 +174,7 @@ def _point(axes: Axes, x: float, row, *, filled: bool) -> Line2D:
     colour = COLOURS.get(row.family, OTHER)
     (point,) = axes.plot(
         float(x),
-        row.accuracy,
+        row.value,
         marker=MARKERS.get(row.family, "o"),
         markersize=5,
         color=colour,
@@ -182,12 +189,12 @@ def _name_points(axes: Axes, ends: pd.DataFrame) -> None:
     """Label the points of a front, the most accurate first; skip labels that would overlap another."""
     to_axes = axes.transData + axes.transAxes.inverted()
     named = []
-    for row in ends.sort_values("accuracy", ascending=False).itertuples():
-        x, y = to_axes.transform((row.cost, row.accuracy))
+    for row in ends.sort_values("value", ascending=False).itertuples():
+        x, y = to_axes.transform((row.cost, row.value))
         if all(abs(x - other) > 0.4 or abs(y - height) > 0.05 for other, height in named):
             named.append((x, y))
             side = {"ha": "left", "xytext": (5, 3)} if x < 0.5 else {"ha": "right", "xytext": (-5, 3)}
-            axes.annotate(label(row.name), (row.cost, row.accuracy), textcoords="offset points", fontsize=7, **side)
+            axes.annotate(label(row.name), (row.cost, row.value), textcoords="offset points", fontsize=7, **side)
 
 
 def _family_legend(figure: Figure, done: pd.DataFrame) -> None:
@@ -199,9 +206,9 @@ def _family_legend(figure: Figure, done: pd.DataFrame) -> None:
 
 
 def _told(row) -> str:
-    """Format a row's name and accuracy for a tooltip."""
-    interval = f" (95 % {row.accuracy_low:.3f}\N{EN DASH}{row.accuracy_high:.3f})" if pd.notna(row.accuracy_low) else ""
-    return f"{row.name}: accuracy {row.accuracy:.3f}{interval}, {row.bins} bins"
+    """Format a row's name and score for a tooltip."""
+    interval = f" (95 % {row.low:.3f}\N{EN DASH}{row.high:.3f})" if pd.notna(row.low) else ""
+    return f"{row.name}: {METRICS[row.metric].words} {row.value:.3f}{interval}, {row.bins} bins"
 
 
 def _kinds_told(kinds: list[tuple[str, str]]) -> str:

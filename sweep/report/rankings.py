@@ -1,4 +1,4 @@
-"""Compare the rankings of the same representations under several protocols, models or variants."""
+"""Compare the rankings of the same representations under several protocols, models, variants or metrics."""
 
 import itertools
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ class Pair:
 
     Attributes:
         names: names of the two rankings.
-        tau: Kendall's tau-b between the mean accuracies.
+        tau: Kendall's tau-b between the mean scores.
         low, high: 95 % interval of tau over units; NaN if there are too few units.
         units: number of units that the interval rests on.
         moves: places that each representation rises from the first ranking to the second, in the order of the table.
@@ -39,7 +39,7 @@ class Rankings:
     """Result of `rank`.
 
     Attributes:
-        table: one row a representation: bins, and for each ranking accuracy_<name> and rank_<name> (1 is the best).
+        table: one row a representation: bins, and for each ranking score_<name> and rank_<name> (1 is the best).
         names: names of the rankings.
         pairs: comparison of each two rankings.
     """
@@ -56,14 +56,14 @@ class Rankings:
     @property
     def spare(self) -> list[str]:
         """Headings of the columns that a narrow console leaves out, first to last."""
-        return ["bins", *(f"Acc {name}" for name in reversed(self.names))]
+        return ["bins", *(f"score {name}" for name in reversed(self.names))]
 
     def cells(self) -> pd.DataFrame:
         """Format the printed columns as text; the best row of each ranking is set between **."""
         cells = pd.DataFrame({"representation": self.table.representation, "bins": self.table.bins.map(str)})
         for name in self.names:
-            accuracy, place = self.table[f"accuracy_{name}"], self.table[f"rank_{name}"]
-            cells[f"Acc {name}"] = ["" if pd.isna(value) else f"{value:.3f}" for value in accuracy]
+            score, place = self.table[f"score_{name}"], self.table[f"rank_{name}"]
+            cells[f"score {name}"] = ["" if pd.isna(value) else f"{value:.3f}" for value in score]
             words = ["" if pd.isna(value) else f"{value:g}" for value in place]
             cells[f"rank {name}"] = [f"**{word}**" if word == "1" else word for word in words]
         if len(self.names) == 2 and self.pairs:
@@ -91,32 +91,32 @@ class Rankings:
         ]
 
 
-def rank(protocols: dict[str, tuple[pd.DataFrame, Sample]]) -> Rankings | None:
-    """Rank the representations by their mean accuracy, once for each protocol, model and variant that has some.
+def rank(tables: dict[str, tuple[pd.DataFrame, Sample]]) -> Rankings | None:
+    """Rank the representations by their mean score, once for each table, model and variant that has some.
 
     Args:
-        protocols: lines of `summarise` and the sample behind them, by the protocol's name.
+        tables: lines of `summarise` and the sample behind them, by a name: of a protocol, or of a metric.
 
     Returns:
         The rankings; None unless there are two of at least FEWEST_ROWS representations each.
     """
     found = {}
-    for protocol, (lines, sample) in protocols.items():
+    for table_name, (lines, sample) in tables.items():
         for (model, variant), part in lines[lines.status == "done"].groupby(["model", "variant"], sort=False):
-            if part.accuracy.count() >= FEWEST_ROWS:
-                found[protocol, model, variant] = part.set_index("representation"), sample
+            if part.value.count() >= FEWEST_ROWS:
+                found[table_name, model, variant] = part.set_index("representation"), sample
     if len(found) < 2:
         return None
     varies = [len(set(column)) > 1 for column in zip(*found, strict=True)]
     names = {key: " ".join(part for part, shown in zip(key, varies, strict=True) if shown and part) for key in found}
     names = {key: name or "default" for key, name in names.items()}
-    lines = [protocols[protocol][0] for protocol in protocols]
+    lines = [part for part, _ in tables.values()]
     order = list(dict.fromkeys(pd.concat(lines).sort_index(kind="stable").representation))
     table = pd.DataFrame({"bins": pd.concat([part.bins for part, _ in found.values()]).groupby(level=0).first()})
     table = table.reindex([name for name in order if name in table.index])
     for key, (part, _) in found.items():
-        table[f"accuracy_{names[key]}"] = part.accuracy
-        table[f"rank_{names[key]}"] = part.accuracy.rank(ascending=False, method="min")
+        table[f"score_{names[key]}"] = part.value
+        table[f"rank_{names[key]}"] = part.value.rank(ascending=False, method="min")
     pairs = [_pair(names, found, *keys, list(table.index)) for keys in itertools.combinations(found, 2)]
     return Rankings(table.reset_index(names="representation"), list(names.values()), [pair for pair in pairs if pair])
 
@@ -170,15 +170,15 @@ def kendall_interval(
 def _pair(names: dict, found: dict, one: tuple, two: tuple, order: list[str]) -> Pair | None:
     """Compare two rankings on the rows and units that both have; None if they share fewer than FEWEST_ROWS rows."""
     parts = [found[key][0] for key in (one, two)]
-    parts = [part[part.accuracy.notna()] for part in parts]
+    parts = [part[part.value.notna()] for part in parts]
     rows = [name for name in order if all(name in part.index for part in parts)]
     if len(rows) < FEWEST_ROWS:
         return None
-    accuracies = [part.accuracy[rows] for part in parts]
-    places = [accuracy.rank(ascending=False, method="min") for accuracy in accuracies]
+    scores_of_rows = [part.value[rows] for part in parts]
+    places = [side.rank(ascending=False, method="min") for side in scores_of_rows]
     samples = [found[key][1] for key in (one, two)]
     units = [unit for unit in samples[0].units if unit in samples[1].units]
-    if samples[0].blocks != samples[1].blocks:
+    if samples[0].kind != samples[1].kind:
         units = []
     scores = []
     for (_, model, variant), sample in zip((one, two), samples, strict=True):
@@ -189,5 +189,5 @@ def _pair(names: dict, found: dict, one: tuple, two: tuple, order: list[str]) ->
             scores.append(np.nansum(seeds, 1) / np.isfinite(seeds).sum(1))
     known = np.isfinite(scores).all((0, 1))
     interval = kendall_interval(*(side[:, known] for side in scores), strata=samples[0].strata)
-    tau = float(kendall(*(accuracy.to_numpy() for accuracy in accuracies)))
+    tau = float(kendall(*(side.to_numpy() for side in scores_of_rows)))
     return Pair((names[one], names[two]), tau, *interval, int(known.sum()), places[0] - places[1])

@@ -3,8 +3,7 @@
 import pandas as pd
 
 from sweep.registry import families
-from sweep.report.certainty import FEWEST_UNITS
-from sweep.report.units import FEWEST_RECORDINGS, Sample
+from sweep.report.units import FEWEST_RECORDINGS, GROUPS, RECORDINGS, Sample
 from sweep.results.scoring import BLOCK_SECONDS
 
 _CNN_BINS = 128  # bins that the CNN's first kernel spans
@@ -83,17 +82,21 @@ def certainty_remarks(lines: pd.DataFrame, sample: Sample) -> list[str]:
     seeds = int(lines.seeds.max())
     remarks = []
     of = _count(recordings, "test recording")
-    if lines.accuracy_low.notna().any():
-        over = f"{units} blocks of time in {of}" if sample.blocks else of
+    if lines.low.notna().any():
+        over = of if sample.kind == RECORDINGS else f"{units} {sample.kind.partition(' of test')[0]} in {of}"
         also = f" and {seeds} seeds; \N{PLUS-MINUS SIGN}: standard deviation over seeds" if seeds > 1 else ""
-        remarks += [f"95 %: t-interval of the mean accuracy over {over}{also}."]
-        if units >= max(FEWEST_UNITS, sample.groups + 1):
+        remarks += [f"95 %: t-interval of the mean {sample.metric.words} over {over}{also}."]
+        if sample.comparable:
             remarks += [
                 "best: rows that cannot be told from the best of the table, of their family, or of both (paired max-t; "
                 "each of these sets holds all that are truly best with 95 % confidence)."
             ]
     if sample.blocks:
         remarks += _block_remarks(lines, sample, of)
+    elif sample.kind == GROUPS:
+        remarks += [
+            "Recordings of one group, of one player for example, are no independent evidence: the units are groups."
+        ]
     if seeds == 1:
         remarks += [
             "One seed: how much another training run would change a row is not known, so all this is about these "
@@ -106,14 +109,15 @@ def certainty_remarks(lines: pd.DataFrame, sample: Sample) -> list[str]:
 
 def _block_remarks(lines: pd.DataFrame, sample: Sample, of: str) -> list[str]:
     """Write remarks on blocks of time, for tests with too few recordings to compare."""
-    missing = lines[(lines.seeds > 0) & lines.accuracy_low.isna()]
+    missing = lines[(lines.seeds > 0) & lines.low.isna()]
     remarks = []
     if len(missing):
         rows = "" if len(missing) == (lines.seeds > 0).sum() else f" for {', '.join(missing.representation)}"
-        remarks += [
-            f"No interval{rows}: with fewer than {FEWEST_RECORDINGS} test recordings it needs blocks of time, which "
-            "these results, of an older version, do not hold. overwrite=true makes them anew."
-        ]
+        why = "these results, of an older version, do not hold. overwrite=true makes them anew."
+        if sample.metric.ratio is None:
+            why = f"{sample.metric.words} does not have."
+        few = f"with fewer than {FEWEST_RECORDINGS} test recordings it needs blocks of time"
+        remarks += [f"No interval{rows}: {few}, which {why}"]
     if len(missing) < (lines.seeds > 0).sum():
         remarks += [
             f"Fewer than {FEWEST_RECORDINGS} test recordings: the units are blocks of time, of {BLOCK_SECONDS:.0f} s "

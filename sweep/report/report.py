@@ -2,8 +2,9 @@
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.console import Console
 from sweep.files import write_whole
 from sweep.names import say
 from sweep.report.columns import SPARE, Column, cells_of, choose_columns, default_columns, part_of
+from sweep.report.decision import Decision, decide
 from sweep.report.latex import latex
 from sweep.report.printing import csv, markdown, print_cells
 from sweep.report.rankings import Rankings, rank
@@ -18,9 +20,12 @@ from sweep.report.remarks import certainty_remarks, remarks_on, values
 from sweep.report.summary import summarise
 from sweep.report.trained import Trained, pair_up
 from sweep.report.units import ROW, Sample, read_sample
-from sweep.report.verdict import verdict
+from sweep.report.verdict import as_json, verdict
 from sweep.results.finding import protocol_folders
+from sweep.results.metrics import METRICS, Ranking
 from sweep.results.table import IDENTITY, Runs, read_runs
+
+_COMPARED = ("accuracy", "note_f1")  # the metrics whose rankings are set side by side
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,9 @@ class Report:
         lines: one row a line of the printed table, `summarise`.
         columns: columns of the printed table.
         chosen: whether a user chose the columns.
-        title, verdict, remarks: sentences around the table.
+        title, remarks: sentences around the table.
+        decision: rows that it names.
+        verdict: the decision in words, the sentence above the table.
     """
 
     folder: Path
@@ -44,6 +51,7 @@ class Report:
     columns: list[Column]
     chosen: bool
     title: str
+    decision: Decision
     verdict: str
     remarks: list[str]
 
@@ -60,6 +68,12 @@ class Report:
         """Pair rows with trained and with fixed front-ends; None if there is no such pair."""
         return pair_up(self.lines, self.sample)
 
+    def by_metric(self) -> Rankings | None:
+        """Rank the rows by accuracy, by note F1 and by the metric of the table; None where there is one of them only."""
+        names = [name for name in dict.fromkeys([*_COMPARED, self.sample.metric.name]) if self.lines[name].count()]
+        lines = {name: self.lines.assign(metric=name, value=self.lines[name]) for name in names}
+        return rank({METRICS[name].words: (lines[name], read_sample(self.runs, name)) for name in names})
+
     def files(self) -> dict[str, Callable[[], str]]:
         """Return for each of the table's files, by its name, a function that formats it."""
         cells, table, lines = self.cells(), self.table, self.lines
@@ -70,35 +84,45 @@ class Report:
             "summary.csv": lambda: csv(lines),
             "table.md": lambda: markdown(self.title, cells, self.remarks, self.verdict),
             "table.tex": lambda: latex(self.title, cells, self.remarks, list(self.lines.family)),
+            "verdict.json": lambda: as_json(self.decision, self.sample, self.verdict),
         }
 
 
-def read_report(folder: Path, columns: Iterable[str] | None = None) -> Report:
+def read_report(folder: Path, columns: Iterable[str] | None = None, ranking: Ranking | None = None) -> Report:
     """Read the results of one <runs>/<data>/<protocol> folder.
 
     Args:
         folder: folder of the runs.
         columns: names of the table's columns, see `choose_columns`; None for the default columns.
+        ranking: how to rank the rows; None: as the last command of the sweep asked for.
 
     Raises:
         ValueError: there are no runs, or a column does not exist.
     """
-    return _report(folder, read_runs(folder), columns)
+    return _report(folder, read_runs(folder), columns, ranking)
 
 
-def _report(folder: Path, runs: Runs, columns: Iterable[str] | None) -> Report:
+def _report(folder: Path, runs: Runs, columns: Iterable[str] | None, ranking: Ranking | None) -> Report:
     if runs.table.empty:
         raise ValueError("; ".join(runs.remarks) or f"{folder}: no runs")
-    sample = read_sample(runs)
+    ranking = ranking or runs.ranking
+    sample = read_sample(runs, ranking.metric)
     lines = summarise(runs.table, sample)
     chosen = default_columns(lines) if columns is None else choose_columns(lines, columns)
     remarks = [*runs.remarks, *remarks_on(runs.table, certainty_remarks(lines, sample))]
-    told = verdict(lines, sample)
-    return Report(folder, runs, sample, lines, chosen, columns is not None, _title(runs.table), told, remarks)
+    decision = decide(lines, sample, ranking.margin)
+    words = verdict(decision, lines, sample)
+    title, own = _title(runs.table), columns is not None
+    return Report(folder, runs, sample, lines, chosen, own, title, decision, words, remarks)
 
 
 def print_reports(
-    directory: Path, console: Console | None = None, columns: Iterable[str] | None = None
+    directory: Path,
+    console: Console | None = None,
+    columns: Iterable[str] | None = None,
+    *,
+    metric: str | None = None,
+    margin: float | None = None,
 ) -> tuple[list[Report], dict[Path, Rankings]]:
     """Write a table for each <data>/<protocol> folder in, below or above a directory into that folder, and print it.
 
@@ -111,30 +135,37 @@ def print_reports(
         directory: root of the runs, folder of one run, or a folder between.
         console: console to print on; None for standard output, 100 columns wide unless it is a terminal.
         columns: names of the columns, in all files too; None for the default columns, and all columns in the CSV files.
+        metric, margin: how to rank the rows, as in `Ranking`; None: as the last command of each sweep asked for.
 
     Returns:
         The reports, and the rankings by the folder of their data.
 
     Raises:
-        ValueError: a column does not exist; or there are no results because a file is damaged.
+        ValueError: a column or the metric does not exist, the margin is not 0 to 1; or there are no results because a
+            file is damaged.
     """
     console = console or Console(width=None if sys.stdout.isatty() else 100)
     columns = None if columns is None else list(columns)
+    asked: dict[str, Any] = {key: value for key, value in (("metric", metric), ("margin", margin)) if value is not None}
+    Ranking(**asked)  # says what is wrong before anything is read
     left_out = list[str]()
     found = {folder: read_runs(folder) for folder in protocol_folders(directory, left_out)}
     for runs in found.values():
         left_out += runs.remarks if runs.table.empty else []
-    reports = [_report(folder, runs, columns) for folder, runs in found.items() if not runs.table.empty]
+    full = {folder: runs for folder, runs in found.items() if not runs.table.empty}
+    reports = [_report(folder, runs, columns, replace(runs.ranking, **asked)) for folder, runs in full.items()]
     if left_out and not reports:
         raise ValueError("; ".join(left_out))
     for report in reports:
         write(console, report.folder, report.files())
-        print_cells(console, report.title, report.cells(), report.remarks, SPARE, report.verdict)
-        trained = report.trained()
+        remarks = list(report.remarks)
+        by_metric, trained = report.by_metric(), report.trained()
+        if by_metric:
+            _write_part(console, report.folder, "metrics", by_metric)
+            remarks += [f"Rankings by {line}" for line in by_metric.remarks()[:-1]]
+        print_cells(console, report.title, report.cells(), remarks, SPARE, report.verdict)
         if trained:
-            title, cells, remarks = f"{report.folder.name}: {trained.title}", trained.cells(), trained.remarks()
-            _write_cells(console, report.folder, "trained", trained.table, title, cells, remarks)
-            print_cells(console, title, cells, remarks, trained.spare)
+            _print_part(console, report.folder, "trained", trained)
     rankings = {}
     for data in dict.fromkeys(report.folder.parent for report in reports):
         below = {
@@ -143,9 +174,7 @@ def print_reports(
         ranked = rank(below) if len(below) == len(protocol_folders(data, [])) else None
         if ranked:
             rankings[data] = ranked
-            title, cells, remarks = f"{data.name}: {ranked.title}", ranked.cells(), ranked.remarks()
-            _write_cells(console, data, "rankings", ranked.table, title, cells, remarks)
-            print_cells(console, title, cells, remarks, ranked.spare)
+            _print_part(console, data, "rankings", ranked)
     for line in left_out:
         say(console, line, "yellow")
     return reports, rankings
@@ -177,11 +206,21 @@ def write(console: Console, folder: Path, files: Mapping[str, Callable[[], str |
     return not failed
 
 
-def _write_cells(
-    console: Console, folder: Path, name: str, table: pd.DataFrame, title: str, cells: pd.DataFrame, remarks: list[str]
-) -> None:
-    files = {f"{name}.csv": lambda: csv(table), f"{name}.md": lambda: markdown(title, cells, remarks)}
-    write(console, folder, files)
+def _write_part(console: Console, folder: Path, name: str, part: Trained | Rankings) -> None:
+    title = f"{folder.name}: {part.title}"
+    write(
+        console,
+        folder,
+        {
+            f"{name}.csv": lambda: csv(part.table),
+            f"{name}.md": lambda: markdown(title, part.cells(), part.remarks()),
+        },
+    )
+
+
+def _print_part(console: Console, folder: Path, name: str, part: Trained | Rankings) -> None:
+    _write_part(console, folder, name, part)
+    print_cells(console, f"{folder.name}: {part.title}", part.cells(), part.remarks(), part.spare)
 
 
 def _title(table: pd.DataFrame) -> str:

@@ -15,8 +15,8 @@ class Trained:
 
     Attributes:
         table: one row a pair: model, representation, variant (the trained one's); fixed, trained and difference, by
-            the metric; low and high, the 95 % interval of the difference; moved_kernels and moved_bank; slower, the fixed
-            front-end's windows per second over the trained one's.
+            the metric; low and high, the 95 % interval of the difference; moved_kernels and moved_bank; slower, the
+            fixed front-end's windows per second over the trained one's.
         metric: the metric in words.
     """
 
@@ -57,8 +57,8 @@ class Trained:
     def remarks(self) -> list[str]:
         """Explain the columns."""
         return [
-            f"difference: {self.metric} of the trained less that of the fixed front-end, over the seeds that both have. 95 %:"
-            " its paired t-interval over the units and seeds of the table above; highlighted if it excludes 0. No "
+            f"difference: {self.metric} of the trained less that of the fixed front-end, over the seeds that both have. "
+            "95 %: its paired t-interval over the units and seeds of the table above; highlighted if it excludes 0. No "
             "correction for many pairs: 1 in 20 is highlighted by chance. With one seed it is about these models.",
             "moved: median change of a kernel (band) relative to its initial norm. slower: windows per second of the "
             "fixed over those of the trained.",

@@ -25,7 +25,9 @@ def verdict(decision: Decision, lines: pd.DataFrame, sample: Sample) -> str:
     rest = f" {missing} of {len(lines)} rows are still to come." * bool(missing)
     if best is None:
         if (lines.status == "done").any():
-            return f"Nothing can be chosen by {decision.metric.words}: no row has one, as without reference notes.{rest}"
+            return (
+                f"Nothing can be chosen by {decision.metric.words}: no row has one, as without reference notes.{rest}"
+            )
         return "Nothing can be chosen yet: no run is done."
     scored = f"{best.label}, {decision.metric.words} {best.value:.3f}"
     if pd.notna(best.low):
@@ -112,7 +114,11 @@ def _basis(decision: Decision, sample: Sample) -> str:
     """Describe the units and seeds that the certainty is based on, and its limits."""
     seeds, recordings = int(decision.done.seeds.max()), len(sample.recordings)
     of = f"{recordings} test recording{'s' * (recordings != 1)}"
-    over = of if sample.kind == "test recordings" else f"{len(sample.units)} {sample.kind.partition(' of test')[0]} in {of}"
+    over = (
+        of
+        if sample.kind == "test recordings"
+        else f"{len(sample.units)} {sample.kind.partition(' of test')[0]} in {of}"
+    )
     basis = f"Over {over} and {'one seed' if seeds == 1 else f'{seeds} seeds'}"
     basis += f" ({', '.join(decision.limits)})" * bool(decision.limits)
     return f"{basis}; how sure this is cannot be said: {decision.unsure}" if decision.unsure else basis

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sweep.checks import check_choice
+
 Ratio = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
@@ -47,3 +49,24 @@ METRICS = {
     )
 }
 """The metrics by name; `metric=NAME` chooses one."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How the rows of a table are ranked, as the last command of a sweep asked for it.
+
+    Attributes:
+        metric: name of the metric, one of METRICS.
+        margin: how much less than the highest a row may score to be good enough.
+
+    Raises:
+        ValueError: there is no such metric, or the margin is not 0 to 1.
+    """
+
+    metric: str = "accuracy"
+    margin: float = 0.01
+
+    def __post_init__(self):
+        check_choice("metric", self.metric, METRICS)
+        if not 0 <= self.margin <= 1:
+            raise ValueError(f"margin {self.margin}: needs a number from 0 to 1, such as 0.01")

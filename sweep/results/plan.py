@@ -11,6 +11,7 @@ from typing import Any
 from sweep import locks
 from sweep.files import write_whole
 from sweep.results.json_files import UnreadableError, build, read_object
+from sweep.results.metrics import Ranking
 
 PLAN = "sweep.json"
 _SEED = re.compile(r"seed-(0|[1-9][0-9]{0,18})")  # without zeros in front, as the program writes it
@@ -36,6 +37,7 @@ class Planned:
 @dataclass(frozen=True)
 class _Plan:
     runs: dict[str, dict[str, Any]]
+    ranking: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def is_name(run: str) -> bool:
@@ -54,13 +56,27 @@ def read_plan(folder: Path) -> dict[str, Planned]:
     Raises:
         ValueError: sweep.json is damaged, holds a name that is not a run's, or cannot be read.
     """
+    return _read(folder)[0]
+
+
+def read_ranking(folder: Path) -> Ranking:
+    """Read how the last command ranked the rows of a <runs>/<data>/<protocol> folder; the default without sweep.json.
+
+    Raises:
+        ValueError: as `read_plan` does.
+    """
+    return _read(folder)[1]
+
+
+def _read(folder: Path) -> tuple[dict[str, Planned], Ranking]:
     path = folder / PLAN
     try:
         content = read_object(path)
         if content is None:
-            return {}
-        runs = build(_Plan, content, others=True).runs
-        plan = {run: build(Planned, planned) for run, planned in runs.items()}
+            return {}, Ranking()
+        found = build(_Plan, content, others=True)
+        plan = {run: build(Planned, planned) for run, planned in found.runs.items()}
+        ranking = build(Ranking, found.ranking)
     except UnreadableError:
         raise
     except ValueError as error:
@@ -68,10 +84,10 @@ def read_plan(folder: Path) -> dict[str, Planned]:
     for run in plan:
         if not is_name(run):
             raise ValueError(f"{path}: {run} is not <model>/<representation>/seed-<n>; {_REMEDY}")
-    return plan
+    return plan, ranking
 
 
-def write_plan(folder: Path, runs: dict[str, Planned]) -> None:
+def write_plan(folder: Path, runs: dict[str, Planned], ranking: Ranking | None = None) -> None:
     """Add runs to sweep.json of a <runs>/<data>/<protocol> folder, so that tables also list runs not yet started.
 
     Runs that are already planned keep their places; new ones are appended. A damaged sweep.json is renamed to
@@ -80,19 +96,22 @@ def write_plan(folder: Path, runs: dict[str, Planned]) -> None:
     Args:
         folder: folder of sweep.json.
         runs: planned runs; the key is the run's folder relative to `folder`.
+        ranking: how the rows are to be ranked; None: as before.
     """
     try:
-        before = read_plan(folder)
+        before, ranked = _read(folder)
     except UnreadableError:
         raise
     except ValueError as error:
         aside = (folder / PLAN).replace(folder / f"{PLAN}.damaged")
         _log.warning("%s: it is now %s", error, aside.name)
-        before = {}
-    if before | runs == before:
+        before, ranked = {}, Ranking()
+    if before | runs == before and ranking in (None, ranked):
         return
     with locks.wait(folder / f".{PLAN}.lock"):  # another sweep may be adding its runs
-        plan = read_plan(folder) | runs
+        plan, ranked = _read(folder)
+        plan |= runs
+        head = json.dumps(dataclasses.asdict(ranking or ranked))
         # One run a line, because people read the file.
         lines = (f"{json.dumps(run)}: {json.dumps(dataclasses.asdict(planned))}" for run, planned in plan.items())
-        write_whole(folder / PLAN, '{"runs": {\n' + ",\n".join(lines) + "\n}}\n")
+        write_whole(folder / PLAN, f'{{"ranking": {head}, "runs": {{\n' + ",\n".join(lines) + "\n}}\n")

@@ -10,7 +10,8 @@ from sweep.config import identity
 from sweep.names import name_of_folder, plain
 from sweep.registry import families
 from sweep.results.finding import find_runs
-from sweep.results.plan import Planned, read_plan
+from sweep.results.metrics import Ranking
+from sweep.results.plan import Planned, read_plan, read_ranking
 from sweep.results.result import Result
 from sweep.results.scoring import SCORES
 from sweep.results.state import State, state_of
@@ -33,12 +34,14 @@ class Runs:
         table: one row a run, as `build_table` returns it.
         results: results of the done runs, by run.
         planned: entries of sweep.json, by run; None if it is damaged.
+        ranking: how the last command ranked the rows.
         remarks: one line for each thing that was left out, such as a copy of a run, or could not be read.
     """
 
     table: pd.DataFrame
     results: dict[str, Result]
     planned: dict[str, Planned] | None
+    ranking: Ranking
     remarks: list[str]
 
 
@@ -63,9 +66,9 @@ def read_runs(folder: Path) -> Runs:
     """
     remarks = list[str]()
     found = find_runs(folder, remarks)
-    planned: dict[str, Planned] | None = None
+    planned, ranking = None, Ranking()
     try:
-        planned = read_plan(folder)
+        planned, ranking = read_plan(folder), read_ranking(folder)
     except ValueError as error:
         remarks.append(str(error))
     plan = planned or {}
@@ -82,7 +85,7 @@ def read_runs(folder: Path) -> Runs:
     table = pd.DataFrame(ordered, columns=[*IDENTITY, *COUNTS, *NUMBERS, *WORDS])
     table = table.astype(dict.fromkeys(("seed", *COUNTS), "Int64") | dict.fromkeys(NUMBERS, float))
     results = {run: state.result for run, state in states.items() if state.result}
-    return Runs(table, results, planned, [plain(remark) for remark in remarks])
+    return Runs(table, results, planned, ranking, [plain(remark) for remark in remarks])
 
 
 def _copies(rows: dict[str, dict], states: dict[str, State], plan: dict[str, Planned]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from sweep.config import Data, RunConfig, differences
 from sweep.config.hydra import run_config, words_of
 from sweep.config.words import one_line
 from sweep.registry import sources
+from sweep.results.metrics import Ranking
 from sweep.results.plan import write_plan
 from sweep.scheduling.jobs import Run
 
@@ -73,7 +74,9 @@ def compose_runs(asked: Asked) -> list[Run]:
 def write_plans(runs: list[Run]) -> None:
     """Write sweep.json for each table before the first run starts, so that status and tables also list open runs."""
     for table in tables(runs):
-        write_plan(table, {run.name: run.planned() for run in runs if run.config.table == table})
+        below = [run for run in runs if run.config.table == table]
+        ranking = Ranking(below[0].config.metric, below[0].config.margin)
+        write_plan(table, {run.name: run.planned() for run in below}, ranking)
 
 
 def tables(runs: list[Run]) -> list[Path]:

@@ -89,7 +89,10 @@ def cost(config: RunConfig, frontend: Transform) -> dict[str, float]:
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         _build_model(config, None)(torch.empty(1, width or row.n_bins, row.n_frames(window)))
     each = SAMPLE_RATE / ESTIMATE_EVERY
-    return {"frontend": each * frontend.multiply_adds(window), "model": each * (counter.get_total_flops() / 2 + projected)}
+    return {
+        "frontend": each * frontend.multiply_adds(window),
+        "model": each * (counter.get_total_flops() / 2 + projected),
+    }
 
 
 def count_weights(config: RunConfig) -> int:

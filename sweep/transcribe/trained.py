@@ -7,22 +7,24 @@ import pandas as pd
 from sweep.config import RunConfig
 from sweep.report.units import ROW
 from sweep.results.finding import protocol_folders
+from sweep.results.metrics import METRICS, Metric
 from sweep.results.plan import read_plan
 from sweep.results.result import RESULT, Result
 from sweep.results.state import MODEL, state_of
-from sweep.results.table import build_table
+from sweep.results.table import read_runs
 
 BEST = "best"
 _ROOT = "runs"  # default of `runs` in conf/
 
 
-def find_run(asked: Path) -> tuple[Path, str]:
+def find_run(asked: Path, metric: str | None = None) -> tuple[Path, str]:
     """Find the run that a path means.
 
     Args:
         asked: folder of a run; or a folder with runs of one sweep, or "best" in such a folder, which mean its best done
-            run. The best run is the seed with the highest accuracy of the row with the highest accuracy, averaged over
-            its seeds as in the report. "best" alone means runs/best.
+            run. The best run is the seed with the highest score of the row with the highest score, averaged over its
+            seeds as in the report. "best" alone means runs/best.
+        metric: the score, one of METRICS; None: the one that the last command of the sweep asked for.
 
     Returns:
         Folder of the run, and the reason for its choice in words; the reason is empty if the run itself was named.
@@ -44,25 +46,26 @@ def find_run(asked: Path) -> tuple[Path, str]:
     if len(folders) > 1:
         names = ", ".join(str(asked / folder.resolve().relative_to(asked.resolve())) for folder in folders)
         raise ValueError(f"{asked}: holds sweeps whose accuracies do not compare; choose one: {names}")
-    table = build_table(folders[0])
+    runs = read_runs(folders[0])
+    by, table = METRICS[metric or runs.ranking.metric], runs.table
     table = table[[asked.resolve() in (folders[0] / run).resolve().parents for run in table.run]]
     done = table[table.status == "done"]
     if done.empty:
         raise ValueError(f"{asked}: none of its {len(table)} runs is done; sweep status {asked} says why")
-    done = done[done.accuracy.notna()]
+    done = done[done[by.name].notna()]
     if done.empty:
-        raise ValueError(f"{asked}: no best run, since accuracy is undefined without notes to test on; name a run")
-    return _best(folders[0], done)
+        raise ValueError(f"{asked}: no best run, since {by.words} is undefined without notes to test on; name a run")
+    return _best(folders[0], done, by)
 
 
-def _best(folder: Path, done: pd.DataFrame) -> tuple[Path, str]:
-    rows = done.groupby(ROW).accuracy
+def _best(folder: Path, done: pd.DataFrame, by: Metric) -> tuple[Path, str]:
+    rows = done.groupby(ROW)[by.name]
     row = rows.transform("mean").idxmax()
     same = done[(done[ROW] == done.loc[row, ROW]).all(axis=1)]
-    best = same.loc[same.accuracy.idxmax()]
+    best = same.loc[same[by.name].idxmax()]
     seeds = f", a mean over {len(same)} seeds of which this is the best" if len(same) > 1 else ""
-    mean = same.accuracy.mean()
-    return _relative(folder / best.run), f"accuracy {mean:.3f}{seeds}, the highest of {rows.ngroups} done"
+    mean = same[by.name].mean()
+    return _relative(folder / best.run), f"{by.words} {mean:.3f}{seeds}, the highest of {rows.ngroups} done"
 
 
 def _check_done(run: Path) -> Result:

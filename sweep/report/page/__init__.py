@@ -12,13 +12,13 @@ from rich.console import Console
 
 from sweep import __version__
 from sweep.names import plain
-from sweep.report.columns import label_of
+from sweep.report.columns import heading_of, label_of
 from sweep.report.details import read_details, rows_of
 from sweep.report.excerpts import excerpt
-from sweep.report.heat_maps import accuracy_by_count, accuracy_by_recording
+from sweep.report.heat_maps import accuracy_by_count, score_by_recording
 from sweep.report.kernels import kernels
 from sweep.report.pictures import COLOURS, OTHER, STYLE, Picture, anchor, makers, stem, svg
-from sweep.report.plots import accuracy_by_bins, accuracy_by_cost, loss_curves
+from sweep.report.plots import loss_curves, score_by_bins, score_by_cost
 from sweep.report.printing import emphasised, justify
 from sweep.report.rankings import Rankings
 from sweep.report.report import Report, write
@@ -39,7 +39,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _ABOUT_BARS = (
-    "Bars in Acc: from 0, the whole width being the highest figure in the table; the line across is the 95 % interval."
+    "Bars: from 0, the whole width being the highest figure in the table; the line across is the 95 % interval."
 )
 
 
@@ -52,17 +52,17 @@ def draw(report: Report) -> tuple[list[Picture], list[Picture], list[str]]:
     Returns:
         Pictures of the comparison, pictures of its rows, and sentences on what is missing for some of them.
     """
-    details, problems = read_details(report.folder, report.runs)
+    details, problems = read_details(report.folder, report.runs, report.sample.metric.name)
     lines = report.lines.assign(name=label_of(report.lines))
-    done = lines[lines.status == "done"].dropna(subset=["accuracy"])
+    done = lines[lines.status == "done"].dropna(subset=["value"])
     if done.empty:
         return [], [], problems
     with matplotlib.rc_context(STYLE):
         overview = [
-            _attempt("Accuracy against the number of bins", accuracy_by_bins, done),
+            _attempt("Score against the number of bins", score_by_bins, done),
             _attempt("Loss curves", loss_curves, done, details),
-            _attempt("Accuracy against cost", accuracy_by_cost, done),
-            _attempt("Accuracy of each recording", accuracy_by_recording, done, details),
+            _attempt("Score against cost", score_by_cost, done),
+            _attempt("Score of each recording", score_by_recording, done, details),
             _attempt("Accuracy by polyphony", accuracy_by_count, done, details, "polyphony"),
             _attempt("Accuracy by pitch", accuracy_by_count, done, details, "pitches"),
         ]
@@ -83,7 +83,7 @@ def page(
         overview, rows, problems: what `draw` returns.
         rankings: rankings of the protocols on the same data; None if there is only one.
     """
-    drawn = {row.title for row in rows if row.figure}
+    drawn, by_metric = {row.title for row in rows if row.figure}, report.by_metric()
     trained, families = report.trained(), dict(zip(report.lines.representation, report.lines.family, strict=True))
     return _TEMPLATES.get_template("report.html.j2").render(
         report=report,
@@ -91,6 +91,8 @@ def page(
         trained=trained and _trained(trained, families),
         overview=overview,
         rankings=rankings and _rankings(rankings, families),
+        metrics=by_metric and _rankings(by_metric, families),
+        bars=heading_of(report.sample.metric.name),
         rows=rows if drawn or any("Not drawn" in row.caption for row in rows) else [],
         missing=problems,
         version=__version__,
@@ -170,7 +172,7 @@ def _rankings(rankings: Rankings, families: dict[str, str]) -> dict:
     cells = rankings.cells()
     keys = [[text.strip("*+") for text in cells[heading]] for heading in cells]
     keys[0] = [str(place) for place in range(len(cells))]
-    low = [not heading.startswith("Acc") for heading in cells]
+    low = [not heading.startswith("score") for heading in cells]
     of_rows = [families.get(name, "") for name in rankings.table.representation]  # another protocol may have more rows
     return _sortable(cells, keys, low, of_rows, rankings.remarks())
 
@@ -202,7 +204,7 @@ def _sortable(
 
 
 def _bars(lines: pd.DataFrame) -> list[dict[str, float]]:
-    """Divide each line's accuracy and the ends of its interval by the highest figure in the table; leave out NaN."""
-    figures = lines[["accuracy", "accuracy_low", "accuracy_high"]].astype(float)
+    """Divide each line's score and the ends of its interval by the highest figure in the table; leave out NaN."""
+    figures = lines[["value", "low", "high"]].astype(float)
     shares = figures.clip(lower=0) / figures.max(axis=None)
     return [row.dropna().round(4).to_dict() for _, row in shares.iterrows()]
