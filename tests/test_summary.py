@@ -93,5 +93,5 @@ def test_intervals_and_marks_are_not_cut_on_a_narrow_console(tmp_path, width):
             write_result(tmp_path / f"d/quick/linear/{name}/seed-{seed}", with_recordings(name, 0, seed, 7))
     text = printed(tmp_path, width)
     assert max(map(len, text.splitlines())) <= width and "\N{HORIZONTAL ELLIPSIS}" not in text
-    row = next(line for line in text.splitlines() if line.startswith("cqt-12"))
+    row = next(line for line in text.splitlines() if line.startswith("cqt-12 "))
     assert " both" in row and "\N{EN DASH}0." in row

@@ -11,7 +11,8 @@ from test_app import SHORT, call
 
 from sweep.data.sources.demo import make_demo
 from sweep.report.trained import fixed_variant, pair_up
-from sweep.report.units import Sample
+from sweep.report.units import BLOCKS, Sample
+from sweep.results.metrics import METRICS
 from sweep.results.evidence import SPECTRUM, learned_kernels, read_evidence
 
 ROWS_RUN = "representation=linear-256,mel-512-128"
@@ -88,9 +89,9 @@ def test_a_pair_is_compared_over_the_seeds_that_both_have():
     scores = np.stack([np.full((2, 8), 0.4), np.full((2, 8), 0.5)])
     scores[0, 1], scores[1, 1] = 0.6, np.nan  # seed 1 of the trained row is missing
     scores[1, 0] += np.linspace(-0.02, 0.02, 8)
-    sample = Sample(rows, scores, [f"r/{i}" for i in range(8)], ["r"], True)
+    sample = Sample(METRICS["accuracy"], rows, scores, [f"r/{i}" for i in range(8)], ["r"], BLOCKS)
     lines = pd.DataFrame(rows, columns=["model", "representation", "variant"])
-    lines = lines.assign(status="done", accuracy=[0.5, 0.5], windows_per_second=[8.0, 2.0])
+    lines = lines.assign(status="done", value=[0.5, 0.5], windows_per_second=[8.0, 2.0])
     lines = lines.assign(moved_kernels=[np.nan, 0.1], moved_bank=np.nan)
     (pair,) = pair_up(lines, sample).table.itertuples()
     assert pair.difference == pytest.approx(0.1) and pair.slower == 4

@@ -215,6 +215,8 @@ COLUMNS = (
     _score("F", "f_measure", max),
     _score("Etot", "e_tot", min),
     _score("AP", "average_precision", max),
+    _score("note F1", "note_f1", max),
+    Column("note F1 offset", ("note_offset_f1",), _number("note_offset_f1", "{:.3f}"), max),
     Column("windows/s", ("windows_per_second",), _number("windows_per_second", "{:,.0f}"), None, _always),
     Column("time", _TIMES, _time, None, _always),
     Column("operations", ("multiply_adds",), _number("multiply_adds", "{:,.0f} M/s", 1e-6)),

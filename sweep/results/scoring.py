@@ -32,8 +32,13 @@ _ERRORS = ("e_sub", "e_miss", "e_fa", "e_tot")
 _MULTIPITCH = ("precision", "recall", "accuracy", *_ERRORS)
 _MULTIPITCH += tuple(f"chroma_{name}" for name in _MULTIPITCH)
 
-SCORES = ("accuracy", "precision", "recall", "f_measure", *_ERRORS, *_MULTIPITCH[7:], "average_precision")
-"""The names of a recording's scores, in the order in which score() gives them."""
+FRAME_SCORES = ("accuracy", "precision", "recall", "f_measure", *_ERRORS, *_MULTIPITCH[7:], "average_precision")
+"""The names of the scores of frames, in the order in which score() gives them."""
+NOTE_SCORES = ("note_f1", "note_precision", "note_recall")
+NOTE_SCORES += ("note_offset_f1", "note_offset_precision", "note_offset_recall")
+"""The names of the scores of notes, in the order in which `notes.score_notes` gives them."""
+SCORES = FRAME_SCORES + NOTE_SCORES
+"""The names of a recording's scores."""
 
 
 def score(
