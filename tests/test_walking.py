@@ -106,7 +106,7 @@ def test_a_caller_may_leave_out_folders(tmp_path):
     for name in ("a/x", "b/y"):
         touch(tmp_path / name)
     seen = []
-    for folder, below, files in walk(tmp_path, []):
+    for _, below, files in walk(tmp_path, []):
         seen += files
         below[:] = [name for name in below if name != "a"]
     assert seen == ["y"]
@@ -116,7 +116,7 @@ def test_folders_that_vanish_were_not_there(tmp_path):
     for name in ("a/x", "b/y"):
         touch(tmp_path / name)
     unread = []
-    for folder, below, files in walk(tmp_path, unread):
+    for _, below, _ in walk(tmp_path, unread):
         if "a" in below:
             (tmp_path / "a/x").unlink()
             (tmp_path / "a").rmdir()

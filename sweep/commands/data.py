@@ -13,7 +13,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the description and the arguments of the command."""
     parser.description = (
         "Read all recordings of a data folder as training does, print what they are, and list every problem with its\n"
-        "file and line. Exits 1 if there is one."
+        "file and line. Exits 1 if there is one. Remarks, such as notes that were cut, are no problems."
     )
     parser.add_argument("directory", metavar="DIR", type=Path, help="the folder that data.root would be")
     parser.add_argument(

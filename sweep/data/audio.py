@@ -1,5 +1,6 @@
 """Decode audio files as mono at one sample rate, several files at a time."""
 
+import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -54,7 +55,7 @@ def decode(path: Path, sample_rate: int = SAMPLE_RATE, resample: bool = True) ->
             rate and is not resampled.
     """
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:  # a name's bytes may be no UTF-8
             rate, is_int16 = file.samplerate, file.subtype == "PCM_16" and file.channels == 1
             if rate != sample_rate and not resample:
                 raise DataError(
