@@ -85,7 +85,11 @@ def find_pairs(source: Source, split: str) -> tuple[list[Pair], list[str]]:
     """
     pairs, lines = source.find(split)
     counts = Counter(pair.id for pair in pairs)
-    lines += [f"{pair.audio}: a second {pair.id!r} in {split}: rename it" for pair in pairs if counts[pair.id] > 1]
+    lines += [
+        f"{pair.audio}: another recording of {split} is called {pair.id!r} too: rename one of the two"
+        for pair in pairs
+        if counts[pair.id] > 1
+    ]
     lines += _in_both(*(pairs if name == split else source.find(name)[0] for name in SPLITS))
     return sorted(pairs, key=_by_number), lines
 

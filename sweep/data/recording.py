@@ -67,7 +67,7 @@ class Changed(Remark):
     def __new__(cls, what: str, first: str, notes: int, wrong: bool = False):
         """Make the line."""
         line = super().__new__(cls, f"{what}: {notes:,}; the first: {first}")
-        line.what, line.first, line.count, line.wrong = what, first, notes, wrong
+        line.what, line.first, line.notes, line.wrong = what, first, notes, wrong
         return line
 
 

@@ -61,6 +61,12 @@ def as_compared(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def same_name(path: Path, other: Path, what: str = "name") -> str:
+    """Say that two files share a name, and if one sees no difference, what it is."""
+    alone = as_compared(path.name) == as_compared(other.name) and path.name != other.name
+    return f"same {what} as {other.name}{', but for how its accents are written' if alone else ''}"
+
+
 def size_of(path: Path) -> int:
     """Return the size of a file in bytes, or raise a DataError that names it."""
     try:

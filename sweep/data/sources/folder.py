@@ -10,7 +10,7 @@ import soundfile
 
 from sweep.data.labels import MIDI, SHOWN
 from sweep.data.recording import Pair, Remark, one_line
-from sweep.data.source import SPLITS, Source, as_compared
+from sweep.data.source import SPLITS, Source, as_compared, same_name
 from sweep.files import NOTES
 from sweep.registry import sources
 from sweep.walking import files_below
@@ -187,7 +187,7 @@ def _pair(folder: Path, id: str, files: _Files, problems: list[str]) -> Pair | N
     if not files.audio and not files.labels:
         return None
     for kind in (files.audio, files.labels):
-        problems += [f"{path}: same name as {kind[0].name}: remove one of the two" for path in kind[1:]]
+        problems += [f"{path}: {same_name(path, kind[0])}: remove one of the two" for path in kind[1:]]
     if not files.audio:
         other = "".join(f" ({path.name} is nothing that libsndfile reads, convert it)" for path in files.other)
         problems.append(f"{files.labels[0]}: no audio of this name{other}: add it or remove the labels")

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from sweep.data.recording import Pair, Remark, one_line
-from sweep.data.source import Source, as_compared
+from sweep.data.source import Source, as_compared, same_name
 from sweep.registry import sources
 from sweep.walking import walk
 
@@ -61,7 +61,7 @@ def _files_by_id(folder: Path, endings: tuple[str, ...], problems: list[str]) ->
             continue
         id = as_compared(path.stem)
         if id in files:
-            problems.append(f"{path}: same id as {files[id].name}: remove one of the two")
+            problems.append(f"{path}: {same_name(path, files[id], 'id')}: remove one of the two")
         else:
             files[id] = path
     return files
