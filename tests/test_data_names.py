@@ -22,9 +22,6 @@ from sweep.data.source import Source
 from sweep.data.sources.folder import Folder
 from sweep.data.sources.musicnet import MusicNet
 
-AUDIO = io.BytesIO()
-soundfile.write(AUDIO, np.random.default_rng(0).uniform(-0.5, 0.5, 1000), 44100, format="WAV")
-SOUND = AUDIO.getvalue()
 TWINS = [unicodedata.normalize(form, "Prélude Ångström が") for form in ("NFC", "NFD")]
 
 
@@ -33,9 +30,16 @@ def put(path: Path, content: bytes | str = "") -> None:
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
+def sound(name: str) -> bytes:
+    """A WAV file of 1,000 samples, of its own for each name."""
+    file = io.BytesIO()
+    noise = np.random.default_rng(list(os.fsencode(name))).uniform(-0.5, 0.5, 1000)
+    soundfile.write(file, noise, 44100, format="WAV")
+    return file.getvalue()
+
+
 def recording(folder: Path, name: str, labels: str | None = None) -> None:
-    """Each has other bytes: the name's own."""
-    put(folder / f"{name}.wav", SOUND + os.fsencode(name))
+    put(folder / f"{name}.wav", sound(name))
     put(folder / f"{name if labels is None else labels}.csv", HEADER)
 
 
@@ -104,7 +108,7 @@ def test_audio_and_labels_may_write_accents_in_two_ways(tmp_path, kinds):
     (tmp_path / "split.csv").write_text(f"file,split\ntrain/{other}.wav,train\ntest/c.wav,test\n")
     assert [item.id for item in read_split(tmp_path, "train", "folder")] == [f"train/{TWINS[0]}"]
     for split, name in (("train", one), ("test", "c")):
-        put(tmp_path / "mn" / f"{split}_data" / f"{name}.wav", SOUND + name.encode())
+        put(tmp_path / "mn" / f"{split}_data" / f"{name}.wav", sound(name))
         put(tmp_path / "mn" / f"{split}_labels" / f"{other if name == one else name}.csv", HEADER)
     assert [item.id for item in read_split(tmp_path / "mn", "train")] == [TWINS[0]]
 
@@ -120,7 +124,7 @@ def test_two_files_that_differ_in_the_way_of_writing_accents_alone_are_named(tmp
 def test_a_set_is_the_same_however_its_accents_are_written(tmp_path):
     prints = []
     for name, root in zip(TWINS, (tmp_path / "a", tmp_path / "b"), strict=True):
-        put(root / "train" / f"{name}.wav", SOUND)
+        put(root / "train" / f"{name}.wav", sound(""))
         put(root / "train" / f"{name}.csv", HEADER)
         recording(root / "test", "c")
         prints.append(Folder(root).fingerprint())
@@ -154,11 +158,11 @@ def test_split_csv_may_name_what_is_no_file(tmp_path, file):
 def test_what_may_be_missing_is_a_remark_and_costs_nothing_else(tmp_path):
     for split in ("train", "test"):
         recording(tmp_path / split, split)
-        put(tmp_path / "mn" / f"{split}_data" / f"{split}.wav", SOUND + split.encode())
+        put(tmp_path / "mn" / f"{split}_data" / f"{split}.wav", sound(split))
         put(tmp_path / "mn" / f"{split}_labels" / f"{split}.csv", HEADER)
     os.symlink("gone.wav", tmp_path / "train" / "lost.wav")
     os.symlink("..", tmp_path / "train" / "up")
-    put(tmp_path / "mn" / "train_data" / "more" / "x.wav", SOUND)
+    put(tmp_path / "mn" / "train_data" / "more" / "x.wav", sound("x"))
     _, (lost,) = read(tmp_path, "folder")
     assert (
         isinstance(lost, Remark) and lost == f"{tmp_path}/train/lost.wav: a link that leads nowhere: mend or remove it"
@@ -173,9 +177,10 @@ from pathlib import Path
 from rich.console import Console
 from sweep.data.report import report
 os.chdir(sys.argv[1])
-report(Path(sys.argv[2]), None, Console(quiet=True))  # imports what that user may not read
+report(Path("set"), None, Console(quiet=True))  # imports what that user may not read
 os.setuid(65534) if os.getuid() == 0 else None
-report(Path(sys.argv[2]), None, Console(width=200))
+report(Path("set"), None, Console(width=200))
+report(Path("shut"), None, Console(width=200))
 """
 
 
@@ -185,25 +190,22 @@ def test_folders_and_files_without_permission_are_named(tmp_path):
         recording(root / split, split)
         recording(root / split / "closed", f"{split} too")
         recording(root / split, f"{split} unreadable")
-    for name in ("train/closed", "test/test unreadable.csv", "train/train unreadable.wav"):
-        (root / name).chmod(0)
+    (tmp_path / "shut/train").mkdir(parents=True)
+    closed = [tmp_path / "shut", root / "train/closed"]
+    for path in (*closed, root / "test/test unreadable.csv", root / "train/train unreadable.wav"):
+        path.chmod(0)
     tmp_path.chmod(0o755)
-
-    def lines() -> list[str]:
-        ended = subprocess.run([sys.executable, "-c", CLOSED, tmp_path, "set"], capture_output=True, text=True)
-        assert ended.returncode == 0 and ended.stderr == "", ended.stderr
-        return [line for line in ended.stdout.splitlines() if line.startswith("set") and "needs at least" not in line]
-
     try:
-        printed = "\n".join(lines()[1:])
-        assert "set/train/closed: cannot be entered (Permission denied), nothing in it is read" in printed
-        assert "set/test/test unreadable.csv: cannot be read" in printed and "Permission denied" in printed
-        assert "set/train/train unreadable.wav: cannot be read" in printed
-        root.chmod(0)
-        assert lines() == ["set: cannot be entered: correct its permissions or data.root"]
+        ended = subprocess.run([sys.executable, "-c", CLOSED, tmp_path], capture_output=True, text=True)
     finally:
-        root.chmod(0o755)
-        (root / "train/closed").chmod(0o755)
+        for path in closed:
+            path.chmod(0o755)
+    assert ended.returncode == 0 and ended.stderr == "", ended.stderr
+    assert "set/train/closed: cannot be entered (Permission denied), nothing in it is read" in ended.stdout
+    for name in ("test/test unreadable.csv", "train/train unreadable.wav"):
+        (line,) = [line for line in ended.stdout.splitlines() if line.startswith(f"set/{name}: cannot be read")]
+        assert "Permission denied" in line or "System error" in line
+    assert ended.stdout.endswith("1 problem:\nshut: cannot be entered: correct its permissions or data.root\n")
 
 
 def test_files_that_vanish_while_they_are_read_are_named(tmp_path, monkeypatch):
@@ -220,7 +222,7 @@ def test_files_that_vanish_while_they_are_read_are_named(tmp_path, monkeypatch):
 
 def test_musicnets_folders_may_be_links(tmp_path):
     for split in ("train", "test"):
-        put(tmp_path / "disk" / f"{split}_data" / "7.wav", SOUND + split.encode())
+        put(tmp_path / "disk" / f"{split}_data" / "7.wav", sound(split))
         put(tmp_path / "disk" / f"{split}_labels" / "7.csv", HEADER)
         (tmp_path / "set").mkdir(exist_ok=True)
         for kind in ("data", "labels"):

@@ -35,15 +35,8 @@ def test_each_folder_is_visited_once_and_circles_end(tmp_path):
     touch(tmp_path / "elsewhere/two")
     root = tmp_path / "root"
     touch(root / "real/x")
-    for link, target in (
-        ("a", "real"),
-        ("real/up", ".."),
-        ("real/self", "."),
-        ("b", "../elsewhere"),
-        ("c", "b"),
-        ("d", ".."),
-        ("e", "/"),
-    ):
+    links = {"a": "real", "real/up": "..", "real/self": ".", "b": "../elsewhere", "c": "b", "d": "..", "e": "/"}
+    for link, target in links.items():
         os.symlink(target, root / link)
     os.symlink(root, tmp_path / "elsewhere/back")
     assert found(root) == (["real/x", "b/two"], [])

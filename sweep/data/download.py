@@ -16,6 +16,7 @@ from rich.progress import Progress
 
 from sweep.data.fetch import CHUNK, MIRROR, PAUSES, TIMEOUT, fetch
 from sweep.data.recording import DataError
+from sweep.walking import walk
 
 
 class File(NamedTuple):
@@ -121,9 +122,12 @@ def lacking(root: Path, n_train: int, test_ids: Collection[str]) -> str:
 
 
 def _files(folder: Path, *endings: str) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return [path for path in folder.iterdir() if path.suffix.lower() in endings and not path.name.startswith(".")]
+    """List the files of a folder with these endings; raise a DataError if it, or a link in it, cannot be followed."""
+    unread: list[str] = []
+    _, _, names = next(walk(folder, unread), (folder, [], []))
+    if unread:
+        raise DataError(unread[0])
+    return [path for path in map(folder.joinpath, names) if path.suffix.lower() in endings]
 
 
 def _fetch(file: File, root: Path, base: str, progress: Progress, pauses: Sequence[float], timeout: float) -> None:

@@ -1,5 +1,6 @@
 """Read the notes of a MIDI file, in seconds."""
 
+import io
 import re
 from bisect import bisect_right
 from collections import Counter, defaultdict, deque
@@ -61,12 +62,12 @@ def read_midi(path: Path) -> Midi:
     import mido
 
     try:
-        with open(path, "rb") as file:
-            if ENDLESS.search(file.read()):
-                raise ValueError("a number without end")
-            file.seek(0)
-            midi = mido.MidiFile(file=file)
-            rest = file.read()
+        content = path.read_bytes()  # where the parser asks for more than there is, a file would reserve it
+        if ENDLESS.search(content):
+            raise ValueError("a number without end")
+        stream = io.BytesIO(content)
+        midi = mido.MidiFile(file=stream)
+        rest = stream.read()
         if b"MTrk" in rest:
             raise ValueError("more tracks than its header says")
         if midi.type == 2:
@@ -80,6 +81,8 @@ def read_midi(path: Path) -> Midi:
         return _notes(midi)
     except DataError:
         raise
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read as MIDI ({error.strerror or error}): export it again") from error
     except Exception as error:  # the parser raises errors of many kinds on damaged bytes
         reason = " ".join(str(error).split()) or ("it ends early" if isinstance(error, EOFError) else "damaged")
         raise DataError(f"{path}: cannot be read as MIDI ({reason}): export it again") from error

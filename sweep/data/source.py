@@ -1,6 +1,7 @@
 """The base class of data sources, which find the recordings of a folder, each an audio file and its labels."""
 
 import hashlib
+import os
 import unicodedata
 from pathlib import Path
 from typing import ClassVar
@@ -51,6 +52,15 @@ class Source:
         names = ((split, path.relative_to(self.root).as_posix(), path) for split, path in found)
         parts = sorted((split, as_compared(name), size_of(path)) for split, name, path in names)
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def missing(root: Path) -> list[str]:
+    """Return a line that says that there is no such folder, or that it cannot be entered; none if it can."""
+    if not os.path.isdir(root):
+        return [f"{root}: no such folder: correct data.root"]
+    if not os.access(root, os.R_OK | os.X_OK):
+        return [f"{root}: cannot be entered: correct its permissions or data.root"]
+    return []
 
 
 def as_compared(name: str) -> str:

@@ -10,7 +10,7 @@ import soundfile
 
 from sweep.data.labels import MIDI, SHOWN
 from sweep.data.recording import Pair, Remark, one_line
-from sweep.data.source import SPLITS, Source, as_compared, same_name
+from sweep.data.source import SPLITS, Source, as_compared, missing, same_name
 from sweep.files import NOTES
 from sweep.registry import sources
 from sweep.walking import files_below
@@ -68,10 +68,8 @@ def find(root: Path, split: str) -> tuple[list[Pair], list[str]]:
         problems: problems of both splits, one line each: a file is missing, there twice or in both splits, or
             split.csv has another form. Remarks name what could not be entered.
     """
-    if not os.path.isdir(root):
-        return [], [f"{root}: no such folder: correct data.root"]
-    if not os.access(root, os.R_OK | os.X_OK):
-        return [], [f"{root}: cannot be entered: correct its permissions or data.root"]
+    if problems := missing(root):
+        return [], problems
     if os.path.exists(root / TABLE):
         splits, problems = _by_table(root)
     elif any(os.path.isdir(root / name) for name in SPLITS):

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from sweep.data.recording import Pair, Remark, one_line
-from sweep.data.source import Source, as_compared, same_name
+from sweep.data.source import Source, as_compared, missing, same_name
 from sweep.registry import sources
 from sweep.walking import walk
 
@@ -30,7 +30,8 @@ def find(root: Path, split: str) -> tuple[list[Pair], list[str]]:
             labels or labels have no recording. Remarks name what could not be entered, and sub-folders.
     """
     data, labels = root / f"{split}_data", root / f"{split}_labels"
-    problems = [
+    problems = missing(root) if os.path.isdir(root) else []
+    problems = problems or [
         f"{folder}: no such folder: data.root must hold {{train,test}}_data and {{train,test}}_labels"
         for folder in (data, labels)
         if not os.path.isdir(folder)
