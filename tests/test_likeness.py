@@ -1,13 +1,17 @@
 """The same recording in both splits is found in every layout, format, rate and level; another take is none."""
 
 import io
+import os
 from dataclasses import replace
 from pathlib import Path
 
+import mido
 import numpy as np
 import pytest
 import soundfile
 import soxr
+import torch
+from configs import make_config
 from own_recordings import HEADER
 from rich.console import Console
 
@@ -20,6 +24,7 @@ from sweep.data.source import Source
 from sweep.data.sources.folder import Folder
 from sweep.data.synthesis import render
 from sweep.registry import sources
+from sweep.training.loading import UnreadableError, load
 
 RATE = 44100
 
@@ -152,3 +157,24 @@ def test_the_correlation_is_that_of_its_formula():
     assert correlation(common, own, RATE) < 0.1
     assert correlation(common, common + own, RATE) == pytest.approx(0.5**0.5, abs=0.05)
     assert correlation(np.zeros(9000, np.int16), np.zeros(9000, np.int16), RATE) == 0
+
+
+def test_a_training_says_what_may_be_missing_and_refuses_a_copy(tmp_path, music, capsys):
+    """Notes that were cut or merged are for `sweep data` alone; a key that never came up is a wrong label."""
+    put(tmp_path / "train/a.wav", piece(2)).with_suffix(".csv").write_text(HEADER + "0,9,60\n3,99999999,60\n")
+    midi = put(tmp_path / "train/b.wav", piece(3)).with_suffix(".mid")
+    midi.with_suffix(".csv").unlink()
+    track = mido.MidiTrack([mido.Message("note_on", note=60), mido.MetaMessage("text", time=9)])
+    mido.MidiFile(tracks=[track]).save(midi)
+    put(tmp_path / "test/c.wav", music)
+    os.symlink("gone", tmp_path / "train/lost.wav")
+    config = make_config("data=folder", f"data.root={tmp_path}", "data.cache=null").data
+    load(config, torch.device("cpu"), Console(quiet=True))
+    assert capsys.readouterr().err.splitlines() == [
+        f"{tmp_path}/train/lost.wav: a link that leads nowhere: mend or remove it",
+        f"notes without a key up, ended with their track: 1; the first: {midi}: instrument 1 (Acoustic Grand Piano): "
+        "note 60 at 0.000 s",
+    ]
+    put(tmp_path / "train/d.flac", 0.5 * music)
+    with pytest.raises(UnreadableError, match="test/c.wav: the same audio as"):
+        load(replace(config, fingerprint="another"), torch.device("cpu"), Console(quiet=True))
