@@ -98,7 +98,7 @@ def report_on(folder: Path, logger: Logger, console: Console) -> None:
 
     try:
         page, pictures = write_page(console, report, None)
-        log_report(report, pictures, page, logger)
+        log_report(report, pictures, page, logger, lambda line: console.print(escape(line), soft_wrap=True))
     except Exception as error:  # W&B only gets a copy: the results are already written
         console.print(f"no report to Weights & Biases: {escape(str(error))}", style="red", soft_wrap=True)
 

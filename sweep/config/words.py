@@ -50,7 +50,7 @@ def as_typed(word: str) -> str:
 
 
 def typed_value(word: str) -> tuple[str, str]:
-    """Split a word that Hydra has read into its key, without a sign before it, and its value, without quotes around it."""
+    """Split a word that Hydra has read into its key, without a sign before it, and its value, without its quotes."""
     key, _, value = word.partition("=")
     read = _parser().parse_override(word).value()
     return key.lstrip("+~"), read if isinstance(read, str) else value
