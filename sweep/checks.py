@@ -1,45 +1,74 @@
 """Check values of a configuration: each error names the key, the value and the remedy."""
 
 import math
+import os
+import unicodedata
 
 import numpy as np
+
+_LONGEST = 200  # characters of a value in a message
+
+
+def shown(value) -> str:
+    """Write a value for a message: on one line, without control characters, and cut if it is long."""
+    text = str(value)
+    cut = f"{text[:_LONGEST]}... ({len(text):,} characters)" if len(text) > _LONGEST else text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in cut)
 
 
 def check_whole(key: str, value, least: int = 1) -> None:
     """Check for a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{key} {value}: needs a whole number of at least {least}")
+        raise ValueError(f"{key} {shown(value)}: needs a whole number of at least {least}")
+    if value >= 2**63:
+        raise ValueError(f"{key} {shown(value)}: needs a number below 2^63")
 
 
 def check_even(key: str, value) -> None:
     """Check for an even whole number of at least 2."""
     check_whole(key, value, least=2)
     if value % 2:
-        raise ValueError(f"{key} {value} is odd: a frame needs a centre sample; choose {value - 1} or {value + 1}")
+        raise ValueError(
+            f"{key} {shown(value)} is odd: a frame needs a centre sample; choose {value - 1} or {value + 1}"
+        )
 
 
 def check_positive(key: str, value) -> None:
     """Check for a finite number above 0."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 < value < math.inf:
-        raise ValueError(f"{key} {value}: needs a number above 0")
+        raise ValueError(f"{key} {shown(value)}: needs a number above 0")
 
 
 def check_number(key: str, value, least: float) -> None:
     """Check for a finite number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not least <= value < math.inf:
-        raise ValueError(f"{key} {value}: needs a number of at least {least:g}")
+        raise ValueError(f"{key} {shown(value)}: needs a number of at least {least:g}")
 
 
 def check_share(key: str, value) -> None:
     """Check for a number of at least 0 and below 1."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ValueError(f"{key} {value}: needs a number of at least 0 and below 1")
+        raise ValueError(f"{key} {shown(value)}: needs a number of at least 0 and below 1")
 
 
 def check_text(key: str, value, needs: str) -> None:
     """Check for text that is not empty; `needs` says in the message what it stands for."""
     if not isinstance(value, str) or not value:
-        raise ValueError(f"{key} {value}: needs {needs}")
+        raise ValueError(f"{key} {shown(value)}: needs {needs}")
+
+
+def check_folder(key: str, value, needs: str) -> None:
+    """Check for the path of a folder, which need not exist; `needs` says in the message what it stands for."""
+    check_text(key, value, needs)
+    if any(unicodedata.category(character) == "Cc" for character in value):
+        raise ValueError(f"{key} {shown(value)}: needs {needs} without control characters in its name")
+    longest = max((os.fsencode(part) for part in value.split(os.sep)), key=len)
+    if len(longest) > 255 or len(os.fsencode(value)) > 3000:
+        raise ValueError(f"{key} {shown(value)}: needs {needs} of a shorter name, one has 255 bytes at most")
+    if value.startswith("~"):
+        raise ValueError(
+            f"{key} {shown(value)}: there is no such home folder; ./{shown(value)} is a folder in this one"
+        )
 
 
 def check_range(f_min, f_max, lowest: float | None = None) -> None:
@@ -56,4 +85,4 @@ def check_range(f_min, f_max, lowest: float | None = None) -> None:
 def check_choice(key: str, value, choices) -> None:
     """Check for one of some options, of the same type: 1 does not count as true."""
     if not any(type(value) is type(option) and value == option for option in choices):
-        raise ValueError(f"{key} {value!r}: choose one of {', '.join(str(c) for c in choices)}")
+        raise ValueError(f"{key} {shown(repr(value))}: choose one of {', '.join(str(c) for c in choices)}")

@@ -13,11 +13,22 @@ The checks and their messages, the identity of a run and the name of its row (`s
 
 import dataclasses
 import difflib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass
 from typing import Any, ClassVar, Self
 
-from sweep.checks import check_choice, check_even, check_number, check_positive, check_share, check_text, check_whole
+from sweep.checks import (
+    check_choice,
+    check_even,
+    check_folder,
+    check_number,
+    check_positive,
+    check_share,
+    check_text,
+    check_whole,
+    shown,
+)
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,8 @@ class Key:
         changes_result: whether two runs that differ in this field may have different results.
         spelling: format in a row's name, such as "threshold={}"; None: the name leaves the field out.
         usual: value that a row's name leaves out, or a function that returns it for a configuration.
+        text: whether the value is text: "folder", whose leading ~ is the home folder, or "words"; None: no text.
+        takes_null: whether the value may be null.
         groups: dataclasses that a nested group may be, by name ("only" for a single one); None: no nested group.
     """
 
@@ -38,6 +51,8 @@ class Key:
     changes_result: bool = True
     spelling: str | None = None
     usual: Any = None
+    text: str | None = None
+    takes_null: bool = False
     groups: Mapping[str, type["Group"]] | None = None
 
 
@@ -74,7 +89,13 @@ def choice(*options: Any, **about: Any) -> Any:
 
 def text(needs: str = "text", **about: Any) -> Any:
     """Make a field for text that is not empty; `needs` says what it is, such as "a folder"."""
-    return _field(lambda key, value: check_text(key, value, needs), needs, **about)
+    return _field(lambda key, value: check_text(key, value, needs), needs, kind="words", **about)
+
+
+def folder(**about: Any) -> Any:
+    """Make a field for the path of a folder; a leading ~ is the home folder."""
+    needs = "a folder" if None not in about.get("also", ()) else "a folder, or null for none"
+    return _field(lambda key, value: check_folder(key, value, needs), needs, kind="folder", **about)
 
 
 def values(kind: type, needs: str, **about: Any) -> Any:
@@ -82,7 +103,7 @@ def values(kind: type, needs: str, **about: Any) -> Any:
 
     def check(key: str, value: Any) -> None:
         if not isinstance(value, kind):
-            raise ValueError(f"{key} {value}: needs {needs}")
+            raise ValueError(f"{key} {shown(value)}: needs {needs}")
 
     return _field(check, needs, **about)
 
@@ -100,12 +121,13 @@ def _field(
     changes_result: bool = True,
     spelling: str | None = None,
     usual: Any = None,
+    kind: str | None = None,
     default: Any = MISSING,
 ) -> Any:
     """Make a dataclass field with a `Key`.
 
     Args:
-        check, takes, changes_result, spelling, usual: attributes of the `Key`.
+        check, takes, changes_result, spelling, usual: attributes of the `Key`; `kind` is its `text`.
         also: values that are allowed besides those that pass the check, such as None or "auto".
         default: default value of the field; without one the configuration must give a value.
     """
@@ -115,7 +137,7 @@ def _field(
             check(key, value)
 
     takes = " or ".join([*(f"`{_plain(other)}`" for other in also if _plain(other) not in takes), takes])
-    about = Key(checked, takes, changes_result, spelling, usual)
+    about = Key(checked, takes, changes_result, spelling, usual, kind, None in also)
     return dataclasses.field(default=default, metadata={"key": about})
 
 
@@ -183,7 +205,7 @@ def check_keys(tree: Mapping[str, Any], known: list[str], needed: list[str], pla
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
             remedy = f"did you mean {close[0]}?" if close else f"there is {', '.join(known)}"
-            raise ValueError(f"{place}{key} ({value}): unknown key; {remedy}")
+            raise ValueError(f"{place}{shown(key)} ({shown(value)}): unknown key; {remedy}")
     for key in needed:
         if key not in tree or tree[key] == "???":
             raise ValueError(f"{place}{key}: missing; give it a value")
@@ -192,11 +214,14 @@ def check_keys(tree: Mapping[str, Any], known: list[str], needed: list[str], pla
 def _built(field: Field, value: Any, place: str) -> Any:
     """Return the value of a field; a mapping for a nested group is built into the group."""
     groups = field.metadata["key"].groups
+    if field.metadata["key"].text == "folder" and isinstance(value, str):
+        return os.path.expanduser(value)
     if groups is None or isinstance(value, Group):
         return value
     key = f"{place}{field.name}"
     if not isinstance(value, Mapping):
-        raise ValueError(f"{key} {value}: needs keys, see conf/{field.name}")
+        keys = ", ".join(f"{key}.{inner.name}" for cls in list(groups.values())[:1] for inner in keys_of(cls))
+        raise ValueError(f"{key} {shown(value)}: needs keys: {keys}")
     if "only" in groups:
         return groups["only"].from_tree(value)
     check_choice(f"{key}.name", value.get("name"), groups)

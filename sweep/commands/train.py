@@ -5,25 +5,20 @@ import sys
 from pathlib import Path
 
 import hydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.markup import escape
 
 from sweep.config import HostCluster, Logger, SlurmCluster
-from sweep.config.hydra import CONF, cluster_config, run_config
+from sweep.config.hydra import CONF, cluster_config, words_of
+from sweep.config.words import as_typed, one_line
 from sweep.scheduling.jobs import DONE, Run, Walk, printer
 from sweep.scheduling.plan import Asked, compose_runs, tables, write_plans
 
 
 @hydra.main(version_base=None, config_path=str(CONF), config_name="config")
 def job(config: DictConfig) -> None:
-    """Train a single run (hydra.mode=RUN); a sweep never gets here, because `Asked` is raised before."""
-    found = run_config(config, HydraConfig.get())
-    if not walk([Run(f"[1/1] {found.row}", found)], Console(highlight=False)):
-        sys.exit(1)
+    """Compose a sweep; Hydra never calls this, because `Asked` is raised before."""
 
 
 def sweep(asked: Asked, console: Console) -> bool:
@@ -39,7 +34,8 @@ def sweep(asked: Asked, console: Console) -> bool:
     Raises:
         ValueError: a Hydra launcher is chosen, or a configuration is wrong.
     """
-    launcher = asked.config.hydra.launcher._target_.rpartition(".")[2]
+    with one_line(words_of(asked.config.hydra)):
+        launcher = asked.config.hydra.launcher._target_.rpartition(".")[2]
     if launcher != "BasicLauncher":
         raise ValueError(f"hydra/launcher {launcher}: runs go where cluster says; choose cluster=slurm, gpus or cpus")
     cluster = cluster_config(asked.config)
@@ -102,7 +98,7 @@ def report_on(folder: Path, logger: Logger, console: Console) -> None:
 
     try:
         page, pictures = write_page(console, report, None)
-        log_report(report, pictures, page, logger)
+        log_report(report, pictures, page, logger, lambda line: console.print(escape(line), soft_wrap=True))
     except Exception as error:  # W&B only gets a copy: the results are already written
         console.print(f"no report to Weights & Biases: {escape(str(error))}", style="red", soft_wrap=True)
 
@@ -117,15 +113,14 @@ def ask(words: list[str]) -> Asked | None:
         The sweep; None if Hydra did everything itself, as with --help.
 
     Raises:
-        ValueError: Hydra does not know a word, or an option does not exist.
+        ValueError: a word is no KEY=VALUE, or its key or option does not exist.
     """
-    sys.argv[1:] = words
+    sys.argv[1:] = [as_typed(word) for word in words]
     try:
-        job()
+        with one_line(words):
+            job()
     except Asked as asked:
         return asked
-    except HydraException as error:
-        raise ValueError(str(error)) from None
     return None
 
 
@@ -143,6 +138,5 @@ def main(words: list[str]) -> None:
     except KeyboardInterrupt as stop:
         console.print("stopped; the same command resumes")
         sys.exit(128 + (stop.args[0] if stop.args and stop.args[0] else signal.SIGINT))
-    except (OmegaConfBaseException, OSError, ValueError, KeyError) as error:
-        missing = "missing key " if isinstance(error, KeyError) else ""
-        raise SystemExit(f"sweep: {missing}{str(error).splitlines()[0]}") from None
+    except (OSError, ValueError) as error:
+        raise SystemExit(f"sweep: {error}") from None

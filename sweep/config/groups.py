@@ -1,12 +1,12 @@
 """The groups of conf/, one frozen dataclass each, with one field per key."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Self
 
-from sweep.checks import check_choice, check_whole
-from sweep.fields import Group, choice, positive, share, text, values, whole
+from sweep.checks import check_choice, check_folder, check_whole, shown
+from sweep.fields import Group, choice, folder, positive, share, text, values, whole
 from sweep.registry import check_options, models, sources
 
 ACCURACIES = ("exact", "high", "fast")
@@ -23,9 +23,9 @@ class Data(Group):
     """Name of the folder, which tells data sets apart."""
     source: str = text()
     """Layout of the folder."""
-    root: str = text("a folder", changes_result=False)
+    root: str = folder(changes_result=False)
     """Folder of the recordings."""
-    cache: str | None = text("a folder, or null for none", also=(None,), changes_result=False)
+    cache: str | None = folder(also=(None,), changes_result=False)
     """Folder for decoded audio, which may be deleted at any time."""
     validation: float = share()
     """Share of the training recordings that is held out; loss and average precision on them are logged."""
@@ -44,8 +44,14 @@ class Data(Group):
         if root == "???":
             raise ValueError("data.root is missing: name the folder of the recordings, data.root=DIR")
         if not isinstance(root, str) or not root:
-            raise ValueError(f"data.root {root}: needs a folder")
-        return super().from_tree({"name": Path(root).resolve().name, **tree}, place)
+            raise ValueError(f"data.root {shown(root)}: needs a folder")
+        if "name" not in tree:
+            check_folder("data.root", root := os.path.expanduser(root), "a folder")
+            name = os.path.basename(os.path.realpath(root))
+            if not name:
+                raise ValueError(f"data.root {root}: has no name of its own; give it one, +data.name=NAME")
+            tree = {"name": name.encode(errors="backslashreplace").decode(), **tree}  # a name may be no UTF-8
+        return super().from_tree(tree, place)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """Convert Hydra's composed configuration to a `RunConfig` and to a sweep's cluster."""
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from sweep.checks import check_choice
 from sweep.config.groups import CLUSTERS, Cluster
 from sweep.config.run import ASIDE, RunConfig
+from sweep.config.words import one_line, typed_value
 
 _HERE = Path(__file__).resolve().parents[1]
 # In a wheel the configuration is inside the package, in a checkout beside it.
@@ -26,14 +28,25 @@ def run_config(config: DictConfig, hydra: DictConfig) -> RunConfig:
     Raises:
         ValueError: names the key, the value and the remedy.
     """
-    tree: Any = OmegaConf.to_container(config, resolve=True)
+    words = words_of(hydra)
+    with one_line(words):
+        tree: Any = OmegaConf.to_container(config, resolve=True)
     tree.pop("hydra", None)
     for name in _NAMED:
         tree[name] = {**(tree[name] or {}), "name": hydra.runtime.choices[name]}
-    overrides = (override.lstrip("+~").partition("=") for override in hydra.overrides.task)
     inside = tuple(f"{name}." for name in _GROUPS)
-    tree["changed"] = {key: value for key, _, value in overrides if key.startswith(inside) and key not in ASIDE}
+    tree["changed"] = {
+        key: typed for key, typed in map(typed_value, words) if key.startswith(inside) and key not in ASIDE
+    }
+    for key, typed in tree["changed"].items():
+        if "${" in typed:  # what stands there, not where it comes from
+            tree["changed"][key] = str(functools.reduce(lambda part, name: part[name], key.split("."), tree))
     return RunConfig.from_tree(tree)
+
+
+def words_of(hydra: DictConfig) -> list[str]:
+    """Return the words of the command line that a hydra node was composed with, interpolations as they were typed."""
+    return OmegaConf.to_container(hydra.overrides.task, resolve=False)
 
 
 def cluster_config(config: DictConfig) -> Cluster:
@@ -42,8 +55,10 @@ def cluster_config(config: DictConfig) -> Cluster:
     Raises:
         ValueError: names the key, the value and the remedy.
     """
-    tree: Any = OmegaConf.to_container(config.cluster, resolve=True)
+    with one_line(()):
+        tree: Any = OmegaConf.to_container(config.cluster, resolve=True)
+        device = config.device
     check_choice("cluster.name", tree.get("name"), CLUSTERS)
-    if tree["name"] == "gpus" and config.device == "cpu":
+    if tree["name"] == "gpus" and device == "cpu":
         raise ValueError("cluster gpus with device cpu: choose cluster=cpus")
     return CLUSTERS[tree["name"]].from_tree(tree)

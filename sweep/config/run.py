@@ -19,7 +19,8 @@ from sweep.config.groups import (
     implied_accuracy,
 )  # fmt: skip
 from sweep.data.recording import SAMPLE_RATE
-from sweep.fields import Group, choice, group, keys_of, share, text, values, whole
+from sweep.fields import Group, choice, folder, group, keys_of, share, values, whole
+from sweep.names import folder_name
 from sweep.representations import Representation, from_tree
 
 
@@ -51,14 +52,12 @@ class RunConfig(Group):
     """Number of times that a failed run is retried."""
     overwrite: bool = choice(False, True, changes_result=False)
     """Whether finished and interrupted runs start anew."""
-    runs: str = text("a folder", changes_result=False)
+    runs: str = folder(changes_result=False)
     """Root folder of the results."""
     changed: Mapping[str, str] = values(dict, "keys and their values", changes_result=False)
     """Settings inside a group as typed on the command line."""
 
     def check(self) -> None:
-        if self.seed >= 2**63:
-            raise ValueError(f"seed {self.seed}: needs a number below 2^63")
         if self.cluster.name == "gpus" and self.device == "cpu":
             raise ValueError("cluster gpus with device cpu: choose cluster=cpus")
         self.representation.check_trainable(self.frontend.trainable)
@@ -97,20 +96,19 @@ class RunConfig(Group):
 
         Unusual choices come first, spelled as their fields define it, then a representation's changed numbers.
         """
-        parts = [spelled for spelled in _spelled(self, self) if spelled]
+        return "+".join(self._choices)
+
+    @property
+    def _choices(self) -> list[str]:
+        """The parts of `variant`."""
         # Changes to a representation on the command line make it another row than the one it is named after.
-        parts += [
-            f"{key.removeprefix('representation.')}={value}"
-            for key, value in self.changed.items()
-            if key.startswith("representation.")
-        ]
-        return "+".join(parts)
+        changed = [(key.partition(".")[2], value) for key, value in self.changed.items() if _of_row(key)]
+        return [*filter(None, _spelled(self, self)), *(f"{key}={value}" for key, value in changed)]
 
     @property
     def changed_elsewhere(self) -> str:
         """The command line's settings in the groups that all rows share, "key=value ..."."""
-        changed = self.changed.items()
-        return " ".join(f"{key}={value}" for key, value in changed if not key.startswith("representation."))
+        return " ".join(f"{key}={value}" for key, value in self.changed.items() if not _of_row(key))
 
     @property
     def row(self) -> str:
@@ -119,13 +117,14 @@ class RunConfig(Group):
 
     @property
     def table(self) -> Path:
-        """The folder of the sweep's table: <runs>/<data>/<protocol>."""
-        return Path(self.runs, self.data.name, self.protocol.name)
+        """The folder of the sweep's table: <runs>/<data>/<protocol>, each name as `folder_name` writes it."""
+        return Path(self.runs, folder_name(self.data.name), folder_name(self.protocol.name))
 
     @property
     def folder(self) -> Path:
         """The run's folder: <runs>/<data>/<protocol>/<model>/<row>/seed-<n>."""
-        return self.table / self.model.name / self.row / f"seed-{self.seed}"
+        row = folder_name(self.representation.name, *self._choices)
+        return self.table / folder_name(self.model.name) / row / f"seed-{self.seed}"
 
     @property
     def cost(self) -> float:
@@ -169,6 +168,11 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         for key in {**new, **old}
         if old.get(key, absent) != new.get(key, absent)
     ]
+
+
+def _of_row(key: str) -> bool:
+    """Whether a changed key belongs to the representation and so to the row's name."""
+    return key.startswith("representation.")
 
 
 def _flatten(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from sweep import filters
+from sweep.checks import shown
 from sweep.fields import Group, choice, keys_of, positive, text, whole
 from sweep.registry import families
 
 if TYPE_CHECKING:
     from sweep.transforms.transform import Transform
+
+_MOST = 2**24  # bins or samples of a row; more is a slip of the keyboard, and tables of it fill the memory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +64,13 @@ class Representation(Group):
         return _place(self.name)
 
     def check(self) -> None:
+        for field in keys_of(type(self)):
+            value = getattr(self, field.name)
+            if isinstance(value, int) and value > _MOST:
+                raise ValueError(f"{self.place}{field.name} {shown(value)}: needs a number of at most {_MOST:,}")
         try:
             measured = self.measure()
-        except ValueError as error:
+        except (ValueError, ArithmeticError, MemoryError) as error:
             raise ValueError(f"{self.place}{error}") from None
         for key, value in measured.items():
             object.__setattr__(self, key, value)

@@ -13,7 +13,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from sweep.config import Data, RunConfig, differences
-from sweep.config.hydra import run_config
+from sweep.config.hydra import run_config, words_of
+from sweep.config.words import one_line
 from sweep.registry import sources
 from sweep.results.plan import write_plan
 from sweep.scheduling.jobs import Run
@@ -36,11 +37,13 @@ class Asked(BaseException):
 
 
 class Ask(Callback):
-    """Hydra callback that stops Hydra before a sweep by raising `Asked`."""
+    """Hydra callback that stops Hydra before a sweep, or a single run, by raising `Asked`."""
 
     def on_multirun_start(self, config: DictConfig, **_) -> None:
         """Raise `Asked` with the configuration of the sweep."""
         raise Asked(config, GlobalHydra.instance().config_loader())
+
+    on_run_start = on_multirun_start
 
 
 def compose_runs(asked: Asked) -> list[Run]:
@@ -61,8 +64,10 @@ def compose_runs(asked: Asked) -> list[Run]:
             raise ValueError(
                 f"two runs of this sweep would share {config.folder}: {'; '.join(clash)}; give them two calls"
             )
+    if not planned:
+        raise ValueError(f"{' '.join(words_of(asked.config.hydra))}: no run; choose at least one value of each key")
     configs = [replace(config, data=fingerprinted(config.data)) for config in planned.values()]
-    return [Run(title, config) for title, config in zip(_titles(list(planned)), configs, strict=True)]
+    return [Run(title, config) for title, config in zip(_titles(configs), configs, strict=True)]
 
 
 def write_plans(runs: list[Run]) -> None:
@@ -78,24 +83,42 @@ def tables(runs: list[Run]) -> list[Path]:
 
 @functools.cache
 def fingerprinted(data: Data) -> Data:
-    """Return the data configuration with the current fingerprint of the data folder."""
-    return replace(data, fingerprint=sources[data.source](Path(data.root)).fingerprint())
+    """Return the data configuration with the current fingerprint of the data folder.
+
+    Raises:
+        DataError: the folder is missing, or holds no recordings in its layout; names the first problem.
+    """
+    from sweep.data.labels import refuse
+    from sweep.data.reading import find_pairs
+    from sweep.data.source import SPLITS
+
+    source = sources[data.source](Path(data.root))
+    if source.files() is not None:  # otherwise the program makes it
+        if not source.root.is_dir():
+            raise ValueError(f"data.root {source.root}: no such folder; correct data.root")
+        for split in SPLITS:
+            refuse(*find_pairs(source, split))
+    return replace(data, fingerprint=source.fingerprint())
 
 
 def _compose(config: DictConfig, loader: ConfigLoader) -> Iterator[DictConfig]:
     """Yield the configuration of each run, as Hydra's sweeper would launch it."""
-    sweeper = Plugins.instance()._instantiate(config.hydra.sweeper)
-    arguments = [*sweeper._parse_config(), *config.hydra.overrides.task]
-    overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
-    for batch in sweeper.split_arguments(overrides, None):
+    words = words_of(config.hydra)
+    with one_line(words):
+        sweeper = Plugins.instance()._instantiate(config.hydra.sweeper)
+        arguments = [*sweeper._parse_config(), *words]
+        overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
+        batches = list(sweeper.split_arguments(overrides, None))
+    for batch in batches:
         for job in batch:
-            yield loader.load_sweep_config(config, list(job))
+            with one_line(words):
+                composed = loader.load_sweep_config(config, list(job))
+            yield composed
 
 
-def _titles(folders: list[Path]) -> list[str]:
-    """Title each run: its number, its representation, and every other part of its name that varies in the sweep."""
-    # <data>/<protocol>/<model>/<representation>/<seed>
-    parts = [folder.parts[-5:] for folder in folders]
+def _titles(configs: list[RunConfig]) -> list[str]:
+    """Title each run: its number, its row, and every other part of its name that varies in the sweep."""
+    parts = [(c.data.name, c.protocol.name, c.model.name, c.row, f"seed-{c.seed}") for c in configs]
     varying = [place == 3 or len(set(column)) > 1 for place, column in enumerate(zip(*parts, strict=True))]
     shown = (" ".join(part for part, varies in zip(run, varying, strict=True) if varies) for run in parts)
-    return [f"[{n:{len(str(len(folders)))}d}/{len(folders)}] {title}" for n, title in enumerate(shown, 1)]
+    return [f"[{n:{len(str(len(configs)))}d}/{len(configs)}] {title}" for n, title in enumerate(shown, 1)]

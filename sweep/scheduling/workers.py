@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import IO, cast
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from sweep.config import HostCluster
-from sweep.scheduling.jobs import DONE, Run, Walk
+from sweep.scheduling.jobs import DONE, Run, Walk, printer
 
 _MOST_RUNS = 100_000  # most runs in one sweep: the processes start before the number of runs is known
 _STARTS = 3  # starts of a process on one GPU or core; if it dies each time, that GPU or core is not used again
@@ -89,6 +88,7 @@ class Workers:
         self.processes: dict[Connection, tuple[Place, BaseProcess]] = {}
         self.busy = {place: 0.0 for place in places}  # seconds
         self.runs: list[Run] = []
+        self.warnings: set[str] = set()
         for place in places:
             self._start(place)
 
@@ -166,8 +166,9 @@ class Workers:
             return
         if isinstance(said, float):
             self.busy[place] += said
-        else:
-            console.print(escape(said), style=style, soft_wrap=True)
+        elif said not in self.warnings:
+            self.warnings |= {said} if style == "yellow" else set()  # what each process finds out is said once
+            printer(console)(said, style)
 
 
 def _work(pipe: Connection, place: Place, attempts, states, processes: int) -> None:

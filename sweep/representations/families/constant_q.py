@@ -34,6 +34,10 @@ class ConstantQ(Representation):
         super().__post_init__()
 
     def measure(self) -> dict[str, Any]:
+        if self.bins_per_octave * self.sample_rate > 2**30 * self.f_min:
+            raise ValueError(
+                f"f_min {self.f_min:g}: its kernel would be more than 2^30 samples long; choose a higher one"
+            )
         frequencies = filters.constant_q_frequencies(self.n_bins, self.bins_per_octave, self.f_min, self.sample_rate)
         numbers = (frequencies, self.bins_per_octave, self.sample_rate, self.norm)
         kernels = filters.constant_q_kernels(self.window, *numbers)
