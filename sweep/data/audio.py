@@ -82,7 +82,9 @@ def _resample(path: Path, audio: np.ndarray, rate: int, sample_rate: int) -> np.
     try:
         resampled = soxr.resample(audio, rate, sample_rate, quality="VHQ")
     except (ValueError, RuntimeError, MemoryError) as error:
-        raise DataError(f"{path}: cannot be resampled from {rate} Hz ({error}): convert it to {sample_rate} Hz") from error
+        raise DataError(
+            f"{path}: cannot be resampled from {rate} Hz ({error}): convert it to {sample_rate} Hz"
+        ) from error
     if len(resampled) == 0:
         raise DataError(f"{path}: {len(audio)} samples at {rate} Hz, none at {sample_rate} Hz: remove the recording")
     return resampled

@@ -89,7 +89,7 @@ def inspect(file: BinaryIO) -> Layout:
     if magic[:4] in (b".snd", b"dns.") and len(magic) == 12:
         order = ">" if magic[:4] == b".snd" else "<"
         offset, declared = struct.unpack(f"{order}II", magic[4:])
-        return _sized(file, begin, end, begin + offset, declared, f"{order}I", (begin + 8,))
+        return _sized(file, begin, end, begin + offset, declared, f"{order}I", begin + 8)
     if magic[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM"):
         return _chunked(file, begin, end, ">I" if magic[:4] in (b"RIFX", b"FORM") else "<I", 4, 12)
     if magic[:4] == b"riff":  # Sony Wave64: a chunk's name has 16 bytes, its size counts its header
@@ -121,14 +121,22 @@ def _bytes(file: BinaryIO, position: int, count: int) -> bytes:
 
 
 def _chunks(file: BinaryIO, position: int, end: int, form: str, name: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield name, declared size and position of the content of each chunk; the last may go beyond the end."""
+    """Yield name, declared size and position of the content of each chunk; the last may go beyond the end.
+
+    Args:
+        position, end: where the first chunk begins, and where the file ends.
+        form: how a size is written.
+        name: bytes in a name.
+    """
     width = struct.calcsize(form)
     while position + name + width <= end:
         header = _bytes(file, position, name + width)
         (size,) = struct.unpack(form, header[name:])
         position += name + width
         if name == 16:
-            size = max(0, size - name - width)
+            size -= name + width
+        if size < 0 or not _is_name(header[:4]):
+            return
         yield header[:4], size, position
         position += size
         if name == 16:
@@ -143,19 +151,18 @@ def _is_name(text: bytes) -> bool:
 
 def _chunked(file: BinaryIO, begin: int, end: int, form: str, name: int, first: int) -> Layout:
     """Compare the declared size of the audio's chunk with what the file holds."""
-    sizes: tuple[int, ...] = ()
+    wide = 0  # where RF64 keeps the size in 64 bits
     width = struct.calcsize(form)
     for chunk, declared, position in _chunks(file, begin + first, end, form, name):
         if chunk == b"ds64" and position + 24 <= end:
-            sizes = (position + 8,)  # RF64 keeps the size in 64 bits here
+            wide = position + 8
         if chunk in (b"data", b"SSND", b"BODY"):
-            if sizes and declared == 0xFFFFFFFF:
-                (declared,), form = struct.unpack("<Q", _bytes(file, sizes[0], 8)), "<Q"
-            else:
-                sizes = (position - width,)
+            at = position - width
+            if wide and declared == 0xFFFFFFFF:
+                (declared,), form, at = struct.unpack("<Q", _bytes(file, wide, 8)), "<Q", wide
             if declared == 0 and _is_empty(file, position, end, form, name):
                 return Layout()
-            return _sized(file, begin, end, position, declared, form, sizes, (name + width) * (name == 16))
+            return _sized(file, begin, end, position, declared, form, at, (name + width) * (name == 16))
     return Layout()
 
 
@@ -170,26 +177,26 @@ def _is_empty(file: BinaryIO, position: int, end: int, form: str, name: int) -> 
 
 
 def _sized(
-    file: BinaryIO, begin: int, end: int, position: int, declared: int, form: str, sizes: tuple[int], extra: int = 0
+    file: BinaryIO, begin: int, end: int, position: int, declared: int, form: str, at: int, extra: int = 0
 ) -> Layout:
     """Return the layout of a file whose audio, declared in bytes, begins at a position and lasts to the end at most.
 
     Args:
         begin, end: where the file begins and ends.
         form: how the declared size is written.
-        sizes: where it stands.
+        at: where it stands.
         extra: bytes that the written size counts beside the audio's.
     """
     held, most = max(0, end - position), 256 ** struct.calcsize(form)
     streamed = declared == 0 or declared >= most - _SLACK or most // 2 - _SLACK <= declared <= most // 2
-    if declared <= held and not (declared == 0 < held):
+    if declared <= held and not streamed:
         return Layout()
     head = bytearray(_bytes(file, begin, position - begin))
     if head[:4] == b"RIFF" and held > 0xFFFFFFFF:  # beyond what a plain WAV file can say
         ds64 = b"ds64" + struct.pack("<IQQQI", 28, end - begin + 28, held, 0, 0)
         head = bytearray(b"RF64" + b"\xff" * 4 + b"WAVE" + ds64 + head[12:-4] + b"\xff" * 4)
-    elif len(head) >= sizes[0] - begin + struct.calcsize(form):
-        struct.pack_into(form, head, sizes[0] - begin, min(held + extra, most - 1))
+    elif len(head) >= at - begin + struct.calcsize(form):
+        struct.pack_into(form, head, at - begin, min(held + extra, most - 1))
     part = Part(bytes(head), min(position, end), end)
     if streamed:
         return Layout((part,))

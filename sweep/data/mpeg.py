@@ -1,7 +1,7 @@
 """Count the frames of an MP3 file, since its header may state a wrong number or none.
 
-Where the number is missing, mpg123, with which libsndfile reads MP3, guesses the length from the first frame's bit rate.
-libsndfile then drops what lies beyond. So an MP3 file is given a first frame that states the true number.
+Where the number is missing, mpg123, with which libsndfile reads MP3, guesses the length from the first frame's bit
+rate. libsndfile then drops what lies beyond. So an MP3 file is given a first frame that states the true number.
 """
 
 import os
@@ -78,19 +78,20 @@ def inspect_mp3(file: BinaryIO) -> Layout:
         count += whole
         last = min(position, end)
     least = max(0, count * first.samples - _TRIMMED)
-    plain = (Part(b"", begin, end),) if begin else ()
-    numbered = (Part(_info(file, begin, count), audio, end),)
     # A number that is too high is wrong, and the file whole, if the number of bytes beside it is right.
-    if count + 1 < stated and not 0 < stated_bytes <= last - begin:
-        return Layout(plain, f"{count} of {stated} MP3 frames", least=least)
-    if first.kind[1] != 3 or stated == count and tag != b"VBRI":  # mpg123 looks for a tag in layer 3 only
-        parts = plain
+    cut = count + 1 < stated and not 0 < stated_bytes <= last - begin
+    if first.kind[1] != 3:  # mpg123 looks for a tag in layer 3 only
+        parts = (Part(b"", begin, end),) if begin else ()
     elif at is None:
-        parts = numbered
+        parts = (Part(_info(file, begin, count), audio, end),)
     else:
         file.seek(begin)
-        head = file.read(at - begin) + struct.pack(">I", count)
-        parts = (Part(head, at + 4, end),)
+        head = file.read(at - begin) + struct.pack(">I", stated if cut else count)
+        if stated_bytes:
+            head += struct.pack(">I", last - begin)
+        parts = (Part(head, begin + len(head), end),)
+    if cut:
+        return Layout(parts, f"{count} of {stated} MP3 frames", least=least)
     return Layout(parts, "" if whole or stated else "its last MP3 frame is incomplete", least=least)
 
 
@@ -128,7 +129,7 @@ def _info(file: BinaryIO, begin: int, count: int) -> bytes:
 
 
 def _sync(file: BinaryIO, position: int, end: int, kind: tuple | None) -> int:
-    """Return where the next two frames of a kind follow each other, or a last frame ends with the file; else the end."""
+    """Return where two frames of a kind follow each other, or a last one ends with the file; otherwise the end."""
     while position < end:
         file.seek(position)
         block = file.read(1 << 16)
