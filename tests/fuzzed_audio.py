@@ -15,7 +15,7 @@ from mutations import mutated
 
 from sweep.data.audio import decode
 from sweep.data.recording import DataError
-from sweep.transcribe.listening import opened
+from sweep.data.stream import opened
 
 SECONDS, RATE = 10, 8000
 # File endings and options; of each there is a mono and a stereo file of half a second.
@@ -54,10 +54,11 @@ def read(path: Path) -> None:
 
 
 def listen(path: Path) -> None:
-    with opened(path) as sound:
-        for _ in sound.blocks():
+    """Read as `sweep transcribe` does, without PyTorch, which takes longer to import than most of this."""
+    with opened(path) as stream:
+        for _ in stream.blocks():
             pass
-        assert "\n" not in sound.problem
+        assert "\n" not in stream.problem
 
 
 def main(folder: Path, first: int, count: int) -> None:
