@@ -1,8 +1,10 @@
 """`sweep transcribe RUN AUDIO...`: transcribes audio files with a trained run and writes the notes."""
 
 import argparse
+import errno
 import math
 import os
+import stat
 import sys
 import time
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sweep.checks import check_number, check_share, check_whole
-from sweep.files import NOTES
+from sweep.files import NOTES, from_user, printable
 from sweep.transcribe.notes import GAP, SHORTEST, outputs
 from sweep.transcribe.trained import find_run, load_transcriber
 
@@ -28,14 +30,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "run",
         metavar="RUN",
-        type=Path,
+        type=from_user,
         help="folder of a run that is done; or of a sweep, such as runs/demo/quick: then its best run",
     )
-    parser.add_argument("audio", metavar="AUDIO", nargs="+", type=Path, help="a file that libsndfile reads")
+    parser.add_argument("audio", metavar="AUDIO", nargs="+", type=from_user, help="a file that libsndfile reads")
     parser.add_argument(
         "--out",
         metavar="DIR",
-        type=Path,
+        type=from_user,
         help="folder for the files, made if there is none (default: beside the audio)",
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
@@ -84,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
     console = Console(highlight=False, soft_wrap=True)
     why = why or f"accuracy {result.scores['accuracy'] or 0:.3f}"
     demo = "; trained on the synthetic demo set" * (result.source == "demo")
-    console.print(f"{run}: {why}{demo}", markup=False)
+    console.print(printable(f"{run}: {why}{demo}"), markup=False)
     failed = False
     for file, own in paths.items():
         began = time.perf_counter()
@@ -92,10 +94,16 @@ def run(arguments: argparse.Namespace) -> int:
             told = transcribe(file, ear, own, stretch)
         except (OSError, ValueError) as error:
             failed = True
-            print(f"sweep transcribe: {error}", file=sys.stderr)
+            print(printable(f"sweep transcribe: {error}"), file=sys.stderr)
+            continue
+        except (RuntimeError, MemoryError) as error:  # PyTorch's, without the file's name
+            failed = True
+            said = " ".join(str(error).split()) or "not enough memory"
+            print(printable(f"sweep transcribe: {file}: {said}"), file=sys.stderr)
             continue
         written = f"{own['csv'].with_suffix('')}.csv, .mid, .png"
-        console.print(f"{file}: {told} in {time.perf_counter() - began:.1f} s: {written}", markup=False)
+        took = time.perf_counter() - began
+        console.print(printable(f"{file}: {told} in {took:.1f} s: {written}"), markup=False)
     return int(failed)
 
 
@@ -119,7 +127,7 @@ def check_paths(paths: dict[Path, dict[str, Path]], out: Path | None) -> None:
         out: output folder; None to write beside the audio.
 
     Raises:
-        ValueError: two audio files have the same output, or a folder cannot be written.
+        ValueError: two audio files have the same output, or an output cannot be written.
     """
     taken: dict[Path, Path] = {}
     for file, own in paths.items():
@@ -134,3 +142,16 @@ def check_paths(paths: dict[Path, dict[str, Path]], out: Path | None) -> None:
     for folder in {own["csv"].parent for own in paths.values()}:
         if folder.is_dir() and not os.access(folder, os.W_OK):
             raise ValueError(f"{folder}: cannot be written; choose another folder with --out DIR")
+    for file, own in paths.items():
+        for path in own.values():
+            try:
+                taken_by_folder = stat.S_ISDIR(path.stat().st_mode)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                remedy = (
+                    "rename the audio" if error.errno == errno.ENAMETOOLONG else "choose another folder with --out DIR"
+                )
+                raise ValueError(f"{file}: {path.name} cannot be written ({error.strerror}); {remedy}") from None
+            if taken_by_folder:
+                raise ValueError(f"{path}: is a folder; move it away, or choose another folder with --out DIR")

@@ -5,6 +5,7 @@ import gzip
 import os
 import re
 import shutil
+import struct
 import tarfile
 import zlib
 from collections.abc import Collection, Iterator, Sequence
@@ -172,7 +173,9 @@ def _unpack(archive: Path, folder: Path, progress: Progress) -> None:
                         target.flush()
                         os.fsync(target.fileno())
                 progress.update(task, completed=packed.tell())
-    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+    except DataError:
+        raise
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, struct.error, EOFError, LookupError, ValueError) as error:
         raise DataError(f"{archive}: damaged ({error}): remove it and run again to fetch it anew") from error
 
 

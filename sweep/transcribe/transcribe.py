@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 
 from sweep.data.recording import SAMPLE_RATE
-from sweep.files import write_whole
+from sweep.files import printable, write_whole
 from sweep.representations import Representation
 from sweep.results.evidence import row_starts
 from sweep.results.scoring import PITCHES
@@ -59,10 +60,10 @@ def transcribe(audio: Path, ear: Ear, paths: dict[str, Path], stretch: tuple[flo
         stretch: begin and end of the picture, in seconds of the audio.
 
     Returns:
-        Duration and number of notes, in words.
+        Duration and number of notes, in words, and where and why reading ended before the file's end.
 
     Raises:
-        DataError: the file cannot be read.
+        DataError: nothing of the file can be read, or a sample is not finite.
         OSError: a file cannot be written.
     """
     hop_seconds = ear.hop_length / SAMPLE_RATE
@@ -74,10 +75,10 @@ def transcribe(audio: Path, ear: Ear, paths: dict[str, Path], stretch: tuple[flo
     written = found.notes(hop_seconds, sound.seconds, ear.gap, ear.shortest)
     write_whole(paths["csv"], notes.csv(written))
     write_whole(paths["mid"], notes.midi(written, sound.seconds, ear.name))
-    title = f"{audio.name} transcribed with {ear.name}, threshold {ear.threshold:g}"
+    title = f"{printable(audio.name)} transcribed with {ear.name}, threshold {ear.threshold:g}"
     write_whole(paths["png"], picture.draw(shown, written, ear, title, sound.seconds))
-    truncated = " (the file is truncated)" * sound.truncated
-    return f"{_minutes(sound.seconds)}{truncated}, {len(written):,} note{'s' * (len(written) != 1)}"
+    ended = f" ({sound.problem})" * bool(sound.problem)
+    return f"{_minutes(sound.seconds)}{ended}, {len(written):,} note{'s' * (len(written) != 1)}"
 
 
 def _frames(sound: Sound, ear: Ear):
@@ -88,7 +89,7 @@ def _frames(sound: Sound, ear: Ear):
     starts = row_starts(ear.representation.n_bins)
     terminal = Console(stderr=True)
     with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
-        bar = progress.add_task(sound.path.name, total=sound.declared)
+        bar = progress.add_task(escape(printable(sound.path.name)), total=sound.declared)
         for windows in sound.windows(protocol.window, ear.hop_length):
             said = []
             for part in windows.split(batch):
