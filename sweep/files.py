@@ -103,11 +103,6 @@ def from_user(text: str) -> Path:
         return Path(text)
 
 
-def printable(text: str | Path) -> str:
-    """Return text that any UTF-8 output takes: bytes of a file's name that are not UTF-8 are shown in hexadecimal."""
-    return os.fsencode(text).decode(errors="backslashreplace")
-
-
 def _full(error: BaseException | None) -> OSError | None:
     """Return the "disk full" error that caused an error, if any; torch raises its own error on top of it."""
     while error is not None:

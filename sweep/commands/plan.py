@@ -6,8 +6,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from sweep.names import plain, say
 from sweep.results.result import Result
-from sweep.results.table import results_below
+from sweep.results.table import read_runs
 from sweep.scheduling.jobs import Run
 from sweep.scheduling.pace import clock, fit
 
@@ -35,10 +36,10 @@ def run(arguments: argparse.Namespace) -> int:
     asked = ask(arguments.words)
     if asked is None:
         return 0
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
     for folder in tables(runs := compose_runs(asked)):
         of_it = [run for run in runs if run.config.table == folder]
-        _print(console, of_it, results_below(folder))
+        _print(console, of_it, read_runs(folder).results)
     return 0
 
 
@@ -60,14 +61,14 @@ def _print(console: Console, runs: list[Run], measured: dict[str, Result]) -> No
         left.append(took)
         disk += 4 * weights
         grid.add_row(
-            run.title.partition("] ")[2],
+            plain(run.title.partition("] ")[2]),
             _STATES.get(state.status, state.status),
             "" if state.status == "done" else "not measured" if took is None else clock(took),
             f"{weights:,}",
             _size(4 * weights),
             _size(_gpu_memory(run, weights)),
         )
-    console.print(f"{runs[0].config.table}: {len(runs)} runs", style="bold")
+    say(console, f"{runs[0].config.table}: {len(runs)} runs", "bold")
     console.print(grid)
     total = None if None in left else sum(filter(None, left))
     console.print(f"time for one process: {clock(total) if total is not None else 'not measured yet'}")

@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from sweep.files import from_user
+from sweep.names import plain, say
 from sweep.report import print_reports
 
 
@@ -38,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Print and write the reports of all results below a folder.
 
     Raises:
-        ValueError: there are no results, a file is damaged, or a column does not exist.
+        ValueError: there are no results, or a column does not exist.
     """
     directory = arguments.directory
     if not directory.is_dir():
@@ -49,11 +50,19 @@ def run(arguments: argparse.Namespace) -> int:
         raise ValueError(f"{directory}: no results in or below it; sweep +grid=smoke makes some")
     if arguments.tables_only:
         return 0
-    from sweep.report.page import write_page  # takes a second to import
-
-    console = Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+    console = Console(highlight=False)
+    try:
+        from sweep.report.page import write_page  # takes a second to import
+    except ImportError as error:
+        say(console, f"{directory}: no page and no pictures, {error}; pip install spectrogram-sweep", "red")
+        return 0
     for found in reports:
-        with console.status(Text(f"drawing {found.folder}")):
-            path, _ = write_page(console, found, rankings.get(found.folder.parent))
-        console.print(f"{path}: the table and all pictures in one file; pictures/ beside it: as PNG and PDF")
+        with console.status(Text(plain(f"drawing {found.folder}"))):
+            try:
+                path, _ = write_page(console, found, rankings.get(found.folder.parent))
+            except Exception as error:  # the page is a copy: the tables are written, and other folders have pages too
+                path = None
+                say(console, f"{found.folder}: report.html was not made: {type(error).__name__}, {error}", "red")
+        if path:
+            say(console, f"{path}: the table and all pictures in one file; pictures/ beside it: as PNG and PDF")
     return 0

@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         The exit code: FAILED if a run failed, else LEFT if a run is open, else DONE.
 
     Raises:
-        ValueError: there is no sweep, a sweep.json is damaged, or --watch is not a number of at least 0.1.
+        ValueError: there is no sweep, or --watch is not a number of at least 0.1.
     """
     every = arguments.watch
     if every is not None and not 0.1 <= every < float("inf"):

@@ -7,11 +7,11 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.markup import escape
 
 from sweep.config import HostCluster, Logger, SlurmCluster
 from sweep.config.hydra import CONF, cluster_config, words_of
 from sweep.config.words import as_typed, one_line
+from sweep.names import say
 from sweep.scheduling.jobs import DONE, Run, Walk, printer
 from sweep.scheduling.plan import Asked, compose_runs, tables, write_plans
 
@@ -89,18 +89,27 @@ def report_on(folder: Path, logger: Logger, console: Console) -> None:
     from sweep.report import print_reports
 
     table = folder / "table.csv"
-    before = table.read_bytes() if table.exists() else b""
-    (report,), _ = print_reports(folder)
-    if logger.name != "wandb" or table.read_bytes() == before:
+    before = _content(table)
+    reports, _ = print_reports(folder)
+    report = next((report for report in reports if report.folder == folder.absolute()), None)
+    if report is None or logger.name != "wandb" or _content(table) == before:
         return
     from sweep.report.page import write_page
     from sweep.training.loggers import log_report
 
     try:
         page, pictures = write_page(console, report, None)
-        log_report(report, pictures, page, logger, lambda line: console.print(escape(line), soft_wrap=True))
+        if page:
+            log_report(report, pictures, page, logger, lambda line: say(console, line))
     except Exception as error:  # W&B only gets a copy: the results are already written
-        console.print(f"no report to Weights & Biases: {escape(str(error))}", style="red", soft_wrap=True)
+        say(console, f"no report to Weights & Biases: {error}", "red")
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def ask(words: list[str]) -> Asked | None:

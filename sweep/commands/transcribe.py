@@ -12,7 +12,9 @@ from pathlib import Path
 from rich.console import Console
 
 from sweep.checks import check_number, check_share, check_whole
-from sweep.files import NOTES, from_user, printable
+from sweep.files import NOTES, from_user
+from sweep.names import plain, say
+from sweep.results.scoring import said
 from sweep.transcribe.notes import GAP, SHORTEST, outputs
 from sweep.transcribe.trained import find_run, load_transcriber
 
@@ -83,10 +85,10 @@ def run(arguments: argparse.Namespace) -> int:
     threshold = result.threshold if arguments.threshold is None else arguments.threshold
     rules = (threshold, int(arguments.hop), arguments.gap, arguments.shortest)
     ear = Ear(transcriber, representation, result.row, *rules)
-    console = Console(highlight=False, soft_wrap=True)
-    why = why or f"accuracy {result.scores['accuracy'] or 0:.3f}"
+    console = Console(highlight=False)
+    why = why or f"accuracy {said(result.scores.get('accuracy'))}"
     demo = "; trained on the synthetic demo set" * (result.source == "demo")
-    console.print(printable(f"{run}: {why}{demo}"), markup=False)
+    say(console, f"{run}: {why}{demo}")
     failed = False
     for file, own in paths.items():
         began = time.perf_counter()
@@ -94,16 +96,15 @@ def run(arguments: argparse.Namespace) -> int:
             told = transcribe(file, ear, own, stretch)
         except (OSError, ValueError) as error:
             failed = True
-            print(printable(f"sweep transcribe: {error}"), file=sys.stderr)
+            print(plain(f"sweep transcribe: {error}"), file=sys.stderr)
             continue
         except (RuntimeError, MemoryError) as error:  # PyTorch's, without the file's name
             failed = True
-            said = " ".join(str(error).split()) or "not enough memory"
-            print(printable(f"sweep transcribe: {file}: {said}"), file=sys.stderr)
+            why = " ".join(str(error).split()) or "not enough memory"
+            print(plain(f"sweep transcribe: {file}: {why}"), file=sys.stderr)
             continue
         written = f"{own['csv'].with_suffix('')}.csv, .mid, .png"
-        took = time.perf_counter() - began
-        console.print(printable(f"{file}: {told} in {took:.1f} s: {written}"), markup=False)
+        say(console, f"{file}: {told} in {time.perf_counter() - began:.1f} s: {written}")
     return int(failed)
 
 

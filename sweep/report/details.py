@@ -1,5 +1,6 @@
 """Read what the pictures of a report show: each run's accuracy by recording, its loss curve and its evidence."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import pandas as pd
 
 from sweep.report.units import ROW
 from sweep.results.evidence import read_evidence
-from sweep.results.result import read_result
+from sweep.results.table import Runs
+from sweep.walking import files_below
 
+_BEGUN = re.compile(r"from-step-([0-9]{1,18})")  # folder of the curves of one call
 CURVES = ("train/loss", "validation/loss", "validation/average_precision")
 
 
@@ -20,39 +23,39 @@ class Details:
     Attributes:
         row: (model, representation, variant).
         seed: seed of the run.
-        accuracy: accuracy of each test recording, by its id.
+        accuracy: accuracy of each test recording, by its id; None where it is not defined.
         curves: step and the logged ones of CURVES, one row a logged step; empty if the run kept none.
         evidence: arrays of evidence.npz (`sweep.results.evidence`); empty if the run kept none.
     """
 
     row: tuple[str, str, str]
     seed: int
-    accuracy: dict[str, float]
+    accuracy: dict[str, float | None]
     curves: pd.DataFrame
     evidence: dict[str, np.ndarray]
 
 
-def read_details(folder: Path, table: pd.DataFrame) -> tuple[list[Details], list[str]]:
-    """Read the details of the done runs of a table.
+def read_details(folder: Path, runs: Runs) -> tuple[list[Details], list[str]]:
+    """Read the details of the done runs of a folder.
 
     Args:
         folder: <runs>/<data>/<protocol> folder.
-        table: table of the runs, `build_table`.
+        runs: its runs.
 
     Returns:
         The details, and sentences on what is missing or damaged.
     """
-    found, problems = [], []
-    for run in table[table.status == "done"].itertuples():
+    found, problems = [], list[str]()
+    for run in runs.table[runs.table.status == "done"].itertuples():
+        evidence = {}
         try:
             evidence = read_evidence(folder / run.run)
         except ValueError as error:
-            evidence = {}
             problems.append(str(error))
-        recordings = read_result(folder / run.run).recordings
-        accuracy = {name: scores["accuracy"] for name, scores in recordings.items()}
+        recordings = runs.results[run.run].recordings
+        accuracy = {name: scores.get("accuracy") for name, scores in recordings.items()}
         row = tuple(getattr(run, name) for name in ROW)
-        found.append(Details(row, run.seed, accuracy, read_curves(folder / run.run), evidence))
+        found.append(Details(row, run.seed, accuracy, read_curves(folder / run.run, problems), evidence))
     without = {
         "no loss curve (logger=none keeps none)": [run for run in found if run.curves.empty],
         "no counts by pitch, no excerpt and no weights (older versions kept none; overwrite=true makes them anew)": [
@@ -63,23 +66,38 @@ def read_details(folder: Path, table: pd.DataFrame) -> tuple[list[Details], list
     return found, problems
 
 
-def read_curves(folder: Path) -> pd.DataFrame:
+def read_curves(folder: Path, problems: list[str]) -> pd.DataFrame:
     """Read the curves of a run from its CSV files; each resumption wrote another file, and later files take precedence.
 
     Args:
         folder: folder of the run.
+        problems: list to which a line is added for each file that is damaged or cannot be read.
     """
     parts = []
-    for path in folder.glob("curves/from-step-*/metrics.csv"):
-        try:
-            parts.append(pd.read_csv(path).assign(first=int(path.parent.name.rpartition("-")[2])))
-        except (pd.errors.EmptyDataError, pd.errors.ParserError, ValueError):
-            continue  # a run that was killed may leave half a line
+    for path in files_below(folder / "curves", problems):
+        number = _BEGUN.fullmatch(path.parent.name)
+        if number and path.name == "metrics.csv":
+            try:
+                parts.append(_read_curve(path).assign(first=int(number[1])))
+            except (pd.errors.EmptyDataError, FileNotFoundError):
+                continue  # the run has just begun, or was deleted
+            except Exception as error:  # damaged bytes raise what they like
+                said = error.strerror if isinstance(error, OSError) else " ".join(str(error).split())
+                problems.append(f"{path}: damaged, {said}; remove it, or make the run anew with overwrite=true")
     if not parts:
         return pd.DataFrame({"step": []})
     points = pd.concat(parts)
-    points = points[["step", *(name for name in CURVES if name in points), "first"]]
     return points.sort_values("first").groupby("step").last().drop(columns="first").reset_index()
+
+
+def _read_curve(path: Path) -> pd.DataFrame:
+    """Read the numbers of one CSV file; a run that was killed may leave half a line."""
+    read = pd.read_csv(path, on_bad_lines="skip")
+    if "step" not in read:
+        raise ValueError("it has no column step")
+    names = ["step", *(name for name in CURVES if name in read)]
+    numbers = read[names].apply(pd.to_numeric, errors="coerce").astype(float)
+    return numbers.where(np.isfinite(numbers)).dropna(subset=["step"])
 
 
 def rows_of(lines: pd.DataFrame) -> list[tuple[str, str, str]]:

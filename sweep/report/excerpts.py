@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 
 from sweep.report.details import Details
-from sweep.report.pictures import Picture, new_figure
+from sweep.report.pictures import Picture, label, new_figure, stem
 from sweep.results.evidence import REFERENCE, row_starts
 from sweep.results.scoring import FREQUENCIES, PITCHES
 
@@ -26,7 +26,7 @@ def excerpt(name: str, runs: list[Details]) -> Picture:
         name: name of the row.
         runs: runs of the row.
     """
-    file, runs = f"run-{name}", [run for run in runs if "roll" in run.evidence]
+    file, runs = stem(f"run-{name}"), [run for run in runs if "roll" in run.evidence]
     if not runs:
         return Picture(file, name, "Its runs kept no excerpt.", None)
     seen = [run for i, run in enumerate(runs) if i == 0 or not _alike(run, runs[0])]
@@ -48,7 +48,7 @@ def excerpt(name: str, runs: list[Details]) -> Picture:
             _draw_roll(next(rows), run, run.evidence["roll"], f"estimate, seed {run.seed}")
         for axes in left[len(seen) :] if len(sounding) else []:
             axes.set_ylim(PITCHES[sounding[0]] - 2.5, PITCHES[sounding[-1]] + 2.5)
-        left[-1].set_xlabel(f"seconds of recording {runs[0].evidence['recordings'][0]}")
+        left[-1].set_xlabel(f"seconds of recording {label(str(runs[0].evidence['recordings'][0]))}")
         for axes in left[:-1]:
             axes.tick_params(labelbottom=False)
         for place, run in enumerate(weighed, 1):

@@ -5,10 +5,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from sweep.report.details import Details, rows_of
-from sweep.report.pictures import COLOURS, MARKERS, OTHER, Picture, new_figure
+from sweep.report.pictures import COLOURS, MARKERS, OTHER, Picture, label, new_figure
 from sweep.results.scoring import PITCHES
 
 _ROW_HEIGHT = 0.155  # inches
+_ROOM = 90  # characters of the names side by side below a map; if they are more, they are turned
 _FEWEST_NOTES = 20  # fewest reference notes of a pitch or polyphony for its accuracy to be shown
 
 
@@ -23,7 +24,7 @@ def accuracy_by_recording(done: pd.DataFrame, details: list[Details]) -> Picture
     for run in details:
         accuracies.setdefault(run.row, []).append(pd.Series(run.accuracy, dtype=float))
     values = pd.DataFrame([pd.concat(accuracies[row], axis=1).mean(axis=1) for row in rows_of(done)], index=done.name)
-    if values.empty:
+    if values.isna().all(axis=None):
         return Picture("accuracy-by-recording", title, "No run kept its recordings' scores.", None)
     return Picture(
         "accuracy-by-recording",
@@ -96,17 +97,21 @@ def _heat_map(
         vmin=0,
         vmax=max(np.nanmax(values.to_numpy()), 0.01),
     )
-    axes.set_yticks(range(len(values)), values.index, fontsize=7)
+    axes.set_yticks(range(len(values)), map(label, values.index), fontsize=7)
     step = 1 if values.shape[1] <= 20 else 12 if axis == "MIDI pitch" else -(-values.shape[1] // 20)
     first = -int(values.columns[0]) % 12 if step == 12 else 0
     ticks = range(first, values.shape[1], step)
     axes.set_xticks(
         ticks,
         [
-            f"{values.columns[i]} (C{int(values.columns[i]) // 12 - 1})" if step == 12 else str(values.columns[i])
+            f"{values.columns[i]} (C{int(values.columns[i]) // 12 - 1})"
+            if step == 12
+            else label(str(values.columns[i]))
             for i in ticks
         ],
     )
+    if max(len(str(name)) for name in values.columns) * len(ticks) > _ROOM:
+        axes.tick_params(axis="x", labelrotation=90)
     axes.set_xlabel(axis)
     if written:
         middle = image.norm.vmax / 2
@@ -140,7 +145,7 @@ def _family_lines(axes: Axes, values: pd.DataFrame, notes: pd.Series, families: 
                 linewidth=1,
                 marker=MARKERS.get(family, "x"),
                 markersize=2.5,
-                label=best.name,
+                label=label(best.name),
             )
     bars = axes.twinx()
     bars.bar(places, notes, color="#dddddd", width=0.9)

@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.ticker import EngFormatter, NullFormatter
 
 from sweep.report.details import Details
-from sweep.report.pictures import Picture, new_figure
+from sweep.report.pictures import Picture, new_figure, stem
 from sweep.results.evidence import SPECTRUM
 
 _BEFORE = {"color": "#999999", "linewidth": 1.4, "label": "before training"}
@@ -44,7 +44,7 @@ def kernels(name: str, runs: list[Details]) -> Picture | None:
     about = f"Seed {kept[0].seed}. Change relative to the initial norm; {'; '.join(words)}."
     if n_kernels:
         about += " Left, the real parts of some kernels; right, their spectra relative to the initial one's peak."
-    return Picture(f"kernels-{name}", f"{name}: what its front-end learned", about, figure)
+    return Picture(stem(f"kernels-{name}"), f"{name}: what its front-end learned", about, figure)
 
 
 def _draw_kernel(pair: list, found: dict, row: int) -> None:

@@ -1,15 +1,24 @@
 r"""Format a table as LaTeX, to \input into a paper that loads booktabs and graphicx."""
 
 import re
+import unicodedata
 
 import pandas as pd
 
-from sweep.report.printing import justify
+from sweep.names import plain
+from sweep.report.printing import emphasised, justify
 
 _SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 _SPECIAL |= {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", "`": r"\textasciigrave{}"}
 _SPECIAL |= {character: f"\\{character}" for character in "&%$#_{}"}
-_SPECIAL |= {"\N{EN DASH}": "--", "\N{PLUS-MINUS SIGN}": r"$\pm$"}
+_SPECIAL |= {"\N{PLUS-MINUS SIGN}": r"$\pm$", "\N{MINUS SIGN}": "$-$"}
+# Characters that LaTeX sets without a package, as tried with each of them up to U+017F.
+_HAS = re.compile(
+    "[\x20-\x7e\xa0-\xaa\xac-\xba\xbc-\xcf\xd1-\xdd\xdf-\xef\xf1-\xfd\xff\u0100-\u0103\u0106-\u010f\u0112-\u0117"
+    "\u011a-\u0125\u0128-\u012d\u0130-\u0137\u0139-\u013e\u0141-\u0148\u014c-\u0165\u0168-\u0171\u0174-\u017e"
+    "\N{EN DASH}\N{EM DASH}\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}\N{LEFT DOUBLE QUOTATION MARK}"
+    "\N{RIGHT DOUBLE QUOTATION MARK}\N{HORIZONTAL ELLIPSIS}\N{EURO SIGN}\N{TRADE MARK SIGN}\N{MINUS SIGN}]"
+)
 
 
 def latex(title: str, cells: pd.DataFrame, remarks: list[str], groups: list[str]) -> str:
@@ -43,16 +52,23 @@ def latex(title: str, cells: pd.DataFrame, remarks: list[str], groups: list[str]
 
 
 def escape(text: str) -> str:
-    r"""Escape text for LaTeX; characters that LaTeX's standard fonts may lack become question marks.
+    r"""Escape text for LaTeX; of characters that its standard fonts lack, the letter is left, or else a question mark.
 
-    >>> print(escape("cqt_12 at 95 %"))
-    cqt\_12 at 95 \%
+    >>> print(escape("cqt_12 at 95 %, \u0118 \u66f2"))
+    cqt\_12 at 95 \%, E ?
     """
-    text = re.sub("[^\x20-\x7e\xa0-\xff\N{EN DASH}]", "?", " ".join(text.split()))
+    text = unicodedata.normalize("NFC", " ".join(plain(text).split()))
+    text = "".join(character if _HAS.fullmatch(character) else _nearest(character) for character in text)
     text = "".join(_SPECIAL.get(character, character) for character in text)
+    text = re.sub(r"([-'])(?=\1)", r"\1{}", text)  # two of them would be drawn as another character
+    text = text.replace("\N{EN DASH}", "--")
     return re.sub(r"^[*\[]", r"{\g<0>}", text)  # after \\, a star or bracket would be read as its argument
 
 
+def _nearest(character: str) -> str:
+    return "".join(_HAS.findall(unicodedata.normalize("NFKD", character))) or "?"
+
+
 def _cell(text: str) -> str:
-    bold = re.fullmatch(r"\*\*(.+)\*\*", text, re.DOTALL)
-    return rf"\textbf{{{escape(bold[1])}}}" if bold else escape(text)
+    bold = emphasised(text)
+    return escape(text) if bold is None else rf"\textbf{{{escape(bold)}}}"

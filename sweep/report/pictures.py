@@ -1,23 +1,36 @@
 """Save pictures in three formats: SVG inside the page, PNG and PDF as files."""
 
 import base64
+import functools
 import html
 import io
 import re
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
 
+from sweep.names import folder_name, plain, short
 from sweep.registry import families
 
 # Colours and markers by family; the markers alone tell the families apart without colour.
 COLOURS = {name: families[name].COLOUR for name in families.names()}
 MARKERS = {name: families[name].MARKER for name in families.names()}
 OTHER = "#555555"  # colour of a family that is not registered
+# Fonts with scripts that Matplotlib's own font lacks, which are asked in this order where they are installed.
+_FALLBACKS = (
+    "Noto Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans JP", "Noto Sans SC", "Source Han Sans",
+    "Droid Sans Fallback", "WenQuanYi Zen Hei", "Hiragino Sans", "PingFang SC", "Yu Gothic", "Microsoft YaHei",
+    "Malgun Gothic", "Apple SD Gothic Neo", "Noto Sans Arabic", "Noto Sans Hebrew", "Noto Sans Devanagari",
+    "Noto Sans Thai", "Noto Sans Symbols", "Noto Sans Symbols2", "Noto Emoji", "Symbola", "Segoe UI Symbol",
+    "Arial Unicode MS",
+)  # fmt: skip
 STYLE = {
-    "font.family": "sans-serif",
+    "font.family": ["sans-serif", *sorted({*_FALLBACKS} & {*get_font_names()}, key=_FALLBACKS.index)],
     "font.size": 9,
     "axes.titlesize": 9,
     "axes.spines.top": False,
@@ -27,13 +40,16 @@ STYLE = {
     "grid.linewidth": 0.6,
     "image.composite_image": False,
     "text.parse_math": False,  # a name may hold dollar signs
+    "text.usetex": False,
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "sweep",  # the same picture is the same file
     "pdf.fonttype": 42,
 }
 DPI = 150
+_TAG = re.compile(r"<[^<>]*>")  # in the text between them, Matplotlib writes < and > as &lt; and &gt;
 _SMALLEST = 0.8  # smallest scale to which a narrow window shrinks a picture, before it scrolls
 _COLOURS_OF_AN_IMAGE = 64
+_LONGEST_NAME = 48  # characters of a name in a picture
 
 
 @dataclass(frozen=True)
@@ -41,7 +57,7 @@ class Picture:
     """A figure with its title and caption.
 
     Attributes:
-        name: stem of its files' names.
+        name: stem of its files' names, as `stem` writes it.
         title: title above the figure.
         caption: caption below the figure.
         figure: Matplotlib figure; None if there is nothing to draw, and the caption then says what is missing.
@@ -66,14 +82,20 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def files(picture: Picture) -> dict[str, bytes]:
-    """Encode a picture as <name>.png and <name>.pdf; return no files if it has no figure."""
+def makers(picture: Picture) -> dict[str, Callable[[], bytes]]:
+    """Return functions that encode a picture as <name>.png and <name>.pdf; none if it has no figure."""
     if picture.figure is None:
         return {}
+    options = {"metadata": {"CreationDate": None}, "dpi": DPI}
     return {
-        f"{picture.name}.png": png(picture.figure),
-        f"{picture.name}.pdf": _saved(picture.figure, "pdf", metadata={"CreationDate": None}, dpi=DPI),
+        f"{picture.name}.png": functools.partial(png, picture.figure),
+        f"{picture.name}.pdf": functools.partial(_saved, picture.figure, "pdf", **options),
     }
+
+
+def files(picture: Picture) -> dict[str, bytes]:
+    """Encode a picture as <name>.png and <name>.pdf; return no files if it has no figure."""
+    return {name: make() for name, make in makers(picture).items()}
 
 
 def png(figure: Figure) -> bytes:
@@ -81,13 +103,27 @@ def png(figure: Figure) -> bytes:
     return _saved(figure, "png", dpi=DPI)
 
 
+def label(name: str) -> str:
+    """Format the name of a row or recording for a picture: on one line, and cut in the middle if it is long."""
+    return short(plain(name), _LONGEST_NAME)
+
+
+def stem(name: str) -> str:
+    """Format a name as that of a file on any system; two names differ in it too.
+
+    >>> stem("run-mel-512-128+f_min=440/16")
+    'run-mel-512-128+f_min=440%2F16'
+    """
+    return folder_name(*name.split("+"))
+
+
 def anchor(title: str) -> str:
-    """Make an HTML id from a title.
+    """Make an HTML id from a title; two titles have two.
 
     >>> anchor("mel-512-128+f_min=55 (cnn)")
-    'mel-512-128-f-min=55--cnn-'
+    'mel-512-128_2b_f_5f_min=55_20__28_cnn_29_'
     """
-    return "".join(character if character.isalnum() or character in "-=." else "-" for character in title)
+    return "".join(c if c.isalnum() or c in "-=." else f"_{ord(c):x}_" for c in title)
 
 
 def svg(picture: Picture) -> str:
@@ -99,21 +135,21 @@ def svg(picture: Picture) -> str:
     view = re.search(r'viewBox="[^"]+"', head)[0]
     width = float(re.search(r'width="([\d.]+)pt"', head)[1]) * 4 / 3
     size = f"width:{width:.0f}px;min-width:{_SMALLEST * width:.0f}px"
-    head = f'<svg {view} style="{size}" role="img" aria-label="{html.escape(picture.title)}"'
+    head = f'<svg {view} style="{size}" role="img" aria-label="{html.escape(plain(picture.title))}"'
     # Matplotlib's ids are unique within a picture only, and a page has several pictures.
     prefix = anchor(picture.name)
-    rest = re.sub(r'\bid="', f'id="{prefix}-', rest)
-    rest = re.sub(r'(href="#|url\(#)', rf"\1{prefix}-", rest)
+    rest = _TAG.sub(lambda tag: re.sub(r'(\bid="|href="#|url\(#)', rf"\1{prefix}-", tag[0]), rest)
     rest = re.sub(r"data:image/png;base64,([A-Za-z0-9+/=\s]+)", _smaller, rest)
     for gid, label in picture.labels.items():
         opening = f'<g id="{prefix}-{gid}">'
-        rest = rest.replace(opening, f"{opening}<title>{html.escape(label)}</title>")
+        rest = rest.replace(opening, f"{opening}<title>{html.escape(plain(label))}</title>")
     return f"{head}>{rest}".strip()
 
 
 def _saved(figure: Figure, form: str, **options) -> bytes:
     file = io.BytesIO()
-    with matplotlib.rc_context(STYLE):
+    with matplotlib.rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # no font has the script of a name
         if figure.get_layout_engine() is not None:  # lay out once for all formats
             figure.draw_without_rendering()
             figure.set_layout_engine("none")

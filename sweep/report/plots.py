@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from sweep.report.details import Details, rows_of
-from sweep.report.pictures import COLOURS, MARKERS, OTHER, Picture, new_figure
+from sweep.report.pictures import COLOURS, MARKERS, OTHER, Picture, label, new_figure
 
 _ASIDE = 1.02  # horizontal factor between families, so that intervals at the same number of bins do not overlap
 _COSTS = {
@@ -40,7 +40,9 @@ def accuracy_by_bins(done: pd.DataFrame) -> Picture:
         bins, accuracy = part.bins.astype(float) * aside, part.accuracy
         axes.plot(bins, accuracy, linewidth=1, alpha=0.6, **look)
         if name != family:
-            axes.annotate(name, (bins.iloc[-1], accuracy.iloc[-1]), (5, -3), textcoords="offset points", fontsize=7)
+            axes.annotate(
+                label(name), (bins.iloc[-1], accuracy.iloc[-1]), (5, -3), textcoords="offset points", fontsize=7
+            )
         for row in part.itertuples():
             gid = f"tip-{len(labels)}"
             labels[gid] = _told(row)
@@ -146,7 +148,7 @@ def loss_curves(done: pd.DataFrame, details: list[Details]) -> Picture:
                 labels[gid] = f"{name}, last loss {mean.iloc[-1]:.3f}"
                 axes.plot(mean.index + 1, mean, color=shade, linewidth=1, gid=gid)
         axes.set_title(
-            f"{family}: {len(part)} rows, dark to bright as bins grow" if len(part) > 1 else part.name.iloc[0]
+            f"{family}: {len(part)} rows, dark to bright as bins grow" if len(part) > 1 else label(part.name.iloc[0])
         )
     for axes in grid[-1]:
         axes.set_xlabel("step")
@@ -185,7 +187,7 @@ def _name_points(axes: Axes, ends: pd.DataFrame) -> None:
         if all(abs(x - other) > 0.4 or abs(y - height) > 0.05 for other, height in named):
             named.append((x, y))
             side = {"ha": "left", "xytext": (5, 3)} if x < 0.5 else {"ha": "right", "xytext": (-5, 3)}
-            axes.annotate(row.name, (row.cost, row.accuracy), textcoords="offset points", fontsize=7, **side)
+            axes.annotate(label(row.name), (row.cost, row.accuracy), textcoords="offset points", fontsize=7, **side)
 
 
 def _family_legend(figure: Figure, done: pd.DataFrame) -> None:

@@ -1,4 +1,4 @@
-"""Print a table of text on a console, fitted to its width, and format it as Markdown."""
+"""Print a table of text on a console, fitted to its width, and format it as Markdown and as CSV."""
 
 import html
 import re
@@ -10,7 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from sweep.names import plain
+
 _LEFT = ("representation", "model", "best")
+_BOLD = re.compile(r"\*\*(.+)\*\*", re.DOTALL)
+_FIRST = re.compile(r"^([0-9]*)([-+=.)])(?=\s|$)")  # makes a list or a heading at the start of a line
 # Characters that may begin code, a link, a column, a formula or emphasis; a star at the end of a text does not.
 _MARKUP = re.compile(r"[\\`\[|~$#]|\*(?!$)|(?<![^\W_])_(?=\S)")
 
@@ -33,19 +37,19 @@ def print_cells(
     for gap, spared in [(2, 0), *((1, spared) for spared in range(len(spare) + 1))]:
         grid = Table(box=box.SIMPLE_HEAD, padding=(0, gap - 1, 0, 0), pad_edge=False, show_edge=False)
         for heading in cells.columns.drop(spare[:spared]):
-            grid.add_column(Text(heading), justify=justify(heading), overflow="fold")
+            grid.add_column(Text(plain(heading)), justify=justify(heading), overflow="fold")
         for row in cells.drop(columns=spare[:spared]).itertuples(index=False):
             grid.add_row(*(_styled(cell) for cell in row))
         if console.measure(grid, options=options).maximum <= console.width:
             break
-    console.print(Text(title, "bold"))
+    console.print(Text(plain(title), "bold"))
     if lead:
-        console.print(Text(lead))
+        console.print(Text(plain(lead)))
     console.print(grid)
     if spared:
         remarks = [f"No room for {', '.join(spare[:spared])}: they are in the files beside the runs.", *remarks]
     for remark in remarks:
-        console.print(Text(remark, "dim"))
+        console.print(Text(plain(remark), "dim"))
     console.print()
 
 
@@ -70,22 +74,46 @@ def justify(heading: str) -> Literal["left", "right"]:
     return "left" if heading in _LEFT else "right"
 
 
+def csv(table: pd.DataFrame) -> str:
+    """Format a table as CSV; a text that holds a break of a line is quoted, and what is not defined is empty.
+
+    Args:
+        table: the table.
+    """
+    # Python's writer quotes "\n" but not "\r", which readers take for the end of a line too.
+    texts = table.select_dtypes(["object", "string"]).columns
+    table = table.assign(**{name: table[name].map(_one_break, na_action="ignore") for name in texts})
+    return table.to_csv(index=False, lineterminator="\n")
+
+
+def emphasised(cell: str) -> str | None:
+    """Return the text of a cell that is set between ** to highlight it; None for any other cell."""
+    found = _BOLD.fullmatch(cell)
+    return found[1] if found else None
+
+
+def _one_break(value: object) -> object:
+    return value.replace("\r\n", "\n").replace("\r", "\n") if isinstance(value, str) else value
+
+
 def _escape(text: str) -> str:
     r"""Escape text for Markdown, on one line.
 
     >>> print(_escape("f_min <55> | _x_"))
     f_min &lt;55&gt; \| \_x_
     """
-    return _MARKUP.sub(r"\\\g<0>", html.escape(" ".join(text.splitlines()), quote=False))
+    escaped = _MARKUP.sub(r"\\\g<0>", html.escape(plain(text).strip(), quote=False))
+    return _FIRST.sub(r"\g<1>\\\g<2>", escaped)
 
 
 def _escape_cell(text: str) -> str:
-    bold = re.fullmatch(r"\*\*(.+)\*\*", text, re.DOTALL)
-    return f"**{_escape(bold[1])}**" if bold else _escape(text)
+    bold = emphasised(text)
+    return _escape(text) if bold is None else f"**{_escape(bold)}**"
 
 
 def _styled(cell: str) -> Text:
-    if cell.startswith("**"):
-        return Text(cell.strip("*"), "bold green")
+    bold = emphasised(cell)
+    if bold is not None:
+        return Text(plain(bold), "bold green")
     colours = {"failed": "red", "damaged": "red", "unfinished": "yellow", "missing": "yellow", "running": "cyan"}
-    return Text(cell, colours.get(cell, ""))
+    return Text(plain(cell), colours.get(cell, ""))

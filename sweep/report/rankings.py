@@ -103,7 +103,7 @@ def rank(protocols: dict[str, tuple[pd.DataFrame, Sample]]) -> Rankings | None:
     found = {}
     for protocol, (lines, sample) in protocols.items():
         for (model, variant), part in lines[lines.status == "done"].groupby(["model", "variant"], sort=False):
-            if len(part) >= FEWEST_ROWS:
+            if part.accuracy.count() >= FEWEST_ROWS:
                 found[protocol, model, variant] = part.set_index("representation"), sample
     if len(found) < 2:
         return None
@@ -170,6 +170,7 @@ def kendall_interval(
 def _pair(names: dict, found: dict, one: tuple, two: tuple, order: list[str]) -> Pair | None:
     """Compare two rankings on the rows and units that both have; None if they share fewer than FEWEST_ROWS rows."""
     parts = [found[key][0] for key in (one, two)]
+    parts = [part[part.accuracy.notna()] for part in parts]
     rows = [name for name in order if all(name in part.index for part in parts)]
     if len(rows) < FEWEST_ROWS:
         return None

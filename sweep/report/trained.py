@@ -38,9 +38,9 @@ class Trained:
         if table.model.nunique() > 1:
             cells.insert(0, "model", table.model)
         for name in ("fixed", "trained"):
-            cells[name] = table[name].map("{:.3f}".format)
+            cells[name] = _texts(table[name], "{:.3f}")
         sure = (table.low > 0) | (table.high < 0)
-        differences = table.difference.map("{:+.3f}".format)
+        differences = _texts(table.difference, "{:+.3f}")
         cells["difference"] = [f"**{text}**" if mark else text for text, mark in zip(differences, sure, strict=True)]
         cells["95 %"] = [
             f"{low:+.3f} to {high:+.3f}" if np.isfinite(low) else ""
@@ -48,8 +48,8 @@ class Trained:
         ]
         for heading, name in (("kernels moved", "moved_kernels"), ("bank moved", "moved_bank")):
             if table[name].notna().any():
-                cells[heading] = ["" if pd.isna(value) else f"{value:.1%}" for value in table[name]]
-        cells["slower"] = ["" if pd.isna(value) else f"{value:.1f} times" for value in table.slower]
+                cells[heading] = _texts(table[name], "{:.1%}")
+        cells["slower"] = _texts(table.slower, "{:.1f} times")
         return cells
 
     def remarks(self) -> list[str]:
@@ -94,6 +94,11 @@ def pair_up(lines: pd.DataFrame, sample: Sample) -> Trained | None:
         figures |= {name: other[name] for name in ("moved_kernels", "moved_bank")}
         rows.append(dict(zip(ROW, key, strict=True)) | figures)
     return Trained(pd.DataFrame(rows)) if rows else None
+
+
+def _texts(values: pd.Series, form: str) -> list[str]:
+    """Format numbers; one that is not defined is an empty text."""
+    return ["" if pd.isna(value) else form.format(value) for value in values]
 
 
 def fixed_variant(variant: str) -> str:

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from sweep.results.result import read_result
+from sweep.results.table import Runs
 
 FEWEST_RECORDINGS = 6  # fewest recordings that are units themselves; with fewer, the units are blocks of time
 # Neighbouring blocks of 10 s are correlated: accuracies by 0.11, differences between rows by 0.15. The mean of a
@@ -40,26 +39,26 @@ class Sample:
         return len(self.recordings) if self.blocks else 1
 
 
-def read_sample(folder: Path, table: pd.DataFrame) -> Sample:
-    """Read the accuracies of the done runs of a table.
+def read_sample(runs: Runs) -> Sample:
+    """Collect the accuracies of the done runs of a folder.
 
     Args:
-        folder: <runs>/<data>/<protocol> folder.
-        table: table of the runs, `build_table`.
+        runs: runs of the folder.
     """
-    done = table[table.status == "done"]
-    runs = {run: read_result(folder / run).recordings for run in done.run}
-    first: dict = next(iter(runs.values()), {})
-    recordings = [name for name in first if all(name in other for other in runs.values())]
+    done = runs.table[runs.table.status == "done"]
+    found = {run: result.recordings for run, result in runs.results.items() if result.recordings}
+    first: dict = next(iter(found.values()), {})
+    # A recording without notes has no accuracy.
+    recordings = [name for name in first if all(_accuracy(other.get(name)) is not None for other in found.values())]
     blocks = len(recordings) < FEWEST_RECORDINGS
     rows = list(dict.fromkeys(done[ROW].itertuples(index=False, name=None)))
     seeds = sorted(set(done.seed))
-    values = {run: _values([scores[i] for i in recordings], blocks) for run, scores in runs.items()}
+    values = {run: _values([scores[i] for i in recordings], blocks) for run, scores in found.items()}
     counts = [tuple(map(len, parts)) for parts in values.values() if parts is not None]
     shape = max(counts, key=counts.count, default=())  # runs with other blocks cannot be paired
     scores = np.full((len(rows), len(seeds), sum(shape)), np.nan)
     for run in done.itertuples():
-        parts = values[run.run]
+        parts = values.get(run.run)
         if parts is not None and tuple(map(len, parts)) == shape and shape:
             place = rows.index((run.model, run.representation, run.variant)), seeds.index(run.seed)
             scores[place] = np.concatenate(parts)
@@ -100,9 +99,22 @@ def block_values(recordings: Sequence[np.ndarray]) -> list[np.ndarray]:
     return values
 
 
+def _accuracy(recording: dict | None) -> float | None:
+    return None if recording is None else recording.get("accuracy")
+
+
 def _values(recordings: list[dict], blocks: bool) -> list[np.ndarray] | None:
     """Values of a run's units by recording; None if blocks are wanted and the run kept none."""
     if not blocks:
-        return [np.array([scores["accuracy"]], float) for scores in recordings]
-    counts = [scores.get("blocks") for scores in recordings]
-    return block_values([np.array(part) for part in counts]) if counts and all(counts) else None
+        return [np.array([_accuracy(scores)], float) for scores in recordings]
+    counts = [_counts(scores.get("blocks")) for scores in recordings]
+    return block_values(counts) if counts and all(part is not None for part in counts) else None
+
+
+def _counts(blocks: Any) -> np.ndarray | None:
+    """Return a recording's (blocks, 3) counts; None if there are none or they are something else."""
+    try:
+        counts = np.array(blocks, float)
+    except (TypeError, ValueError):
+        return None
+    return counts if counts.ndim == 2 and counts.shape[1] == 3 and len(counts) and np.isfinite(counts).all() else None

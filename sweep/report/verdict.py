@@ -15,13 +15,16 @@ def verdict(lines: pd.DataFrame, sample: Sample) -> str:
         sample: accuracies behind the lines.
     """
     done = lines.assign(name=label_of(lines))[lines.status == "done"]
-    if done.accuracy.count() == 0:
+    if done.empty:
         return "Nothing can be chosen yet: no run is done."
+    done = done[done.accuracy.notna()]
+    if done.empty:
+        return "Nothing can be chosen: no test recording has notes, so accuracy is undefined."
     top = done.loc[done.accuracy.idxmax()]
     scored = f"{top['name']}, accuracy {top.accuracy:.3f}"
     if pd.notna(top.accuracy_low):
         scored += f" (95 % {top.accuracy_low:.3f}\N{EN DASH}{top.accuracy_high:.3f})"
-    missing = len(lines) - len(done)
+    missing = int((lines.status != "done").sum())
     rest = f", with {missing} of {len(lines)} rows still to come" * bool(missing)
     if len(done) == 1:
         return f"There is nothing to choose between yet: the one row that is done is {scored}{rest}."

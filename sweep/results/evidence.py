@@ -5,12 +5,12 @@ its data nor its checkpoints.
 """
 
 import io
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from sweep.files import write_whole
+from sweep.results.arrays import read_arrays
 from sweep.results.scoring import PITCHES
 
 EVIDENCE = "evidence.npz"
@@ -20,6 +20,29 @@ REFERENCE, ESTIMATE = 1, 2  # bits of a piano roll's cell
 SHOWN_BINS = (0.1, 0.35, 0.6, 0.85)  # positions of the bins whose kernels are kept, as shares of the number of bins
 SHOWN_TAPS = 1024  # taps kept of a kernel, around its middle lag
 SPECTRUM = np.geomspace(20, 20_000, 301)  # Hz, edges of the cells of a kept spectrum
+
+# Kinds of NumPy's types and the shapes of the arrays; a size that has a name is the same in all of them.
+_SHAPES: dict[str, tuple] = {
+    "recordings": ("U", "recordings"),
+    "pitches": ("iu", "recordings", len(PITCHES), 3),
+    "polyphony": ("iu", "recordings", len(PITCHES) + 1, 4),
+    "times": ("f", "windows"),
+    "spectrogram": ("u", "rows", "windows"),
+    "spectrogram_range": ("f", 2),
+    "roll": ("u", len(PITCHES), "windows"),
+    "weights": ("i", "rows", len(PITCHES)),
+    "weights_scale": ("f", 1),
+    "frequencies": ("f", "bins"),
+    "kernels_moved": ("f", "kernels"),
+    "kernel_bins": ("iu", "shown kernels"),
+    "kernel_frequencies": ("f", "shown kernels"),
+    "kernel_lags": ("iu", "shown kernels"),
+    "kernel_taps": ("c", 2, "shown kernels", SHOWN_TAPS),
+    "kernel_spectra": ("f", 2, "shown kernels", len(SPECTRUM) - 1),
+    "bank_moved": ("f", "bands"),
+    "bank_bins": ("iu", "shown bands"),
+    "bank_rows": ("f", 2, "shown bands", "bins of a band"),
+}
 
 
 def count_notes(reference: np.ndarray, estimate: np.ndarray) -> dict[str, np.ndarray]:
@@ -201,12 +224,32 @@ def read_evidence(folder: Path) -> dict[str, np.ndarray]:
     """Read the arrays of a run's evidence.npz; empty if there is no such file, as in runs of older versions.
 
     Raises:
-        ValueError: evidence.npz is damaged.
+        ValueError: evidence.npz is damaged, or holds arrays of other shapes than a run writes.
     """
+    path = folder / EVIDENCE
     try:
-        with np.load(folder / EVIDENCE, allow_pickle=False) as arrays:
-            return dict(arrays)
+        arrays = read_arrays(path)
+        _check(arrays)
     except FileNotFoundError:
         return {}
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{folder / EVIDENCE}: damaged, {error}; overwrite=true makes the run anew") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: damaged, {error}; overwrite=true makes the run anew") from None
+    return arrays
+
+
+def _check(arrays: dict[str, np.ndarray]) -> None:
+    """Check the kinds and shapes of the arrays, each of which may be missing."""
+    sizes: dict[str, int] = {}
+    for name, array in arrays.items():
+        if name not in _SHAPES:
+            continue
+        kind, *shape = _SHAPES[name]
+        wanted = [size if isinstance(size, int) else sizes.setdefault(size, length)
+                  for size, length in zip(shape, array.shape, strict=False)]  # fmt: skip
+        if array.dtype.kind not in kind or len(shape) != array.ndim or list(array.shape) != wanted or not array.size:
+            raise ValueError(f"its {name} have type {array.dtype} and shape {array.shape}")
+    if "frequencies" in arrays:
+        rows = len(row_starts(len(arrays["frequencies"])))
+        for name in ("spectrogram", "weights"):
+            if name in arrays and len(arrays[name]) != rows:
+                raise ValueError(f"its {name} have {len(arrays[name])} rows, not {rows}")

@@ -2,14 +2,20 @@
 
 import dataclasses
 import json
+import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sweep import locks
 from sweep.files import write_whole
+from sweep.results.json_files import UnreadableError, build, read_object
 
 PLAN = "sweep.json"
+_SEED = re.compile(r"seed-(0|[1-9][0-9]{0,18})")  # without zeros in front, as the program writes it
+_log = logging.getLogger(__name__)
+_REMEDY = "delete it; the next sweep writes it anew"
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,18 @@ class Planned:
     identity: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class _Plan:
+    runs: dict[str, dict[str, Any]]
+
+
+def is_name(run: str) -> bool:
+    """Whether a path has the form of a run's folder relative to that of sweep.json: <model>/<row>/seed-<n>."""
+    *folders, seed = run.split("/")
+    number = _SEED.fullmatch(seed)
+    return len(folders) == 2 and not {"", ".", ".."} & {*folders} and bool(number) and int(number[1]) < 2**63
+
+
 def read_plan(folder: Path) -> dict[str, Planned]:
     """Read the planned runs of a <runs>/<data>/<protocol> folder, in order; empty if there is no sweep.json.
 
@@ -34,28 +52,43 @@ def read_plan(folder: Path) -> dict[str, Planned]:
         Planned runs; the key is the run's folder relative to `folder`, such as "linear/mel-512-128/seed-0".
 
     Raises:
-        ValueError: sweep.json is damaged.
+        ValueError: sweep.json is damaged, holds a name that is not a run's, or cannot be read.
     """
     path = folder / PLAN
     try:
-        return {run: Planned(**planned) for run, planned in json.loads(path.read_bytes())["runs"].items()}
-    except FileNotFoundError:
-        return {}
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        said = f"no {error}" if isinstance(error, KeyError) else error
-        raise ValueError(f"{path}: damaged, {said}; delete it; the next sweep writes it anew") from None
+        content = read_object(path)
+        if content is None:
+            return {}
+        runs = build(_Plan, content, others=True).runs
+        plan = {run: build(Planned, planned) for run, planned in runs.items()}
+    except UnreadableError:
+        raise
+    except ValueError as error:
+        raise ValueError(f"{path}: damaged, {error}; {_REMEDY}") from None
+    for run in plan:
+        if not is_name(run):
+            raise ValueError(f"{path}: {run} is not <model>/<representation>/seed-<n>; {_REMEDY}")
+    return plan
 
 
 def write_plan(folder: Path, runs: dict[str, Planned]) -> None:
     """Add runs to sweep.json of a <runs>/<data>/<protocol> folder, so that tables also list runs not yet started.
 
-    Runs that are already planned keep their places; new ones are appended.
+    Runs that are already planned keep their places; new ones are appended. A damaged sweep.json is renamed to
+    sweep.json.damaged, and the log says so.
 
     Args:
         folder: folder of sweep.json.
         runs: planned runs; the key is the run's folder relative to `folder`.
     """
-    before = read_plan(folder)
+    try:
+        before = read_plan(folder)
+    except UnreadableError:
+        raise
+    except ValueError as error:
+        aside = (folder / PLAN).replace(folder / f"{PLAN}.damaged")
+        _log.warning("%s: it is now %s", error, aside.name)
+        before = {}
     if before | runs == before:
         return
     with locks.wait(folder / f".{PLAN}.lock"):  # another sweep may be adding its runs

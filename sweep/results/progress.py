@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sweep.files import write_whole
+from sweep.results.json_files import build, read_object
 
 PROGRESS = "progress.json"
 
@@ -38,7 +39,9 @@ class Progress:
     @property
     def rate(self) -> float | None:
         """Steps per second in this attempt; None before the first step."""
-        if self.step is None or self.step <= self.first or self.seen <= self.training:
+        if self.step is None or self.first is None or self.seen is None or self.training is None:
+            return None
+        if self.step <= self.first or self.seen <= self.training:
             return None
         return (self.step - self.first) / (self.seen - self.training)
 
@@ -78,6 +81,7 @@ class Tracker:
 def read_progress(folder: Path) -> Progress | None:
     """Read the progress of the run in a folder; None if there is none or it cannot be read."""
     try:
-        return Progress(**json.loads((folder / PROGRESS).read_bytes()))
-    except (OSError, ValueError, TypeError):
+        content = read_object(folder / PROGRESS)
+        return build(Progress, content) if content is not None else None
+    except ValueError:
         return None

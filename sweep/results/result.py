@@ -5,9 +5,10 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any
 
 from sweep.files import write_whole
+from sweep.results.json_files import UnreadableError, build, read_object
 
 RESULT = "result.json"
 FORMAT = 2  # version of the schema, increased whenever a field changes its meaning
@@ -37,7 +38,8 @@ class Result:
         representation, family, variant, model, protocol, data, seed: names and seed that identify the run.
         config: configuration of the run, `RunConfig.record`.
         scores: mean of each of `scoring.SCORES` over the test recordings; None where it is not defined.
-        recordings: scores of each test recording by its id, with "blocks", its counts by block of time.
+        recordings: scores of each test recording by its id, None where they are not defined, with "blocks", its counts
+            by block of time.
         threshold: probability above which a note was estimated.
         bins, context, empty_filters, norm: properties of the representation; `norm` is None if it has none.
         window: samples in a window.
@@ -99,24 +101,20 @@ def read_result(folder: Path) -> Result | None:
 
     Raises:
         OtherFormatError: result.json has another format.
-        ValueError: result.json is damaged.
+        ValueError: result.json is damaged or cannot be read.
     """
     path = folder / RESULT
     try:
-        content = json.loads(path.read_bytes())
-        if not isinstance(content, dict):
-            raise ValueError("no JSON object")
-    except FileNotFoundError:
-        return None
+        content = read_object(path)
+        if content is None:
+            return None
+        if content.get("format") != FORMAT:
+            raise OtherFormatError(path, content.get("format"))
+        return build(Result, content, others=True)
+    except (OtherFormatError, UnreadableError):
+        raise
     except ValueError as error:  # includes invalid JSON and invalid UTF-8
         raise ValueError(f"{path}: damaged, {error}; {_REMEDY}") from None
-    if content.get("format") != FORMAT:
-        raise OtherFormatError(path, content.get("format"))
-    fields = dataclasses.fields(Result)
-    for field in fields:
-        if field.name not in content or get_origin(field.type) is dict and not isinstance(content[field.name], dict):
-            raise ValueError(f"{path}: damaged, it has no {field.name}; {_REMEDY}")
-    return Result(**{field.name: content[field.name] for field in fields})
 
 
 def write_result(folder: Path, result: Result) -> None:

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import functools
+import math
 import multiprocessing
 import multiprocessing.util
 import os
@@ -180,17 +181,23 @@ def best_threshold(recordings: Iterable[tuple[np.ndarray, np.ndarray]]) -> float
 
     Args:
         recordings: pairs of reference (frames, 128) bool and probability (frames, 128), one for each recording.
+
+    Raises:
+        ValueError: there are no recordings, or they have no notes.
     """
     total = np.zeros(len(THRESHOLDS))
-    n = 0
+    n = notes = 0
     for reference, probability in recordings:
         reference, probability = reference[:, PITCHES], probability[:, PITCHES]
         right, estimated = np.sort(probability[reference]), np.sort(probability, axis=None)
         above = [len(part) - np.searchsorted(part, THRESHOLDS, side="right") for part in (right, estimated)]
         total += above[0] / np.maximum(reference.sum() + above[1] - above[0], 1)
         n += 1
+        notes += int(reference.sum())
     if not n:
         raise ValueError("best_threshold: no recordings to choose it on")
+    if not notes:
+        raise ValueError("threshold tuned: the held-out recordings have no notes to choose it on; give it as a number")
     return float(THRESHOLDS[np.argmax(total)])
 
 
@@ -219,6 +226,28 @@ def average_precision(relevant: np.ndarray, ranking: np.ndarray) -> float:
     hits = np.cumsum(relevant[order])[last_of_value]
     precision = hits / (last_of_value + 1)
     return float(np.diff(hits, prepend=0) @ precision / hits[-1])
+
+
+def without_notes(scores: dict) -> dict:
+    """Make a recording's scores NaN if its reference has no notes, since there is nothing that could be found.
+
+    mir_eval gives 0 in place of 0 / 0: as an accuracy the lowest there is, as an error the best.
+
+    Args:
+        scores: what `score` returns.
+    """
+    if any(reference for reference, *_ in scores["blocks"]):
+        return scores
+    return {name: value if name in ("blocks", "average_precision") else float("nan") for name, value in scores.items()}
+
+
+def said(value: float | None) -> str:
+    """Format a score for a sentence.
+
+    >>> said(0.5), said(None), said(float("nan"))
+    ('0.500', 'undefined', 'undefined')
+    """
+    return "undefined" if value is None or not math.isfinite(value) else f"{value:.3f}"
 
 
 def mean_scores(recordings: Iterable[Mapping]) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """Name the files of a run's folder, and determine from them which state the run is in."""
 
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,8 @@ from typing import Any, Literal
 
 from sweep import locks
 from sweep.config import differences, identity
+from sweep.names import plain
+from sweep.results.json_files import unreadable
 from sweep.results.progress import Progress, read_progress
 from sweep.results.result import RESULT, OtherFormatError, Result, read_result
 
@@ -15,7 +18,9 @@ CHECKPOINT = "checkpoint.ckpt"  # without a result beside it, the run is unfinis
 MODEL = "model.ckpt"  # trained weights
 LOG = "log.txt"  # log of all attempts, for people
 LOCK = "lock"  # exists while a process works on the run
+SIGNS = (RESULT, TRACEBACK, CHECKPOINT, MODEL, LOCK)  # a folder with one of these holds a run
 DAMAGED = ".damaged"  # suffix of a damaged file that was set aside
+_LONGEST_LINE = 10_000  # bytes read of a traceback's end
 
 Status = Literal["missing", "running", "unfinished", "failed", "damaged", "changed", "done"]
 
@@ -70,9 +75,12 @@ def state_of(folder: Path, wanted: dict[str, Any] | None) -> State:
         folder: folder of the run.
         wanted: identity of the configuration asked for, by the command line or by sweep.json; None accepts any.
     """
-    holder = locks.holder(folder / LOCK)
+    try:
+        holder = locks.holder(folder / LOCK)
+    except OSError as error:
+        return State("damaged", unreadable(folder / LOCK, error))
     if holder:
-        return State("running", holder, progress=read_progress(folder))
+        return State("running", plain(holder), progress=read_progress(folder))
     return resting_state(folder, wanted)
 
 
@@ -87,25 +95,38 @@ def resting_state(folder: Path, wanted: dict[str, Any] | None) -> State:
         result = read_result(folder)
     except OtherFormatError as error:
         return State("changed", str(error))
-    except (OSError, ValueError) as error:
-        return State("damaged", str(error))
+    except ValueError as error:
+        return State("damaged", plain(str(error)))
     if result:
         changed = describe_change(folder, identity(result.config), wanted)
         return State("changed", changed) if changed else State("done", result=result)
     progress = read_progress(folder)
-    begun = any((folder / name).exists() for name in (CHECKPOINT, MODEL))
+    begun = any(os.path.exists(folder / name) for name in (CHECKPOINT, MODEL))
     changed = describe_change(folder, progress.identity, wanted) if begun and progress else ""
     if changed:
         return State("changed", changed, progress=progress)
-    if (folder / TRACEBACK).exists():
-        lines = (folder / TRACEBACK).read_text(errors="replace").strip().splitlines()
-        return State("failed", lines[-1] if lines else "", progress=progress)
+    why = _last_line(folder / TRACEBACK)
+    if why is not None:
+        return State("failed", why, progress=progress)
     return State("unfinished" if begun else "missing", progress=progress)
+
+
+def _last_line(path: Path) -> str | None:
+    """Read the last line of a traceback, which says why a run failed; None if there is no traceback."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(file.seek(0, os.SEEK_END) - _LONGEST_LINE, 0))
+            lines = file.read().decode(errors="replace").strip().splitlines()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return unreadable(path, error)
+    return plain(lines[-1]) if lines else ""
 
 
 def is_run(folder: Path) -> bool:
     """Whether a folder holds a run, be it only its traceback, checkpoint, weights or lock."""
-    return any((folder / name).exists() for name in (RESULT, TRACEBACK, CHECKPOINT, MODEL, LOCK))
+    return any(os.path.exists(folder / name) for name in SIGNS)
 
 
 def empty(folder: Path) -> None:

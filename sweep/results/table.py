@@ -1,16 +1,19 @@
 """Build a table of the runs of one <runs>/<data>/<protocol> folder from their results."""
 
-import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from sweep.config import identity
+from sweep.names import name_of_folder, plain
 from sweep.registry import families
-from sweep.results.plan import PLAN, Planned, read_plan
+from sweep.results.finding import find_runs
+from sweep.results.plan import Planned, read_plan
 from sweep.results.result import Result
 from sweep.results.scoring import SCORES
-from sweep.results.state import is_run, state_of
+from sweep.results.state import State, state_of
 
 IDENTITY = ("run", "representation", "variant", "family", "model", "data", "protocol", "seed", "status", "note")
 COUNTS = ("bins", "context", "empty_filters", "recordings", "parameters_frontend", "parameters_model", "resumed_from")
@@ -21,6 +24,23 @@ MOVED = ("moved_kernels", "moved_bank")
 NUMBERS = (*SCORES, "threshold", *SECONDS, "windows_per_second", "gpu_utilisation", *MOVED)
 
 
+@dataclass(frozen=True)
+class Runs:
+    """The runs of one <runs>/<data>/<protocol> folder.
+
+    Attributes:
+        table: one row a run, as `build_table` returns it.
+        results: results of the done runs, by run.
+        planned: entries of sweep.json, by run; None if it is damaged.
+        remarks: one line for each thing that was left out, such as a copy of a run, or could not be read.
+    """
+
+    table: pd.DataFrame
+    results: dict[str, Result]
+    planned: dict[str, Planned] | None
+    remarks: list[str]
+
+
 def build_table(folder: Path) -> pd.DataFrame:
     """Tabulate the runs of one <runs>/<data>/<protocol> folder, planned or found, in the paper's order.
 
@@ -29,53 +49,78 @@ def build_table(folder: Path) -> pd.DataFrame:
 
     Returns:
         One row a run. status and note are those of `results.state.State`, for the configuration in sweep.json. Scores
-        are those of result.json, NaN if a run is not done.
-
-    Raises:
-        ValueError: sweep.json is damaged or holds a name that is not a run's.
+        are those of result.json, NaN if a run is not done or a score is not defined.
     """
-    found = [path.relative_to(folder).as_posix() for path in sorted(folder.glob("*/*/seed-*")) if is_run(path)]
-    plan = read_plan(folder)
-    rows = [_row(folder, run, plan.get(run)) for run in dict.fromkeys([*plan, *found])]
+    return read_runs(folder).table
+
+
+def read_runs(folder: Path) -> Runs:
+    """Read the runs of one <runs>/<data>/<protocol> folder; whatever cannot be read costs its own part only.
+
+    Args:
+        folder: folder of sweep.json and of the runs.
+    """
+    remarks = list[str]()
+    found = find_runs(folder, remarks)
+    planned: dict[str, Planned] | None = None
+    try:
+        planned = read_plan(folder)
+    except ValueError as error:
+        remarks.append(str(error))
+    plan = planned or {}
+    wanted = {run: plan[run].identity if run in plan else None for run in dict.fromkeys([*plan, *found])}
+    states = {run: state_of(folder / run, identity) for run, identity in wanted.items()}
+    # A long name is cut in the folder's, but a result holds it whole.
+    whole = {run.rpartition("/")[0]: state.result for run, state in states.items() if state.result}
+    rows = {run: _row(folder, run, plan.get(run), state, whole) for run, state in states.items()}
+    for run, original in _copies(rows, states, plan).items():
+        del rows[run], states[run]
+        remarks.append(f"{folder / run}: left out, a copy of {original}")
     order = {name: families[name].ORDER for name in families.names()}
-    rows.sort(key=lambda row: (order.get(row["family"], len(order)), *_place(row)))
-    table = pd.DataFrame(rows, columns=[*IDENTITY, *COUNTS, *NUMBERS, *WORDS])
-    return table.astype(dict.fromkeys(("seed", *COUNTS), "Int64") | dict.fromkeys(NUMBERS, float))
+    ordered = sorted(rows.values(), key=lambda row: (order.get(row["family"], len(order)), *_place(row)))
+    table = pd.DataFrame(ordered, columns=[*IDENTITY, *COUNTS, *NUMBERS, *WORDS])
+    table = table.astype(dict.fromkeys(("seed", *COUNTS), "Int64") | dict.fromkeys(NUMBERS, float))
+    results = {run: state.result for run, state in states.items() if state.result}
+    return Runs(table, results, planned, [plain(remark) for remark in remarks])
 
 
-def results_below(folder: Path) -> dict[str, Result]:
-    """Read the results of the done runs of a <runs>/<data>/<protocol> folder; keys are the runs' relative folders."""
-    found = {}
-    for path in sorted(folder.glob("*/*/seed-*")):
-        result = state_of(path, None).result
-        if result:
-            found[path.relative_to(folder).as_posix()] = result
-    return found
+def _copies(rows: dict[str, dict], states: dict[str, State], plan: dict[str, Planned]) -> dict[str, str]:
+    """Find the runs that repeat another one, and that other one: the planned one, or the one in its own folder."""
+
+    def strangeness(run: str) -> tuple[bool, bool, str]:
+        result = states[run].result
+        return run not in plan, bool(result and rows[run]["representation"] != result.representation), run
+
+    copies, originals = {}, dict[str, str]()
+    for run in sorted(rows, key=strangeness):
+        result, row = states[run].result, rows[run]
+        names = [repr([row[name] for name in ("model", "representation", "variant", "seed")])]
+        if result and result.config:
+            names.append(repr(sorted(identity(result.config).items())))
+        original = next((originals[name] for name in names if name in originals), None)
+        if original is None:
+            originals |= dict.fromkeys(names, run)
+        elif run not in plan:
+            copies[run] = original
+    return copies
 
 
-def protocol_folders(directory: Path) -> list[Path]:
-    """Find the <data>/<protocol> folders in and below a directory, and the one that contains it, if any."""
-    folders = set()
-    for name, below, files in os.walk(os.path.abspath(directory)):
-        path = Path(name)
-        if PLAN in files:
-            folders.add(path)
-        if path.name.startswith("seed-") and is_run(path):
-            if len(path.parents) > 2:
-                folders.add(path.parents[2])
-            below.clear()  # skip its subfolders: logs and pictures
-    return sorted(folders)
-
-
-def _row(folder: Path, run: str, planned: Planned | None) -> dict:
+def _row(folder: Path, run: str, planned: Planned | None, state: State, whole: dict[str, Result]) -> dict:
     """Build one run's row from its path and from its result, or from the reason why it has none."""
-    parts = re.fullmatch(r"(?P<model>[^/]+)/(?P<representation>[^/+]+)(\+(?P<variant>[^/]+))?/seed-(?P<seed>\d+)", run)
-    if not parts:
-        raise ValueError(f"{folder / PLAN}: {run} is not <model>/<representation>/seed-<n>; delete the file")
-    row: dict = {"run": run, "data": folder.parent.name, "protocol": folder.name, **parts.groupdict(default="")}
-    row |= {"seed": int(row["seed"]), "family": planned.family if planned else row["representation"].partition("-")[0]}
-    state = state_of(folder / run, planned.identity if planned else None)
+    model, name, seed = run.split("/")
+    row: dict = {"run": run, "model": _name(model), "seed": int(seed.removeprefix("seed-"))}
+    row |= {"data": _name(folder.parent.name), "protocol": _name(folder.name)}
+    representation, _, variant = map(_name, name.partition("+"))
+    if name_of_folder(name) is None and f"{model}/{name}" in whole:
+        result = whole[f"{model}/{name}"]
+        representation, variant = result.representation, result.variant
+    row |= {"representation": representation, "variant": variant}
+    row |= {"family": planned.family if planned else representation.partition("-")[0]}
     return row | {"status": state.status, "note": state.note} | (_figures(state.result) if state.result else {})
+
+
+def _name(folder: str) -> str:
+    return name_of_folder(folder) or folder
 
 
 def _figures(result: Result) -> dict:
@@ -85,7 +130,7 @@ def _figures(result: Result) -> dict:
     same += ("source", "changed", "device", "git_revision", "engine")
     return {
         **{name: getattr(result, name) for name in same},
-        **result.scores,
+        **{name: result.scores.get(name) for name in SCORES},
         **{f"parameters_{name}": count for name, count in result.parameters.items()},
         **{f"seconds_{name}": seconds for name, seconds in result.seconds.items()},
         **{f"moved_{name}": change for name, change in result.moved.items()},
@@ -99,6 +144,6 @@ def _place(row: dict) -> tuple:
     return _natural(row["representation"]), _natural(row["variant"]), row["model"], row["seed"]
 
 
-def _natural(name: str) -> list[str | int]:
+def _natural(name: str) -> list[str]:
     """Sort key that compares digits as numbers, so that linear-512 comes before linear-1024."""
-    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+    return [part.zfill(20) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]

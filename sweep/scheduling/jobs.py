@@ -1,6 +1,7 @@
 """Works through a sweep's runs: claim, skip, resume or retry; print one line each."""
 
 import contextlib
+import functools
 import gc
 import logging
 import os
@@ -13,13 +14,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from sweep import files, locks
 from sweep.config import RunConfig
+from sweep.names import say
 from sweep.results import state as states
 from sweep.results.plan import Planned
 from sweep.results.result import RESULT, Result
+from sweep.results.scoring import said
 from sweep.scheduling.failures import explain
 from sweep.scheduling.pace import clock, fit
 
@@ -218,12 +220,7 @@ class ProcessDiedError(Exception):
 
 def printer(console: Console) -> Callable[[str, str], None]:
     """Return a function that prints a line in a style, its text taken literally and never wrapped."""
-
-    def say(line: str, style: str) -> None:
-        with contextlib.suppress(OSError):  # a full disk under a redirected output: the results are elsewhere
-            console.print(escape(line), style=style, soft_wrap=True)
-
-    return say
+    return functools.partial(say, console)
 
 
 def line_of(run: Run, result: Result, remark: str) -> str:
@@ -235,7 +232,7 @@ def line_of(run: Run, result: Result, remark: str) -> str:
         remark: text in parentheses at the end of the line.
     """
     figures = [("accuracy", "accuracy"), ("precision", "precision"), ("recall", "recall"), ("AP", "average_precision")]
-    scores = "  ".join(f"{name} {result.scores[key] or 0:.3f}" for name, key in figures)
+    scores = "  ".join(f"{name} {said(result.scores.get(key))}" for name, key in figures)
     return f"{run.title}  {scores}  ({remark})"
 
 

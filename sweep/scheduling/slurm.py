@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 
 from sweep import locks
 from sweep.config import SlurmCluster
+from sweep.names import say
 from sweep.results.result import RESULT
 from sweep.results.state import TRACEBACK
 from sweep.scheduling import queue_reasons
@@ -73,7 +73,7 @@ def launch(runs: list[Run], cluster: SlurmCluster, console: Console) -> bool:
     if "done" in states:
         console.print(f"{states.count('done')} of {len(runs)} runs done before")
     for run in (run for run, state in zip(runs, states, strict=True) if state == "changed"):
-        console.print(escape(f"{run.title}  failed: {run.state().note}"), style="red", soft_wrap=True)
+        say(console, f"{run.title}  failed: {run.state().note}", "red")
     open_runs = [run for run, state in zip(runs, states, strict=True) if state not in ("done", "changed")]
     for attempt in range(1 + runs[0].config.retry):
         if not open_runs:
@@ -85,13 +85,13 @@ def launch(runs: list[Run], cluster: SlurmCluster, console: Console) -> bool:
         array = jobs[0].partition("_")[0]
         console.print(f"{len(jobs)} jobs submitted: {array}; scancel {array} ends them", soft_wrap=True)
         if cluster.detach:
-            console.print(f"sweep status {runs[0].config.runs} shows the state", soft_wrap=True)
+            say(console, f"sweep status {runs[0].config.runs} shows the state")
             return "changed" not in states
         try:
             open_runs = follow(dict(zip(jobs, open_runs, strict=True)), began, cluster, console)
         except KeyboardInterrupt:
             status = f"sweep status {runs[0].config.runs}"
-            console.print(f"the jobs run on; {status} shows their state; scancel {array} ends them", soft_wrap=True)
+            say(console, f"the jobs run on; {status} shows their state; scancel {array} ends them")
             raise
     return all(run.state().status == "done" for run in runs)
 
@@ -172,19 +172,19 @@ def follow(jobs: dict[str, Run], began: float, cluster: SlurmCluster, console: C
                     continue
                 elif _is_new(run.folder / TRACEBACK, began):
                     path = run.folder / TRACEBACK
-                    error = path.read_text(errors="replace").strip().splitlines()[-1]
+                    error = path.read_text(errors="replace").strip().rpartition("\n")[2]
                     line, style = f"{run.title}  failed: {error} (traceback in {path}, job {job})", "red"
                 else:
                     line, style = f"{run.title}  job {job} ended early: cancelled, or its node failed", "red"
                     lost.append(run)
-                console.print(escape(line), style=style, soft_wrap=True)
+                say(console, line, style)
                 del left[job]
             if states is not None:
                 reasons = [reason for state, reason in states.values() if state == "PENDING"]
                 for name, count in pending.news(reasons, time.monotonic()).items():
                     line = queue_reasons.explain_pending(name, count, len(jobs), array, cluster)
                     style = "" if queue_reasons.look_up(name).passes else "yellow"
-                    console.print(escape(line), style=style, soft_wrap=True)
+                    say(console, line, style)
             running = sum(state == "RUNNING" for state, _ in (states or {}).values())
             advance(len(jobs) - len(left), f"{running} running, {len(states or {}) - running} waiting")
             time.sleep(_POLL)

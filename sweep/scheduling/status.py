@@ -7,9 +7,10 @@ from pathlib import Path
 import pandas as pd
 from rich.text import Text
 
-from sweep.results.plan import read_plan
+from sweep.names import plain
+from sweep.results.finding import protocol_folders
 from sweep.results.progress import Progress, read_progress
-from sweep.results.table import build_table, protocol_folders
+from sweep.results.table import read_runs
 from sweep.scheduling.pace import clock, fit
 
 DONE, FAILED, LEFT = 0, 1, 3  # exit codes
@@ -26,6 +27,8 @@ class Status:
         progress: progress of the running and unfinished runs that have a progress.json, by run.
         left: seconds that each running, unfinished or missing run still takes, by run; None where unknown.
         remaining: seconds until all runs are done by as many processes as run now, at least one; None if unknown.
+        remarks: one line for each folder that was left out and for what could not be read.
+        known: whether it is known which runs the sweep was asked for; without sweep.json it is those that are found.
     """
 
     folder: Path
@@ -33,11 +36,13 @@ class Status:
     progress: dict[str, Progress]
     left: dict[str, float | None]
     remaining: float | None
+    remarks: list[str]
+    known: bool
 
     @property
     def code(self) -> int:
         """Exit code of `sweep status`: FAILED, DONE or LEFT."""
-        if self.table.status.isin(["failed", "damaged", "changed"]).any():
+        if not self.known or self.table.status.isin(["failed", "damaged", "changed"]).any():
             return FAILED
         return DONE if (self.table.status == "done").all() else LEFT
 
@@ -48,11 +53,9 @@ def read_status(folder: Path, now: float) -> Status:
     Args:
         folder: <runs>/<data>/<protocol> folder of the sweep.
         now: current time in seconds since 1970.
-
-    Raises:
-        ValueError: sweep.json is damaged.
     """
-    table, costs = build_table(folder), {run: planned.cost for run, planned in read_plan(folder).items()}
+    runs = read_runs(folder)
+    table, costs = runs.table, {run: planned.cost for run, planned in (runs.planned or {}).items()}
     open_runs = table[table.status.isin(["running", "unfinished"])].run
     progress = {run: found for run in open_runs if (found := read_progress(folder / run))}
     done = table[table.status == "done"]
@@ -82,7 +85,7 @@ def read_status(folder: Path, now: float) -> Status:
     if None not in left.values():
         processes = max(1, int((table.status == "running").sum()))
         remaining = max(sum(left.values()) / processes, max(left.values(), default=0.0))
-    return Status(folder, table, progress, left, remaining)
+    return Status(folder, table, progress, left, remaining, runs.remarks, runs.planned is not None)
 
 
 def lines(status: Status) -> list[Text]:
@@ -98,12 +101,14 @@ def lines(status: Status) -> list[Text]:
     parts += [f"{waiting} to do"] * bool(waiting)
     if status.left:
         parts += [_remaining(status, "running" in counts)]
-    said = [Text(f"{status.folder}: {', '.join(parts)}", "bold")]
+    if not status.known:  # how far a sweep is cannot be told without its plan
+        return [Text(remark, "red") for remark in status.remarks]
+    said = [Text(plain(f"{status.folder}: {', '.join(parts)}"), "bold")]
     for run in status.table.itertuples():
         if run.status in _STYLES:
             detail = ", ".join(filter(None, [run.note, *_detail(status, run)]))
-            said.append(Text(f"  {run.status:10} {run.run}  {detail}", _STYLES[run.status]))
-    return said
+            said.append(Text(plain(f"  {run.status:10} {run.run}  {detail}"), _STYLES[run.status]))
+    return said + [Text(f"  {remark}", "yellow") for remark in status.remarks]
 
 
 def _remaining(status: Status, running: bool) -> str:
@@ -135,11 +140,15 @@ def look(directory: Path) -> list[Status]:
         directory: folder of results.
 
     Raises:
-        ValueError: there is no sweep, or a sweep.json is damaged.
+        ValueError: there is no sweep, or none of its files can be read.
     """
     if not directory.is_dir():
         raise ValueError(f"{directory}: no such folder")
-    found = [read_status(folder, time.time()) for folder in protocol_folders(directory)]
-    if not found:
-        raise ValueError(f"{directory}: no sweep in or below it; sweep +grid=smoke starts one")
+    remarks = list[str]()
+    found = [read_status(folder, time.time()) for folder in protocol_folders(directory, remarks)]
+    found = [status for status in found if not (status.known and status.table.empty)]
+    if not any(status.known for status in found):
+        remarks += [remark for status in found for remark in status.remarks]
+        raise ValueError("; ".join(remarks) or f"{directory}: no sweep in or below it; sweep +grid=smoke starts one")
+    found[-1].remarks.extend(remarks)
     return found

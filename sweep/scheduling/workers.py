@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from sweep.config import HostCluster
-from sweep.scheduling.jobs import DONE, Run, Walk, printer
+from sweep.names import say
+from sweep.scheduling.jobs import DONE, Run, Walk
 
 _MOST_RUNS = 100_000  # most runs in one sweep: the processes start before the number of runs is known
 _STARTS = 3  # starts of a process on one GPU or core; if it dies each time, that GPU or core is not used again
@@ -168,7 +169,7 @@ class Workers:
             self.busy[place] += said
         elif said not in self.warnings:
             self.warnings |= {said} if style == "yellow" else set()  # what each process finds out is said once
-            printer(console)(said, style)
+            say(console, said, style)
 
 
 def _work(pipe: Connection, place: Place, attempts, states, processes: int) -> None:

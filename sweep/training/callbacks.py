@@ -7,6 +7,7 @@ import lightning as L
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from sweep.names import plain
 from sweep.training.steps import Losses
 
 _RECENT = 50  # steps whose mean loss is checked
@@ -68,7 +69,7 @@ class Bar(L.Callback):
     def __init__(self, console: Console, title: str, first: int):
         self.title, self.first = title, first
         self.progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
@@ -79,7 +80,9 @@ class Bar(L.Callback):
         )
 
     def on_train_start(self, trainer, module):
-        self.task = self.progress.add_task(self.title, total=module.protocol.steps, completed=self.first, rate="")
+        self.task = self.progress.add_task(
+            plain(self.title), total=module.protocol.steps, completed=self.first, rate=""
+        )
         self.progress.start()
 
     def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):

@@ -1,7 +1,6 @@
 """Save the state of a run while it trains, and find and check it when the run resumes."""
 
 import logging
-import pickle
 import signal
 import threading
 import time
@@ -15,6 +14,7 @@ from lightning.pytorch.plugins import TorchCheckpointIO
 from sweep.config import RunConfig
 from sweep.files import whole
 from sweep.locks import Lock
+from sweep.results.json_files import unreadable
 from sweep.results.progress import Tracker
 from sweep.results.state import CHECKPOINT, MODEL, ChangedError, describe_change, set_aside
 from sweep.training.callbacks import Curve
@@ -131,13 +131,20 @@ def check_state(path: Path, config: RunConfig) -> int:
     """
     try:
         with zipfile.ZipFile(path) as parts:  # torch would read a changed weight without an error
+            if any(part.compress_type != zipfile.ZIP_STORED for part in parts.infolist()):  # it could be of any size
+                raise zipfile.BadZipFile("it is compressed, which none that a run writes is")
             changed = parts.testzip()
         if changed:
             raise zipfile.BadZipFile(f"{changed} has changed")
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        made_with, step = checkpoint["run"]["identity"], checkpoint["run"]["step"]
-    except (RuntimeError, KeyError, TypeError, EOFError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
-        raise DamagedError(f"{path}: damaged ({str(error).splitlines()[0]})") from None
+        made_with, step = dict(checkpoint["run"]["identity"]), int(checkpoint["run"]["step"])
+    except OSError as error:
+        if error.errno:
+            raise ValueError(unreadable(path, error)) from None
+        raise DamagedError(f"{path}: damaged ({error})") from None
+    except Exception as error:  # damaged bytes raise what they like, from zipfile, pickle and torch
+        said = str(error).splitlines() or [type(error).__name__]
+        raise DamagedError(f"{path}: damaged ({said[0]})") from None
     changed = describe_change(path.parent, made_with, config.identity)
     if changed:
         raise ChangedError(changed)

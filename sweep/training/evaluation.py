@@ -39,8 +39,8 @@ class Evaluation:
     """The scores of a run.
 
     Attributes:
-        scores: means over the test recordings.
-        recordings: scores and counts of each test recording, by its id.
+        scores: means over the test recordings; NaN where they are not defined.
+        recordings: scores and counts of each test recording, by its id; NaN where a score is not defined.
         threshold: probability above which a note was estimated.
         shown: arrays for `results.evidence`.
     """
@@ -94,7 +94,8 @@ def score_recordings(
         reference = test.targets(index, starts + length // 2).bool().cpu().numpy()
         times = (starts.numpy() + length // 2) / SAMPLE_RATE
         probability = logits.sigmoid().cpu().numpy()
-        scores[name] = scoring.score(reference, probability, times=times, threshold=threshold, pool=exam.pool)
+        found = scoring.score(reference, probability, times=times, threshold=threshold, pool=exam.pool)
+        scores[name] = scoring.without_notes(found)
         counts.append(evidence.count_notes(reference, probability > threshold))
         if index == 0:
             seen = evidence.stretch(len(starts))

@@ -58,7 +58,7 @@ def run(config: RunConfig, console: Console, title: str, lock: Lock) -> Result:
         times.append(time.perf_counter())
 
         evaluation = evaluate(transcriber.to(device).eval(), config, loaded, exam)
-        summary.update(evaluation.scores)
+        summary.update({name: score for name, score in evaluation.scores.items() if np.isfinite(score)})
         times.append(time.perf_counter())
 
     return write(config, transcriber, loaded, evaluation, first, times, busy, lock)

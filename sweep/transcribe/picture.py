@@ -1,7 +1,5 @@
 """Draw a stretch of a transcription: the spectrogram, the probabilities, and the notes formed from them."""
 
-import warnings
-
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -98,9 +96,7 @@ def draw(shown: Shown, notes: pd.DataFrame, ear, title: str, seconds: float) -> 
         middle.set_title("probability of each pitch, the threshold marked beside it", loc="left")
         bottom.set_title(f"{len(inside)} notes, in the colour of their mean probability", loc="left")
         bottom.set_xlabel("seconds")
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Glyph .* missing")  # the font may lack the script of the name
-            return png(figure)
+        return png(figure)
 
 
 def _draw_notes(axes: Axes, notes: pd.DataFrame) -> None:

@@ -6,10 +6,11 @@ import pandas as pd
 
 from sweep.config import RunConfig
 from sweep.report.units import ROW
+from sweep.results.finding import protocol_folders
 from sweep.results.plan import read_plan
 from sweep.results.result import RESULT, Result
 from sweep.results.state import MODEL, state_of
-from sweep.results.table import build_table, protocol_folders
+from sweep.results.table import build_table
 
 BEST = "best"
 _ROOT = "runs"  # default of `runs` in conf/
@@ -36,17 +37,21 @@ def find_run(asked: Path) -> tuple[Path, str]:
     if asked.name.startswith("seed-") or (asked / RESULT).exists():
         _check_done(asked)
         return asked, ""
-    folders = protocol_folders(asked)
+    remarks = list[str]()
+    folders = protocol_folders(asked, remarks)
     if not folders:
-        raise ValueError(f"{asked}: no runs in or below it; sweep +grid=smoke makes some")
+        raise ValueError("; ".join(remarks) or f"{asked}: no runs in or below it; sweep +grid=smoke makes some")
     if len(folders) > 1:
         names = ", ".join(str(asked / folder.resolve().relative_to(asked.resolve())) for folder in folders)
         raise ValueError(f"{asked}: holds sweeps whose accuracies do not compare; choose one: {names}")
     table = build_table(folders[0])
     table = table[[asked.resolve() in (folders[0] / run).resolve().parents for run in table.run]]
-    done = table[(table.status == "done") & table.accuracy.notna()]
+    done = table[table.status == "done"]
     if done.empty:
         raise ValueError(f"{asked}: none of its {len(table)} runs is done; sweep status {asked} says why")
+    done = done[done.accuracy.notna()]
+    if done.empty:
+        raise ValueError(f"{asked}: no best run, since accuracy is undefined without notes to test on; name a run")
     return _best(folders[0], done)
 
 
@@ -68,7 +73,10 @@ def _check_done(run: Path) -> Result:
     """
     folder = run.resolve()
     table = folder.parents[min(2, len(folder.parents) - 1)]
-    planned = read_plan(table).get(folder.relative_to(table).as_posix())
+    try:
+        planned = read_plan(table).get(folder.relative_to(table).as_posix())
+    except ValueError:  # the plan is damaged, which other commands say; the run is there
+        planned = None
     state = state_of(run, planned.identity if planned else None)
     if state.result is None:
         note = f", {state.note}" * bool(state.note)
@@ -99,7 +107,7 @@ def load_transcriber(run: Path, device: str):
 
     from sweep.data.recording import N_NOTES
     from sweep.training.building import build_transcriber
-    from sweep.training.checkpoints import check_state
+    from sweep.training.checkpoints import DamagedError, check_state
     from sweep.training.machine import choose_device
 
     result, path = _check_done(run), run / MODEL
@@ -107,10 +115,16 @@ def load_transcriber(run: Path, device: str):
         raise ValueError(f"{path}: no such file, so there is nothing to transcribe with; overwrite=true makes it anew")
     try:
         config = RunConfig.from_tree(result.config)
+    except Exception as error:  # of a configuration of another version, or of damaged values, of any type
+        said = " ".join(str(error).split())
+        raise ValueError(f"{run / RESULT}: this version cannot read its configuration ({said})") from None
+    try:
         check_state(path, config)
         transcriber = build_transcriber(config, torch.zeros(N_NOTES) if config.protocol.output_bias else None)
         transcriber.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
-    except (KeyError, TypeError, RuntimeError) as error:
+    except DamagedError as error:
+        raise ValueError(f"{error}; overwrite=true makes it anew, and another run can be named") from None
+    except (AttributeError, KeyError, TypeError, RuntimeError) as error:
         said = " ".join(str(error).split())
         raise ValueError(f"{path}: made by another version, this one cannot load it ({said})") from None
     return transcriber.to(choose_device(device)).eval(), config.representation, result

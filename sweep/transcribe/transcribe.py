@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import Progress
+from rich.progress import Progress, TextColumn
 
 from sweep.data.recording import SAMPLE_RATE
-from sweep.files import printable, write_whole
+from sweep.files import write_whole
+from sweep.names import plain
+from sweep.report.pictures import label
 from sweep.representations import Representation
 from sweep.results.evidence import row_starts
 from sweep.results.scoring import PITCHES
@@ -75,7 +76,7 @@ def transcribe(audio: Path, ear: Ear, paths: dict[str, Path], stretch: tuple[flo
     written = found.notes(hop_seconds, sound.seconds, ear.gap, ear.shortest)
     write_whole(paths["csv"], notes.csv(written))
     write_whole(paths["mid"], notes.midi(written, sound.seconds, ear.name))
-    title = f"{printable(audio.name)} transcribed with {ear.name}, threshold {ear.threshold:g}"
+    title = f"{label(audio.name)} transcribed with {label(ear.name)}, threshold {ear.threshold:g}"
     write_whole(paths["png"], picture.draw(shown, written, ear, title, sound.seconds))
     ended = f" ({sound.problem})" * bool(sound.problem)
     return f"{_minutes(sound.seconds)}{ended}, {len(written):,} note{'s' * (len(written) != 1)}"
@@ -88,8 +89,9 @@ def _frames(sound: Sound, ear: Ear):
     batch = protocol.batch_size if device.type == "cuda" else _BATCH
     starts = row_starts(ear.representation.n_bins)
     terminal = Console(stderr=True)
-    with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
-        bar = progress.add_task(escape(printable(sound.path.name)), total=sound.declared)
+    columns = TextColumn("{task.description}", markup=False), *Progress.get_default_columns()[1:]
+    with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
+        bar = progress.add_task(plain(sound.path.name), total=sound.declared)
         for windows in sound.windows(protocol.window, ear.hop_length):
             said = []
             for part in windows.split(batch):

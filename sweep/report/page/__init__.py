@@ -1,28 +1,39 @@
 """Write a comparison as one self-contained HTML file."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from rich.console import Console
 
 from sweep import __version__
+from sweep.names import plain
 from sweep.report.columns import label_of
 from sweep.report.details import read_details, rows_of
 from sweep.report.excerpts import excerpt
 from sweep.report.heat_maps import accuracy_by_count, accuracy_by_recording
 from sweep.report.kernels import kernels
-from sweep.report.pictures import COLOURS, OTHER, STYLE, Picture, anchor, files, svg
+from sweep.report.pictures import COLOURS, OTHER, STYLE, Picture, anchor, makers, stem, svg
 from sweep.report.plots import accuracy_by_bins, accuracy_by_cost, loss_curves
-from sweep.report.printing import justify
+from sweep.report.printing import emphasised, justify
 from sweep.report.rankings import Rankings
 from sweep.report.report import Report, write
 from sweep.report.trained import Trained
 
+
+def _literal(value: Any) -> Any:
+    """Show text as it is wherever the template puts it; Markup is HTML already."""
+    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 _TEMPLATES = Environment(
     loader=PackageLoader(__name__, "."),
     autoescape=True,
+    finalize=_literal,
     undefined=StrictUndefined,
     trim_blocks=True,  # a line with only a block tag leaves no empty line
     lstrip_blocks=True,
@@ -33,7 +44,7 @@ _ABOUT_BARS = (
 
 
 def draw(report: Report) -> tuple[list[Picture], list[Picture], list[str]]:
-    """Draw the pictures of a report.
+    """Draw the pictures of a report; one that cannot be drawn is an empty picture that says why.
 
     Args:
         report: report of one folder.
@@ -41,25 +52,25 @@ def draw(report: Report) -> tuple[list[Picture], list[Picture], list[str]]:
     Returns:
         Pictures of the comparison, pictures of its rows, and sentences on what is missing for some of them.
     """
-    details, problems = read_details(report.folder, report.table)
+    details, problems = read_details(report.folder, report.runs)
     lines = report.lines.assign(name=label_of(report.lines))
     done = lines[lines.status == "done"].dropna(subset=["accuracy"])
     if done.empty:
         return [], [], problems
     with matplotlib.rc_context(STYLE):
         overview = [
-            accuracy_by_bins(done),
-            loss_curves(done, details),
-            accuracy_by_cost(done),
-            accuracy_by_recording(done, details),
-            accuracy_by_count(done, details, "polyphony"),
-            accuracy_by_count(done, details, "pitches"),
+            _attempt("Accuracy against the number of bins", accuracy_by_bins, done),
+            _attempt("Loss curves", loss_curves, done, details),
+            _attempt("Accuracy against cost", accuracy_by_cost, done),
+            _attempt("Accuracy of each recording", accuracy_by_recording, done, details),
+            _attempt("Accuracy by polyphony", accuracy_by_count, done, details, "polyphony"),
+            _attempt("Accuracy by pitch", accuracy_by_count, done, details, "pitches"),
         ]
         rows = []
         for row, name in zip(rows_of(done), done.name, strict=True):
             runs = [run for run in details if run.row == row]
-            rows += [picture for picture in (excerpt(name, runs), kernels(name, runs)) if picture]
-    return overview, rows, problems
+            rows += [_attempt(name, excerpt, name, runs), _attempt(f"{name}: kernels", kernels, name, runs)]
+    return overview, [picture for picture in rows if picture], problems
 
 
 def page(
@@ -80,32 +91,57 @@ def page(
         trained=trained and _trained(trained, families),
         overview=overview,
         rankings=rankings and _rankings(rankings, families),
-        rows=rows if drawn else [],
+        rows=rows if drawn or any("Not drawn" in row.caption for row in rows) else [],
         missing=problems,
         version=__version__,
         anchor=anchor,
         justify=justify,
-        svg=svg,
+        emphasised=emphasised,
+        svg=_drawing,
     )
 
 
-def write_page(console: Console, report: Report, rankings: Rankings | None) -> tuple[Path, list[Picture]]:
+def write_page(console: Console, report: Report, rankings: Rankings | None) -> tuple[Path | None, list[Picture]]:
     """Write report.html into the folder of a report, and its pictures as PNG and PDF into pictures/ there.
 
+    What cannot be drawn or written is named in a line on the console.
+
     Args:
-        console: console for a message if a file cannot be written.
+        console: console for that line.
         report: report of one folder.
         rankings: rankings of the protocols on the same data; None if there is only one.
 
     Returns:
-        The path of the page, and all pictures.
+        The path of the page, None if it was not written; and all pictures.
     """
     overview, rows, problems = draw(report)
-    write(console, report.folder, {"report.html": page(report, overview, rows, problems, rankings)})
+    made = {"report.html": lambda: page(report, overview, rows, problems, rankings)}
+    if not write(console, report.folder, made):
+        return None, []  # a folder that takes no page takes no pictures
     pictures = [*overview, *rows]
-    for picture in pictures:
-        write(console, report.folder / "pictures", files(picture))
+    made = {name: make for picture in pictures for name, make in makers(picture).items()}
+    write(console, report.folder / "pictures", made)
     return report.folder / "report.html", pictures
+
+
+def _attempt(title: str, function: Callable[..., Picture | None], *arguments: Any) -> Picture | None:
+    """Draw a picture; if that fails, return one without a figure, whose caption says why."""
+    try:
+        return function(*arguments)
+    except Exception as error:  # a picture is a copy: none may cost the page
+        return Picture(stem(title), title, f"Not drawn: {_said(error)}.", None)
+
+
+def _drawing(picture: Picture) -> Markup:
+    """Return the picture as an <svg> element; if that fails, a sentence that says why."""
+    try:
+        return Markup(svg(picture))
+    except Exception as error:
+        return Markup("<p>Not drawn: {}.</p>").format(_said(error))
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}, {plain(str(error))}"
 
 
 def _table(report: Report, drawn: set[str]) -> dict:
