@@ -100,7 +100,7 @@ def test_quiet_and_loud_magnitudes_and_their_gradient(name, amplitude):
         assert (out - expected.detach()).abs().max() < 0.1
         assert distance(out.double().exp(), expected.detach().exp()) < 3e-3
         gradient = engine.gradient(x.detach().float(), finish, direction)
-        assert distance(gradient.double() * amplitude, wanted * amplitude) < 5e-3
+        assert distance(gradient.double() * amplitude, wanted * amplitude) < 1e-2
 
 
 def test_factors_are_rounded_to_tf32():

@@ -1,5 +1,6 @@
 """Tensors at the edges, by property over front-ends: empty, tiny and huge ones, threads, torch.func, what is none."""
 
+import copy
 import sys
 import threading
 
@@ -34,6 +35,16 @@ every_real = pytest.mark.parametrize("transform", real_ones.values(), ids=real_o
 
 def noise(*shape: int) -> torch.Tensor:
     return torch.randn(*shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+
+def fresh(transform):
+    """A copy that has no tables yet."""
+    transform = copy.deepcopy(transform)
+    for module in transform.modules():
+        for tables in vars(module).values():
+            if isinstance(tables, Tables):
+                tables._entries = {}
+    return transform
 
 
 def calls(transform) -> list:
@@ -202,6 +213,15 @@ def test_torch_func_does_what_autograd_does(transform):
         each_alone = torch.func.vmap(torch.func.grad(lambda v: (parts(v) ** 2).sum()))(x)  # noqa: B023
         (wanted,) = torch.autograd.grad((parts(leaf) ** 2).sum(), leaf)
         torch.testing.assert_close(each_alone, wanted)
+
+
+@every
+def test_tables_made_within_torch_func_serve_later(transform):
+    x, expected = noise(2, 700), transform(noise(2, 700))
+    for make in (torch.func.vmap, lambda f: lambda v: torch.func.jvp(f, (v,), (v,))[0]):
+        new = fresh(transform)
+        torch.testing.assert_close(make(new)(x), expected)
+        torch.testing.assert_close(new(x), expected)
 
 
 def test_a_jacobian_in_both_modes():

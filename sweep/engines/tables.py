@@ -33,12 +33,14 @@ class Tables:
     def _get(self, key: Hashable, make: Callable):
         table = self._entries.get(key, _NONE)
         if table is _NONE:
+            from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
             from torch._subclasses.fake_tensor import unset_fake_temporarily
 
             # A table made in inference mode could not be saved for a later backward pass; one made while torch.export
-            # traces would hold no numbers.
-            with torch.inference_mode(False), torch.no_grad(), unset_fake_temporarily():
-                table = make()
+            # traces would hold no numbers, and one made within torch.func would belong to that call.
+            with temporarily_clear_interpreter_stack(), unset_fake_temporarily():
+                with torch.inference_mode(False), torch.no_grad():
+                    table = make()
             # Written whole, so that threads need no lock: at worst two make the same table, or one is made again.
             kept = [*self._entries.items(), (key, table)]
             self._entries = dict(kept[-_KEPT:])

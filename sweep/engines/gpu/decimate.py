@@ -57,7 +57,7 @@ class Decimator:
         """
         if not torch.compiler.is_exporting() and outside_graph(self._kernel_serves, x):
             return outside_graph(self._by_kernel, x, before, blocks, points)
-        band = self._tables.get((x.device, x.dtype), lambda: torch.from_numpy(self._band()).to(x))
+        band = self._tables.get((x.device, x.dtype), lambda: torch.from_numpy(self._band()).to(x.device, x.dtype))
         n_blocks, advance, wanted = blocks
         rows = -(-((n_blocks - 1) * advance + wanted) // _COLUMNS)
         total = (rows - 1) * _COLUMNS * self.factor + len(band)
