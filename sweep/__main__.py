@@ -2,7 +2,7 @@
 
 import sys
 
-from sweep.missing import one_line_if_missing
+from sweep.terminal import one_line_if_missing, replace_unencodable
 
 
 @one_line_if_missing("sweep")
@@ -10,6 +10,7 @@ def main() -> None:
     """Run the command line."""
     from sweep.commands import parser
 
+    replace_unencodable()
     words = sys.argv[1:]
     if words and words[0] in parser.COMMANDS:
         sys.exit(parser.main(words))

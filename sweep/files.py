@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import glob
 import os
 import secrets
 import shutil
@@ -34,7 +35,7 @@ class NoRoom(OSError):
 
 @contextlib.contextmanager
 def whole(path: Path, durable: bool = True) -> Iterator[Path]:
-    """Yield a hidden name beside a file, `.<name>.<writer>.partial`, and rename it to the file when the block ends.
+    """Yield a hidden name beside a file, `partial_name`, and rename it to the file when the block ends.
 
     If the block fails, the partial file is removed. Partial files of writers that were killed are removed by the next
     writer. Missing folders are created.
@@ -77,17 +78,29 @@ def write_whole(path: Path, content: str | bytes, durable: bool = True) -> None:
 
 
 def partial_name(name: str) -> str:
-    """Return the name of the partial file for `name`; it contains this process's identity."""
-    return f".{name}.{locks.identity()}~{secrets.token_hex(4)}.partial"
+    """Return a name for the partial file of `name`, `.<name>.<writer>.partial`; it contains this process's identity.
+
+    A long name is shortened to a digest, so that a file of any name that the folder takes can be written.
+    """
+    return f".{locks.short(name)}.{locks.identity()}~{secrets.token_hex(4)}.partial"
 
 
-def clean(folder: Path, name: str = "*") -> None:
+def clean(folder: Path, name: str | None = None) -> None:
     """Remove the partial files and folders of one name, or of all names, whose writers are dead."""
-    for left in folder.glob(f".{name}.*.partial"):
+    label = "*" if name is None else glob.escape(locks.short(name))
+    for left in folder.glob(f".{label}.*.partial"):
         with contextlib.suppress(OSError):  # its writer or another process removed it first
             dead = locks.is_dead(left.name.split(".")[-2])
             if dead or dead is None and time.time() - left.stat().st_mtime > ABANDONED:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def from_user(text: str) -> Path:
+    """Return a path from the command line; the shell leaves the ~ of `--out=~/notes` to us."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~name, and there is no such user
+        return Path(text)
 
 
 def _full(error: BaseException | None) -> OSError | None:

@@ -20,6 +20,7 @@ from pathlib import Path
 BEAT = 10.0  # seconds between two signs of life
 STALE = 150.0  # seconds without a sign after which a holder on another machine is dead; NFS times lag by up to 60 s
 POLL = 0.5  # seconds between two attempts while waiting for a lock
+_LONGEST = 32  # bytes of a name that are repeated in another one; an identity has up to 110
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
 
 
@@ -91,7 +92,7 @@ def claim(path: Path) -> Lock:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     token = f"{identity()}~{secrets.token_hex(4)}"
-    own = path.with_name(f".{path.name}.{token}.partial")
+    own = path.with_name(f".{short(path.name)}.{token}.partial")
     try:
         own.write_text(token)
         now = own.stat().st_mtime
@@ -101,7 +102,7 @@ def claim(path: Path) -> Lock:
                 continue  # it was released in between
             # Only the process that creates this file may succeed a dead holder. Otherwise a second process that also
             # saw the dead lock would remove the first one's new lock.
-            successor = path.with_name(f".{path.name}.{holder}.partial")
+            successor = path.with_name(f".{short(path.name)}.{holder}.partial")
             if not _link(own, successor):
                 if _living(successor, now) is not None:
                     successor.unlink(missing_ok=True)  # that process died before it finished
@@ -147,6 +148,12 @@ def holder(path: Path) -> str | None:
 def identity() -> str:
     """Return a unique name of this process: machine, boot, process namespace, process id and start time."""
     return f"{_place()}~{os.getpid()}~{_started(os.getpid())}"
+
+
+def short(name: str) -> str:
+    """Return a file's name, or a digest of a long one, to be a part of another name of at most 255 bytes."""
+    content = os.fsencode(name)
+    return name if len(content) <= _LONGEST else hashlib.sha256(content).hexdigest()[:16]
 
 
 def is_dead(name: str) -> bool | None:

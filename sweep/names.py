@@ -1,5 +1,6 @@
 """Write a text as the name of one folder, never a path and never the same for two texts; and show texts as they are."""
 
+import contextlib
 import hashlib
 import re
 import unicodedata
@@ -82,7 +83,8 @@ def say(console, text: str, style: str = "") -> None:
     """
     from rich.text import Text
 
-    console.print(Text(plain(text), style), soft_wrap=True)
+    with contextlib.suppress(OSError):  # a full disk under a redirected output: the results are elsewhere
+        console.print(Text(plain(text), style), soft_wrap=True)
 
 
 def _literal(character: str) -> str:

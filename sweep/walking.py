@@ -14,7 +14,8 @@ def walk(root: Path, unread: list[str]) -> Iterator[tuple[Path, list[str], list[
     This is `os.walk` with the rule that the program has for all folders, of data and of results:
 
     - What is hidden, by a dot at the start of its name, is left out in silence; the root may be hidden.
-    - Links are followed, and each folder is visited once, so a circle of links ends. Folders come before links to them.
+    - Links are followed, and each folder is visited once, so a circle of links ends; those to a folder above the root
+      are left out in silence. Folders come before links to them.
     - A folder that cannot be entered and a link that leads nowhere add a line to `unread`, since data might be lost.
     - What vanishes meanwhile was not there. Pipes, sockets and devices are no files.
 
@@ -40,7 +41,8 @@ def walk(root: Path, unread: list[str]) -> Iterator[tuple[Path, list[str], list[
     >>> [line.rpartition("/")[2] for line in unread]
     ['link: a link that leads nowhere: mend or remove it']
     """
-    folders, links, seen = [root], list[Path](), set[str]()
+    folders, links = [root], list[Path]()
+    seen = {str(above) for above in Path(os.path.realpath(root)).parents}
     while folders or links:
         folder = folders.pop() if folders else links.pop(0)
         real = os.path.realpath(folder)

@@ -83,6 +83,26 @@ def test_what_is_not_a_number_stays_so(name):
         assert out[0].isnan().any() and out[1].isfinite().all()
 
 
+@pytest.mark.parametrize("amplitude", [1e-29, 1e-21, 1e19, 1e29])
+@pytest.mark.parametrize("name", ["direct", "banded", "spectral"])
+def test_quiet_and_loud_magnitudes_and_their_gradient(name, amplitude):
+    """Squares of these leave float32."""
+    make, samples = FRONT_ENDS[name]
+    transform, finish = make("fast"), Finish(offset=0.1 * amplitude)
+    x = amplitude * torch.randn(2, samples, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    x.requires_grad_()
+    for engine in parts(transform):
+        expected = _in_pytorch([engine], x, finish)
+        direction = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1))
+        (wanted,) = torch.autograd.grad(expected, x, direction.double())
+        out = torch.empty(2, *expected.shape[1:])
+        engine.finish_into(x.detach().float(), finish, out, 0)
+        assert (out - expected.detach()).abs().max() < 0.1
+        assert distance(out.double().exp(), expected.detach().exp()) < 3e-3
+        gradient = engine.gradient(x.detach().float(), finish, direction)
+        assert distance(gradient.double() * amplitude, wanted * amplitude) < 1e-2
+
+
 def test_factors_are_rounded_to_tf32():
     x = torch.cat([torch.randn(10_000) * 10.0 ** torch.randint(-20, 20, (10_000,)), torch.tensor([0.0, 1.0, -2.0])])
     out = torch.empty_like(x)

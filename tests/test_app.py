@@ -184,7 +184,7 @@ def test_a_failed_run_leaves_a_row_and_the_others_go_on(tmp_path, tiny):
         (["protocol.fixed_steps=10"], "protocol.fixed_steps 10: needs to be fewer than protocol.steps, 10"),
         (["+protocol.stepz=5"], "protocol.stepz (5): unknown key; did you mean steps?"),
         (["~threshold"], "threshold"),
-        (["data.root=null"], "data.root None: needs a folder"),
+        (["data.root=null"], "data.root null: no such folder"),
     ],
     ids=lambda value: value[-1] if isinstance(value, list) else "",
 )
@@ -216,12 +216,14 @@ def test_a_single_run_by_hydras_run_mode(tmp_path, tiny):
     assert call(*arguments, "representation.n_mels=300", cwd=tmp_path).returncode == 1
     ended = call(*arguments, cwd=tmp_path)
     assert ended.returncode == 0 and ended.stdout.startswith("[1/1] mel-512-128  accuracy")
+    assert [path.name for path in tmp_path.iterdir()] == ["runs"]  # Hydra leaves no folder of its own
 
 
 def test_an_unknown_option_is_named_without_a_traceback(tmp_path):
     ended = call("representation=mel-1", cwd=tmp_path)
     assert ended.returncode == 1
-    assert "mel-1" in ended.stderr and "mel-512-128" in ended.stderr and "Traceback" not in ended.stderr
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("sweep: representation=mel-1: no such option; did you mean mel-")
 
 
 def test_ctrl_c_stops_cleanly_and_the_next_call_goes_on(tmp_path, tiny):

@@ -1,11 +1,10 @@
-"""Decoding: at any rate and in any format a sine stays the sine that it is; what is not whole is refused."""
+"""Decoding: at any rate and in any format a sine stays the sine that it is."""
 
 import numpy as np
 import pytest
 import soundfile
 
 from sweep.data.audio import decode
-from sweep.data.recording import DataError
 
 
 def sine(rate: int, seconds: float = 1.0, frequency: float = 1000.0) -> np.ndarray:
@@ -43,29 +42,3 @@ def test_frequencies_that_the_new_rate_does_not_hold_are_filtered_out(tmp_path):
     path = tmp_path / "x.wav"
     soundfile.write(path, sine(96000, frequency=30_000.0), 96000)
     assert np.abs(decode(path).samples[1000:-1000]).max() < 4e-5  # 16 bits
-
-
-def test_an_mp3_of_unknown_length_is_refused(tmp_path):
-    """libsndfile reads 0.6 million samples of this one's 2.6 million and says nothing."""
-    path = tmp_path / "x.mp3"
-    time = np.arange(60 * 44100) / 44100
-    audio = np.random.default_rng(0).uniform(-0.5, 0.5, len(time)) * (time % 10 < 5)
-    soundfile.write(path, audio, 44100, bitrate_mode="VARIABLE", compression_level=0.5)
-    assert len(decode(path).samples) == len(audio)
-    content = path.read_bytes()
-    tagged = tmp_path / "tagged.mp3"
-    tagged.write_bytes(b"ID3\4\0\0\0\0\x20\0" + bytes(4096) + content)  # an ID3v2 tag of 4,096 bytes
-    assert len(decode(tagged).samples) == len(audio)
-    path.write_bytes(content[content.find(content[:2], 100) :])  # without its first frame, which holds the length
-    with pytest.raises(DataError, match="x.mp3: an MP3 without Xing header"):
-        decode(path)
-
-
-@pytest.mark.parametrize("ending", ["aiff", "au", "mp3", "flac"])
-def test_truncated_audio_is_refused(tmp_path, ending):
-    path = tmp_path / f"x.{ending}"
-    soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, 100_000), 44100)
-    content = path.read_bytes()
-    path.write_bytes(content[: len(content) // 2])
-    with pytest.raises(DataError, match="truncated|cannot be read"):
-        decode(path)

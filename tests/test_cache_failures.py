@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from cached_set import assert_same, make_set, read
 from conftest import ROOT
@@ -54,6 +55,41 @@ def test_a_damaged_cache_is_made_anew(root, tmp_path, damage):
     file.write_bytes(changed)
     assert_same(read(root, tmp_path / "cache"), expected)
     assert file.read_bytes() == whole
+
+
+def test_damage_to_the_index_is_noticed_wherever_it_is(root, tmp_path):
+    expected = read(root, tmp_path / "cache")
+    [file] = (tmp_path / "cache").iterdir()
+    whole = file.read_bytes()
+    first = whole.rindex(b'{"key"')
+    rng = np.random.default_rng(0)
+    for position in rng.integers(first, len(whole), size=150):
+        changed = bytearray(whole)
+        changed[position] ^= 1 << int(rng.integers(8))
+        file.unlink()
+        file.write_bytes(changed)
+        assert_same(read(root, tmp_path / "cache"), expected)
+        assert file.read_bytes() == whole
+
+
+def test_what_is_no_file_in_the_caches_place_is_replaced_or_done_without(root, tmp_path, capfd):
+    expected = read(root, tmp_path / "cache")
+    [file] = (tmp_path / "cache").iterdir()
+    file.unlink()
+    os.mkfifo(file)
+    assert_same(read(root, tmp_path / "cache"), expected)
+    assert file.is_file()
+    file.unlink()
+    file.mkdir()
+    assert_same(read(root, tmp_path / "cache"), expected)
+    [line] = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"{file}: the audio is not cached (Is a directory)")
+
+
+def test_a_data_folder_may_have_a_long_name(tmp_path, capfd):
+    root = make_set(tmp_path / ("ö" * 120))
+    assert_same(read(root, tmp_path / "cache"), read(root, None))
+    assert len(list((tmp_path / "cache").iterdir())) == 1 and capfd.readouterr().err == ""
 
 
 def test_a_crash_leaves_nothing_that_is_taken_for_whole(root, tmp_path):

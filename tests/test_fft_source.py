@@ -58,6 +58,26 @@ def test_values_and_gradient(name, emulated):
     torch.testing.assert_close(log.double(), torch.log(expected + 0.1), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("amplitude", [1e-34, 1e-21, 1e19, 1e33])
+def test_quiet_and_loud_magnitudes_and_their_gradient(amplitude, emulated):
+    """Squares of these leave float32; beside them a clip as usual, and silence."""
+    stft = STFT(n_fft=256, hop_length=100)
+    emulated(256, 2)
+    x = torch.randn(3, 500, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    x = (x * torch.tensor([amplitude, 1.0, 0.0])[:, None]).float()
+    single, double = x.clone().requires_grad_(), x.double().requires_grad_()
+    y, expected = stft._fused(single, None), stft(double)
+    torch.testing.assert_close(y[0].double() / amplitude, expected[0] / amplitude, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(y[1:].double(), expected[1:], rtol=1e-4, atol=1e-4)
+    direction = torch.randn(y.shape, generator=torch.Generator().manual_seed(1))
+    (y * direction).sum().backward()
+    (expected * direction).sum().backward()
+    torch.testing.assert_close(single.grad.double(), double.grad, rtol=0, atol=1e-4 * float(double.grad.abs().max()))
+    log = stft._fused(x, 0.1 * amplitude)
+    torch.testing.assert_close(log[0].double(), torch.log(expected[0] + 0.1 * amplitude), rtol=0, atol=1e-3)
+
+
 def test_a_bank_of_all_bins_as_training_leaves_it(emulated):
     bank = np.random.default_rng(0).standard_normal((5, 129))
     emulated(256, 2)

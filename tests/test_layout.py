@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SWEEP = ROOT / "sweep"
 # From the bottom up: each may import what stands before it. CONTRIBUTING.md draws the same.
 LAYERS = [
-    {"checks", "locks", "files", "fields", "missing", "names", "registry", "walking"},
+    {"checks", "locks", "files", "fields", "names", "registry", "terminal", "walking"},
     {"filters"},
     {"engines"},
     {"transforms"},

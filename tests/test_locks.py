@@ -188,6 +188,26 @@ def test_what_dead_writers_left_is_removed_and_what_living_ones_write_is_not(tmp
     assert set(tmp_path.iterdir()) == {mine, foreign, tmp_path / "table.csv"}
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["x" * 255, "音" * 85, "a [b] *.csv", os.fsdecode(b"\xff\xfe")],
+    ids=["long", "long in UTF-8", "glob", "bytes"],
+)
+def test_any_name_that_the_folder_takes_can_be_written_and_locked(tmp_path, name):
+    code = (
+        "from sweep import files; import os\n"
+        "with files.whole(Path(sys.argv[1])) as partial: partial.write_text('half'); os._exit(9)"
+    )
+    assert start(code, tmp_path / name).wait() == 9
+    assert len(list(tmp_path.iterdir())) == 1
+    files.write_whole(tmp_path / name, "whole")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "whole")]
+    (tmp_path / name).unlink()
+    with wait(tmp_path / name), pytest.raises(Held):
+        claim(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_full_disk_is_named_with_the_remedy_and_the_old_file_stays(tmp_path):
     files.write_whole(tmp_path / "a", "old")
     with pytest.raises(files.NoRoom, match=r"a: not written, No space left on device: make room"):

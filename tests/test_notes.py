@@ -1,6 +1,7 @@
 """From probabilities to notes: the stated rules, counted out by hand; the MIDI as pretty_midi reads it back."""
 
 import io
+import os
 
 import numpy as np
 import pandas as pd
@@ -83,3 +84,17 @@ def test_no_notes_are_a_table_and_a_midi_without_notes():
     assert csv(notes) == "onset_seconds,offset_seconds,pitch,frequency_hz,probability\n"
     assert not [i for i in pretty_midi.PrettyMIDI(io.BytesIO(midi(notes, 0.05, "x"))).instruments if i.notes]
     assert len(Stretches(0.4).notes(0.01, 0.0)) == 0  # no frame at all
+
+
+@pytest.mark.parametrize("title", ["cqt-48", "mél-128", "音 Ωδή", os.fsdecode(b"\xff caf\xe9")])
+def test_the_tracks_name_is_latin_1_or_utf_8(title):
+    """As bytes in the file: mido, which pretty_midi writes with, refuses all other text."""
+    found = Stretches(0.4)
+    found.add(np.ones((20, 88)))
+    content = midi(found.notes(0.01, 1), 1, title)
+    try:
+        expected = title.encode("latin-1")
+    except UnicodeEncodeError:
+        expected = os.fsencode(title)
+    assert b"\xff\x03" + bytes([len(expected)]) + expected in content
+    assert len(pretty_midi.PrettyMIDI(io.BytesIO(content)).instruments[0].notes) == 88

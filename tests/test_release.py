@@ -17,7 +17,7 @@ from conftest import ROOT
 
 import sweep
 from sweep.data.sources.demo import make_demo
-from sweep.missing import one_line_if_missing
+from sweep.terminal import one_line_if_missing
 
 PUBLIC = ("sweep", "sweep.transforms", "sweep.filters", "sweep.representations", "sweep.config", "sweep.data")
 PUBLIC += ("sweep.report",)

@@ -12,8 +12,8 @@ from test_app import SHORT, call
 from sweep.data.sources.demo import make_demo
 from sweep.report.trained import fixed_variant, pair_up
 from sweep.report.units import BLOCKS, Sample
-from sweep.results.metrics import METRICS
 from sweep.results.evidence import SPECTRUM, learned_kernels, read_evidence
+from sweep.results.metrics import METRICS
 
 ROWS_RUN = "representation=linear-256,mel-512-128"
 

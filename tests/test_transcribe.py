@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -207,6 +209,29 @@ def test_what_cannot_be_transcribed_is_said_and_the_rest_is(sweep, root, tmp_pat
     }
 
 
+def test_names_of_any_script_bytes_and_length_and_what_is_left_of_a_cut_file(sweep, root, tmp_path):
+    """The outputs stand below a ~ that the shell left; what ended early is said in the file's line."""
+    sound = sorted((root / "test_data").iterdir())[0]
+    names = [b"\xff caf\xe9 [b].wav", "音 Ωδή.wav".encode(), b"x" * 215 + b".wav"]
+    for name in names:
+        shutil.copy(sound, os.fsencode(tmp_path) + b"/" + name)
+    samples, rate = soundfile.read(sound)
+    soundfile.write(tmp_path / "cut.flac", samples, rate)
+    content = (tmp_path / "cut.flac").read_bytes()
+    (tmp_path / "cut.flac").write_bytes(content[: len(content) * 9 // 10])
+    run = str(sweep / "linear/linear-256/seed-0")
+    files = [os.fsdecode(name) for name in (*names, b"cut.flac")]
+    ended = call("transcribe", run, *files, "--out=~/notes", cwd=tmp_path, HOME=str(tmp_path))
+    assert ended.returncode == 0 and "Traceback" not in ended.stderr, ended.stderr
+    stems = {os.path.splitext(name)[0] for name in (*names, b"cut.flac")}
+    written = {os.fsencode(path.name) for path in (tmp_path / "notes").iterdir()}
+    assert written == {stem + b".notes." + kind for stem in stems for kind in (b"csv", b"mid", b"png")}
+    lines = ended.stdout.splitlines()[1:]
+    assert lines[0].startswith(r"\xff caf\xe9 [b].wav: 0:05, ") and lines[1].startswith("音 Ωδή.wav: 0:05, ")
+    assert re.match(r"cut\.flac: 0:0[34] \(cannot be read beyond [34]\.\d+ of 5\.000 s \(", lines[3])
+    assert pd.read_csv(tmp_path / "notes/cut.notes.csv").offset_seconds.max() <= 5
+
+
 def refused(words: list[str], folder: Path, monkeypatch, capsys) -> str:
     """What the command says where it does nothing."""
     monkeypatch.chdir(folder)
@@ -227,15 +252,20 @@ def refused(words: list[str], folder: Path, monkeypatch, capsys) -> str:
         (["best", "--picture", "20", "x.wav"], "--picture 20: needs FROM:TO in seconds"),
         (["best", "--picture", "20:999", "x.wav"], "--picture 20:999: needs FROM:TO in seconds, at most 300 apart"),
         (["RUN", "--out", "file", "x.wav"], "--out file: cannot be made"),
+        (["RUN", f"{'x' * 248}.wav"], f"{'x' * 248}.wav: {'x' * 248}.notes.csv cannot be written (File name too long)"),
+        (["RUN", "taken.wav"], "taken.notes.mid: is a folder; move it away"),
+        (["RUN", "--out=~/file", "x.wav"], "--out HOME/file: cannot be made"),
         (["RUN", "x.wav", "x.flac"], "x.wav and x.flac: both would be written to x.notes.csv"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_bad_input_ends_in_one_line(arguments, said, sweep, tmp_path, monkeypatch, capsys):
     (tmp_path / "file").touch()
+    (tmp_path / "taken.notes.mid").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
     run = str(sweep / "linear/linear-256/seed-0")
     err = refused([run if word == "RUN" else word for word in arguments], tmp_path, monkeypatch, capsys)
-    assert err.startswith(f"sweep transcribe: {said}") and err.count("\n") == 1
+    assert err.startswith(f"sweep transcribe: {said.replace('HOME', str(tmp_path))}") and err.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,8 @@ def test_each_folder_is_visited_once_and_circles_end(tmp_path):
     touch(tmp_path / "elsewhere/two")
     root = tmp_path / "root"
     touch(root / "real/x")
-    for link, target in (("a", "real"), ("real/up", ".."), ("real/self", "."), ("b", "../elsewhere"), ("c", "b")):
+    links = {"a": "real", "real/up": "..", "real/self": ".", "b": "../elsewhere", "c": "b", "d": "..", "e": "/"}
+    for link, target in links.items():
         os.symlink(target, root / link)
     os.symlink(root, tmp_path / "elsewhere/back")
     assert found(root) == (["real/x", "b/two"], [])
@@ -106,7 +107,7 @@ def test_a_caller_may_leave_out_folders(tmp_path):
     for name in ("a/x", "b/y"):
         touch(tmp_path / name)
     seen = []
-    for folder, below, files in walk(tmp_path, []):
+    for _, below, files in walk(tmp_path, []):
         seen += files
         below[:] = [name for name in below if name != "a"]
     assert seen == ["y"]
@@ -116,7 +117,7 @@ def test_folders_that_vanish_were_not_there(tmp_path):
     for name in ("a/x", "b/y"):
         touch(tmp_path / name)
     unread = []
-    for folder, below, files in walk(tmp_path, unread):
+    for _, below, _ in walk(tmp_path, unread):
         if "a" in below:
             (tmp_path / "a/x").unlink()
             (tmp_path / "a").rmdir()

@@ -1,13 +1,13 @@
 """`sweep download [DIR]`: downloads MusicNet, unpacks it and checks that it is complete."""
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
 from sweep.data.download import ARCHIVE, ZENODO, get_musicnet
+from sweep.files import from_user
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "resumes; a second call checks."
     )
     parser.add_argument(
-        "root", nargs="?", default="data/musicnet", type=Path, metavar="DIR", help="(default: data/musicnet)"
+        "root", nargs="?", default="data/musicnet", type=from_user, metavar="DIR", help="(default: data/musicnet)"
     )
     parser.add_argument("--url", default=ZENODO, metavar="BASE", help=f"address of the files (default: {ZENODO})")
     parser.add_argument("--keep-archive", action="store_true", help=f"do not delete {ARCHIVE.name} afterwards")

@@ -1,11 +1,11 @@
 """`sweep report DIR`: prints and writes the tables, pictures and pages of the results below a folder."""
 
 import argparse
-from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
+from sweep.files import from_user
 from sweep.names import plain, say
 from sweep.report import print_reports
 from sweep.results.metrics import METRICS
@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         nargs="?",
         default="runs",
-        type=Path,
+        type=from_user,
         help="folder of results: the root, one run, or anything between (default: runs)",
     )
     parser.add_argument(

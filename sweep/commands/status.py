@@ -3,11 +3,11 @@
 import argparse
 import time
 from contextlib import nullcontext
-from pathlib import Path
 
 from rich.console import Console, Group
 from rich.live import Live
 
+from sweep.files import from_user
 from sweep.scheduling.status import DONE, FAILED, LEFT, lines, look
 
 
@@ -19,7 +19,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Exits 0 where all runs are done, 1 where one failed, 3 where some are still to do, 2 where there is no sweep."
     )
     parser.add_argument(
-        "directory", metavar="DIR", nargs="?", default="runs", type=Path, help="folder of results (default: runs)"
+        "directory", metavar="DIR", nargs="?", default="runs", type=from_user, help="folder of results (default: runs)"
     )
     parser.add_argument("--watch", metavar="SECONDS", type=float, help="look again that often until no run is left")
 

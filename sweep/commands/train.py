@@ -100,7 +100,7 @@ def report_on(folder: Path, logger: Logger, console: Console) -> None:
     try:
         page, pictures = write_page(console, report, None)
         if page:
-            log_report(report, pictures, page, logger)
+            log_report(report, pictures, page, logger, lambda line: say(console, line))
     except Exception as error:  # W&B only gets a copy: the results are already written
         say(console, f"no report to Weights & Biases: {error}", "red")
 

@@ -1,8 +1,10 @@
 """`sweep transcribe RUN AUDIO...`: transcribes audio files with a trained run and writes the notes."""
 
 import argparse
+import errno
 import math
 import os
+import stat
 import sys
 import time
 from pathlib import Path
@@ -10,8 +12,8 @@ from pathlib import Path
 from rich.console import Console
 
 from sweep.checks import check_number, check_share, check_whole
-from sweep.files import NOTES
-from sweep.names import say
+from sweep.files import NOTES, from_user
+from sweep.names import plain, say
 from sweep.results.metrics import METRICS
 from sweep.results.scoring import said
 from sweep.transcribe.notes import GAP, SHORTEST, outputs
@@ -31,14 +33,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "run",
         metavar="RUN",
-        type=Path,
+        type=from_user,
         help="folder of a run that is done; or of a sweep, such as runs/demo/quick: then its best run",
     )
-    parser.add_argument("audio", metavar="AUDIO", nargs="+", type=Path, help="a file that libsndfile reads")
+    parser.add_argument("audio", metavar="AUDIO", nargs="+", type=from_user, help="a file that libsndfile reads")
     parser.add_argument(
         "--out",
         metavar="DIR",
-        type=Path,
+        type=from_user,
         help="folder for the files, made if there is none (default: beside the audio)",
     )
     parser.add_argument(
@@ -98,7 +100,12 @@ def run(arguments: argparse.Namespace) -> int:
             told = transcribe(file, ear, own, stretch)
         except (OSError, ValueError) as error:
             failed = True
-            print(f"sweep transcribe: {error}", file=sys.stderr)
+            print(plain(f"sweep transcribe: {error}"), file=sys.stderr)
+            continue
+        except (RuntimeError, MemoryError) as error:  # PyTorch's, without the file's name
+            failed = True
+            why = " ".join(str(error).split()) or "not enough memory"
+            print(plain(f"sweep transcribe: {file}: {why}"), file=sys.stderr)
             continue
         written = f"{own['csv'].with_suffix('')}.csv, .mid, .png"
         say(console, f"{file}: {told} in {time.perf_counter() - began:.1f} s: {written}")
@@ -125,7 +132,7 @@ def check_paths(paths: dict[Path, dict[str, Path]], out: Path | None) -> None:
         out: output folder; None to write beside the audio.
 
     Raises:
-        ValueError: two audio files have the same output, or a folder cannot be written.
+        ValueError: two audio files have the same output, or an output cannot be written.
     """
     taken: dict[Path, Path] = {}
     for file, own in paths.items():
@@ -140,3 +147,16 @@ def check_paths(paths: dict[Path, dict[str, Path]], out: Path | None) -> None:
     for folder in {own["csv"].parent for own in paths.values()}:
         if folder.is_dir() and not os.access(folder, os.W_OK):
             raise ValueError(f"{folder}: cannot be written; choose another folder with --out DIR")
+    for file, own in paths.items():
+        for path in own.values():
+            try:
+                taken_by_folder = stat.S_ISDIR(path.stat().st_mode)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                remedy = (
+                    "rename the audio" if error.errno == errno.ENAMETOOLONG else "choose another folder with --out DIR"
+                )
+                raise ValueError(f"{file}: {path.name} cannot be written ({error.strerror}); {remedy}") from None
+            if taken_by_folder:
+                raise ValueError(f"{path}: is a folder; move it away, or choose another folder with --out DIR")

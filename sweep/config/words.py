@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import functools
 import os
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 
@@ -50,7 +51,7 @@ def as_typed(word: str) -> str:
 
 
 def typed_value(word: str) -> tuple[str, str]:
-    """Split a word that Hydra has read into its key, without a sign before it, and its value, without quotes around it."""
+    """Split a word that Hydra has read into its key, without a sign before it, and its value, without its quotes."""
     key, _, value = word.partition("=")
     read = _parser().parse_override(word).value()
     return key.lstrip("+~"), read if isinstance(read, str) else value
@@ -58,7 +59,8 @@ def typed_value(word: str) -> tuple[str, str]:
 
 def quoted(text: str) -> str:
     """Write any text as a value that Hydra takes literally."""
-    return QuotedString(text.replace("${", "\\${"), Quote.double).with_quotes()
+    escaped = re.sub(r"(\\*)\$\{", lambda found: f"{2 * found[1]}\\${{", text)  # otherwise it names another key
+    return QuotedString(escaped, Quote.double).with_quotes()
 
 
 @contextlib.contextmanager
@@ -116,9 +118,15 @@ def explain(error: Exception, words: Sequence[str]) -> str:
             siblings = [key for key in known if key.startswith(group)] or [key for key in known if "." not in key]
             return f"{shown(name)}{f' ({shown(value)})' * bool(equals)}: unknown key; {_meant(name, known, siblings)}"
     said = [str(error), *([str(error.__cause__)] if error.__cause__ else [])]
-    place = getattr(error, "full_key", None) or shown(" ".join(word for word in words if "${" in word))
-    first = (line.strip() for text in said for line in text.splitlines()[:2] if "full_key" not in line)
-    return ": ".join(filter(None, (place, shown("; ".join(filter(None, first)) or type(error).__name__))))
+    lines = (line.strip() for text in said for line in text.splitlines()[:2] if "full_key" not in line)
+    text = shown("; ".join(filter(None, lines)) or type(error).__name__)
+    if place := getattr(error, "full_key", None):
+        return f"{place}: {text}"
+    for word in words:
+        key, _, value = word.partition("=")
+        if "${" in value:
+            return f"{shown(key)} {shown(value)}: {text}; {_remedy(key, value)}"
+    return text
 
 
 def _text(typed: str, read: object, about: Key) -> str:

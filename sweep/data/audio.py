@@ -1,6 +1,5 @@
 """Decode audio files as mono at one sample rate, several files at a time."""
 
-import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -8,14 +7,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import soundfile
 from rich.console import Console
 from rich.progress import track
 
 from sweep.data.recording import SAMPLE_RATE, DataError
+from sweep.data.stream import opened
 
-# libsndfile reads a truncated WAV or AIFF file without an error, except for this line in its log.
-TRUNCATED = re.compile(r"^ *(?:data|SSND|BODY|Data Size) *: (\d+) \(should be (\d+)\)", re.MULTILINE)
 THREADS = 4
 
 
@@ -53,35 +50,20 @@ def decode(path: Path, sample_rate: int = SAMPLE_RATE, resample: bool = True) ->
         DataError: the file is unreadable, truncated, empty or silent, has a sample that is not finite, or has another
             rate and is not resampled.
     """
-    try:
-        with soundfile.SoundFile(path) as file:
-            rate, is_int16 = file.samplerate, file.subtype == "PCM_16" and file.channels == 1
-            if rate != sample_rate and not resample:
-                raise DataError(
-                    f"{path}: {rate} Hz, not {sample_rate} Hz: resample it to {sample_rate} Hz, "
-                    "or choose data=folder, which does that"
-                )
-            if truncated := TRUNCATED.search(file.extra_info):
-                declared, held = truncated.groups()
-                raise DataError(f"{path}: truncated, {held} of {declared} bytes of audio: download or convert it again")
-            if file.format == "MP3" and not _states_length(path):
-                raise DataError(f"{path}: an MP3 without Xing header, whose length is a guess: convert it to FLAC")
-            declared = file.frames
-            audio = file.read(dtype="int16" if is_int16 else "float32")
-    except soundfile.LibsndfileError as error:
-        reason = error.error_string.rstrip(".")
-        raise DataError(f"{path}: cannot be read as audio ({reason}): download or convert it again") from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}): correct its permissions") from error
-    if len(audio) == 0:
+    with opened(path) as stream:
+        rate, is_int16 = stream.rate, stream.dtype == "int16"
+        if rate != sample_rate and not resample:
+            raise DataError(
+                f"{path}: {rate} Hz, not {sample_rate} Hz: resample it to {sample_rate} Hz, "
+                "or choose data=folder, which does that"
+            )
+        blocks = list(stream.blocks())
+        if stream.problem:
+            raise DataError(f"{path}: {stream.problem}: download or convert it again")
+    if not blocks:
         raise DataError(f"{path}: holds no samples: download or convert it again")
-    if len(audio) < declared:  # a truncated MP3 also ends early
-        raise DataError(f"{path}: truncated, {len(audio)} of {declared} samples: download or convert it again")
-    if audio.ndim == 2:
-        audio = audio.mean(axis=1)
-    if not is_int16 and not (finite := np.isfinite(audio)).all():
-        first = int(np.argmin(finite))
-        raise DataError(f"{path}: sample {first} is {audio[first]}: samples must be finite, convert the file again")
+    audio = np.concatenate(blocks)
+    del blocks
     if not audio.any():
         raise DataError(f"{path}: every sample is 0: export it again, or remove the recording")
     if rate != sample_rate:
@@ -91,26 +73,18 @@ def decode(path: Path, sample_rate: int = SAMPLE_RATE, resample: bool = True) ->
     return Audio(samples, rate, len(audio))
 
 
-def _states_length(path: Path) -> bool:
-    """Return whether an MP3's first frame states the number of frames.
-
-    Otherwise libsndfile guesses it from the first frame's bit rate, and silently drops frames beyond its guess.
-    """
-    with open(path, "rb") as file:
-        tag = file.read(10)  # ID3v2 header, which holds the tag's length, 7 bits a byte
-        skipped = 10 + sum(byte << 7 * i for i, byte in enumerate(reversed(tag[6:]))) if tag[:3] == b"ID3" else 0
-        file.seek(skipped)
-        frame = file.read(2048)  # longer than any frame, with room for padding
-    return any(name in frame for name in (b"Xing", b"Info", b"VBRI"))
-
-
 def _resample(path: Path, audio: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:
     """Resample mono audio to another rate: (samples,) float32."""
     import soxr
 
     if audio.dtype == np.int16:
         audio = audio.astype(np.float32) / 32768
-    resampled = soxr.resample(audio, rate, sample_rate, quality="VHQ")
+    try:
+        resampled = soxr.resample(audio, rate, sample_rate, quality="VHQ")
+    except (ValueError, RuntimeError, MemoryError) as error:
+        raise DataError(
+            f"{path}: cannot be resampled from {rate} Hz ({error}): convert it to {sample_rate} Hz"
+        ) from error
     if len(resampled) == 0:
         raise DataError(f"{path}: {len(audio)} samples at {rate} Hz, none at {sample_rate} Hz: remove the recording")
     return resampled

@@ -5,6 +5,7 @@ import json
 import mmap
 import os
 import sys
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def cached(
     """
     root = root.resolve()
     place = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
-    file = folder / f"{root.name}-{place}-{split}.audio"
+    file = folder / f"{locks.short(root.name)}-{place}-{split}.audio"
     try:
         key = _key(root, paths, how)
         audio = _read(file, key)
@@ -78,8 +79,11 @@ def _key(root: Path, paths: list[Path], how: dict) -> dict:
 def _read(file: Path, key: dict) -> list[Audio] | None:
     """Read the audio in a cache file; return None unless the file is complete and has this key.
 
-    The file's end and length show whether it is complete; the samples are not checked.
+    The file's end and length show whether it is complete, and a checksum whether the index is what was written; the
+    samples are not checked.
     """
+    if not file.is_file():  # opening a pipe would wait for a writer
+        return None
     try:
         with open(file, "rb") as stream:
             size = stream.seek(0, os.SEEK_END)
@@ -93,15 +97,15 @@ def _read(file: Path, key: dict) -> list[Audio] | None:
                 return None
             stream.seek(start)
             index = json.loads(stream.read(size - tail - start))
-            if index["key"] != key or index["bytes"] != start:
+            if index["key"] != key or index["bytes"] != start or index["crc"] != _crc(index["audio"]):
                 return None
             mapped = _map(stream.fileno(), size)
-    except (FileNotFoundError, ValueError, KeyError, TypeError):  # missing, no JSON, or other JSON
+            return [
+                Audio(np.frombuffer(mapped, dtype, n_samples, offset), file_rate, file_samples)
+                for dtype, offset, n_samples, file_rate, file_samples in index["audio"]
+            ]
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):  # missing, no JSON, or other JSON
         return None
-    return [
-        Audio(np.frombuffer(mapped, dtype, n_samples, offset), file_rate, file_samples)
-        for dtype, offset, n_samples, file_rate, file_samples in index["audio"]
-    ]
 
 
 def _map(stream: int, size: int) -> mmap.mmap:
@@ -117,5 +121,9 @@ def _write(file: Path, key: dict, decode: Callable[[], Iterator[Audio]]) -> None
             stream.write(bytes(-stream.tell() % 8))  # aligned
             audio.append([samples.dtype.str, stream.tell(), len(samples), file_rate, file_samples])
             stream.write(samples.data)
-        index = json.dumps({"key": key, "bytes": stream.tell(), "audio": audio}).encode()
+        index = json.dumps({"key": key, "bytes": stream.tell(), "audio": audio, "crc": _crc(audio)}).encode()
         stream.write(index + len(index).to_bytes(8, "little") + MAGIC)
+
+
+def _crc(audio: list) -> int:
+    return zlib.crc32(json.dumps(audio).encode())

@@ -5,6 +5,7 @@ import gzip
 import os
 import re
 import shutil
+import struct
 import tarfile
 import zlib
 from collections.abc import Collection, Iterator, Sequence
@@ -16,6 +17,7 @@ from rich.progress import Progress
 
 from sweep.data.fetch import CHUNK, MIRROR, PAUSES, TIMEOUT, fetch
 from sweep.data.recording import DataError
+from sweep.walking import walk
 
 
 class File(NamedTuple):
@@ -121,9 +123,12 @@ def lacking(root: Path, n_train: int, test_ids: Collection[str]) -> str:
 
 
 def _files(folder: Path, *endings: str) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return [path for path in folder.iterdir() if path.suffix.lower() in endings and not path.name.startswith(".")]
+    """List the files of a folder with these endings; raise a DataError if it, or a link in it, cannot be followed."""
+    unread: list[str] = []
+    _, _, names = next(walk(folder, unread), (folder, [], []))
+    if unread:
+        raise DataError(unread[0])
+    return [path for path in map(folder.joinpath, names) if path.suffix.lower() in endings]
 
 
 def _fetch(file: File, root: Path, base: str, progress: Progress, pauses: Sequence[float], timeout: float) -> None:
@@ -168,7 +173,9 @@ def _unpack(archive: Path, folder: Path, progress: Progress) -> None:
                         target.flush()
                         os.fsync(target.fileno())
                 progress.update(task, completed=packed.tell())
-    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as error:
+    except DataError:
+        raise
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, struct.error, EOFError, LookupError, ValueError) as error:
         raise DataError(f"{archive}: damaged ({error}): remove it and run again to fetch it anew") from error
 
 

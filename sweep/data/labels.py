@@ -2,16 +2,19 @@
 
 import csv
 import sys
-import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from sweep.data.audio import Audio
-from sweep.data.recording import N_NOTES, SAMPLE_RATE, DataError
+from sweep.data.midi import DRUM_NOTES, Note, read_midi
+from sweep.data.recording import N_NOTES, SAMPLE_RATE, Changed, DataError, refuse
 
 COLUMNS = ("start_time", "end_time", "note")  # the rest (instrument, beats, note value) is not read
 MIDI = (".mid", ".midi")
+PIANO = (21, 108)  # A0 to C8
+SHOWN = 80  # characters of a row in a message
 
 
 def read_labels(path: Path, n_samples: int) -> np.ndarray:
@@ -23,15 +26,10 @@ def read_labels(path: Path, n_samples: int) -> np.ndarray:
     return refuse(*check_csv(path, n_samples))
 
 
-def refuse(found, problems: list[str]):
-    """Return what was found if there is no problem; otherwise raise a DataError of the first one."""
-    if problems:
-        raise DataError(problems[0])
-    return found
-
-
 def check_labels(path: Path, audio: Audio | None, sample_rate: int = SAMPLE_RATE) -> tuple[np.ndarray, list[str]]:
     """Read the notes of a label file, CSV or MIDI by its ending, in samples of the decoded audio, and all its problems.
+
+    Nothing is repaired in silence: notes that are left out, cut or merged are counted in remarks.
 
     Args:
         path: label file to read.
@@ -64,50 +62,76 @@ def check_csv(path: Path, n_samples: int) -> tuple[np.ndarray, list[str]]:
     Returns:
         notes: (n, 3) int64: start, end, note, in the file's order, 0 <= start < end <= n_samples.
         problems: one line each, with file and line: a column is missing, or a row's times or note are no whole
-            numbers, negative, reversed, beyond the recording or beyond MIDI's 0..127.
+            numbers, negative, reversed, beyond the recording or beyond MIDI's 0..127. Remarks count the notes that are
+            cut at the end of the recording, that overlap or repeat another of their pitch, or that no piano has.
     """
-    notes, problems = [], []
+    notes, lines, problems = [], [], []
     try:
         # Columns that are not read may have any encoding. Strict parsing keeps a stray quote from swallowing rows.
         with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
             rows = csv.reader(file, strict=True)
             header = [name.strip() for name in next(rows, [])]
-            if missing := [name for name in COLUMNS if name not in header]:
-                problems.append(f"{path}:1: no column {', '.join(missing)} in {','.join(header)!r}: add it")
-            columns = [header.index(name) for name in COLUMNS if not missing]
-            for row in () if missing else rows:
+            if problem := _wrong_header(header):
+                problems.append(f"{path}:1: {problem}")
+            columns = [header.index(name) for name in COLUMNS if not problem]
+            for row in () if problem else rows:
                 if not row:
                     continue
-                try:
-                    start, end, note = (int(row[column]) for column in columns)
-                except (IndexError, ValueError):
-                    problem = f"{','.join(row)!r}: {', '.join(COLUMNS)} must be whole numbers"
-                else:
-                    if 0 <= start < end and start < n_samples and 0 <= note < N_NOTES:
-                        notes.append((start, min(end, n_samples), note))
-                        continue
-                    problem = _problem(start, end, note, n_samples)
-                problems.append(f"{path}:{rows.line_num}: {problem}: correct or remove the row")
+                start, end, note, wrong = _row(row, columns, len(header), n_samples)
+                if wrong:
+                    problems.append(f"{path}:{rows.line_num}: {wrong}: correct or remove the row")
+                    continue
+                notes.append((start, end, note))
+                lines.append(rows.line_num)
     except (OSError, csv.Error) as error:
-        problems.append(f"{path}: cannot be read as CSV ({error}): download or export it again")
-    return np.array(notes, dtype=np.int64).reshape(-1, 3), problems
+        reason = getattr(error, "strerror", None) or error
+        problems.append(f"{path}: cannot be read as CSV ({reason}): download or export it again")
+    notes = np.array(notes, dtype=np.int64).reshape(-1, 3)
+    problems += _remarks(notes, n_samples, lambda index: f"{path}:{lines[index]}")
+    return notes, problems
 
 
-def _problem(start: int, end: int, note: int, n_samples: int) -> str:
-    """Describe what is wrong with a row of whole numbers."""
+def _wrong_header(header: list[str]) -> str:
+    """Describe what is wrong with the names of the columns."""
+    if missing := [name for name in COLUMNS if name not in header]:
+        return f"no column {', '.join(missing)} in {','.join(header)[:SHOWN]!r}: add it"
+    if twice := [name for name in COLUMNS if header.count(name) > 1]:
+        return f"column {', '.join(twice)} more than once in {','.join(header)[:SHOWN]!r}: remove or rename one"
+    return ""
+
+
+def _row(row: list[str], columns: list[int], n_columns: int, n_samples: int) -> tuple[int, int, int, str]:
+    """Return start, end and note of a row, and what is wrong with it."""
+    shown = f"{','.join(row)[:SHOWN]!r}"
+    if any(row[n_columns:]):
+        return 0, 0, 0, f"{shown} has {len(row)} values, the header {n_columns}"
+    try:
+        start, end, note = (_whole(row[column]) for column in columns)
+    except (IndexError, ValueError):
+        return 0, 0, 0, f"{shown}: {', '.join(COLUMNS)} must be whole numbers"
+    wrong = ""
     if start < 0:
-        return f"start_time {start} is negative"
-    if end <= start:
-        return f"end_time {end} is not after start_time {start}"
-    if start >= n_samples:
-        return f"start_time {start} is not within the recording's {n_samples} samples"
-    return f"note {note} is not in MIDI's 0..{N_NOTES - 1}"
+        wrong = f"start_time {start} is negative"
+    elif end <= start:
+        wrong = f"end_time {end} is not after start_time {start}"
+    elif start >= n_samples:
+        wrong = f"start_time {start} is not within the recording's {n_samples} samples"
+    elif not 0 <= note < N_NOTES:
+        wrong = f"note {note} is not in MIDI's 0..{N_NOTES - 1}"
+    return start, min(end, sys.maxsize), note, wrong
+
+
+def _whole(text: str) -> int:
+    """Return the whole number of a field; Python's int would also take 1_000."""
+    if "_" in text or len(text) > SHOWN:
+        raise ValueError(text)
+    return int(text)
 
 
 def check_midi(path: Path, n_samples: int, sample_rate: int = SAMPLE_RATE) -> tuple[np.ndarray, list[str]]:
-    """Read the notes of all instruments of a MIDI file except the drums, from key down to key up, sorted by onset.
+    """Read the notes of a MIDI file as `read_midi` does, in samples, sorted by onset.
 
-    The tempo map is followed; a sustain pedal is not. As in `check_csv`, a note is cut at the end of the recording.
+    As in `check_csv`, a note is cut at the end of the recording.
 
     Args:
         path: Standard MIDI File to read.
@@ -116,39 +140,61 @@ def check_midi(path: Path, n_samples: int, sample_rate: int = SAMPLE_RATE) -> tu
 
     Returns:
         notes: (n, 3) int64: start, end, note, rounded to samples, 0 <= start < end <= n_samples.
-        problems: one line each: the file is no MIDI, its tempo is uncertain, or a note starts beyond the recording.
+        problems: one line each: the file cannot be read, or a note starts beyond the recording. Remarks count notes
+            that never end, that have no duration, drums, and what `check_csv` counts.
     """
-    import mido
-    import pretty_midi
-
-    # pretty_midi warns of such tempo changes, which it does not follow, and of key signatures, which change no time.
-    warnings.filterwarnings("ignore", category=RuntimeWarning, module="pretty_midi")
     try:
-        midi = mido.MidiFile(path)
-        misplaced = any(message.type == "set_tempo" for track in midi.tracks[1:] for message in track)
-        instruments = pretty_midi.PrettyMIDI(mido_object=midi).instruments
-    except Exception as error:  # the parsers raise errors of many kinds on damaged bytes
-        reason = " ".join(str(error).split()) or type(error).__name__
-        return np.empty((0, 3), np.int64), [f"{path}: cannot be read as MIDI ({reason}): export it again"]
-    if misplaced:
-        problem = f"{path}: changes its tempo in a track that is not the first, its times are unsure: export it again"
-        return np.empty((0, 3), np.int64), [problem]
-    notes, problems = [], []
-    for number, instrument in enumerate(instruments, start=1):
-        if instrument.is_drum:
-            continue
-        for note in instrument.notes:
-            if note.start * sample_rate < n_samples:
-                notes.append((round(note.start * sample_rate), round(note.end * sample_rate), note.pitch))
-                continue
-            name = instrument.name or pretty_midi.program_to_instrument_name(instrument.program)
-            problems.append(
-                f"{path}: instrument {number} ({name}): note {note.pitch} at {note.start:.3f} s is not within the "
-                f"recording's {n_samples / sample_rate:.3f} s: correct or remove the note"
-            )
-    notes = np.array(sorted(notes), dtype=np.int64).reshape(-1, 3)
-    _keep_within(notes, n_samples)
+        midi = read_midi(path)
+    except DataError as error:
+        return np.empty((0, 3), np.int64), [str(error)]
+
+    def place(note: Note) -> str:
+        who = f"instrument {note.instrument} ({midi.names[note.instrument - 1]})"
+        return f"{path}: {who}: note {note.pitch} at {note.start:.3f} s"
+
+    within = [note for note in midi.notes if note.start * sample_rate < n_samples]
+    problems: list[str] = [
+        Changed(what, place(first), count, wrong=what != DRUM_NOTES) for what, first, count in midi.changed
+    ]
+    problems += [
+        f"{place(note)} is not within the recording's {n_samples / sample_rate:.3f} s: correct or remove the note"
+        for note in midi.notes
+        if note.start * sample_rate >= n_samples
+    ]
+    longest = sys.maxsize // 2
+    times = [(round(n.start * sample_rate), min(round(n.end * sample_rate), longest), n.pitch) for n in within]
+    notes = np.array(times, dtype=np.int64).reshape(-1, 3)
+    problems += _remarks(notes, n_samples, lambda index: place(within[index]))
     return notes, problems
+
+
+def _remarks(notes: np.ndarray, n_samples: int, place: Callable[[int], str]) -> list[str]:
+    """Cut notes at the end of the recording, keep at least one sample of each, and count what is odd about them.
+
+    Args:
+        notes: (n, 3) int64: start, end, note; changed in place.
+        n_samples: length of the recording in samples.
+        place: function that returns the place of a note.
+
+    Returns:
+        A remark for each kind of oddity.
+    """
+    late = notes[:, 1] > n_samples
+    _keep_within(notes, n_samples)
+    again, overlaps = np.zeros((2, len(notes)), dtype=bool)
+    for pitch in np.unique(notes[:, 2]):
+        of_pitch = np.flatnonzero(notes[:, 2] == pitch)
+        of_pitch = of_pitch[np.lexsort(notes[of_pitch, 1::-1].T)]  # by start, then by end
+        start, end = notes[of_pitch, :2].T
+        again[of_pitch[1:]] = (np.diff(start) == 0) & (np.diff(end) == 0)
+        overlaps[of_pitch[1:]] = start[1:] < np.maximum.accumulate(end)[:-1]
+    kinds = {
+        "notes cut at the end of the audio": late,
+        "notes that repeat another, counted once": again,
+        "notes merged with another of their pitch": overlaps & ~again,
+        f"notes beyond a piano's {PIANO[0]}..{PIANO[1]}, kept": np.clip(notes[:, 2], *PIANO) != notes[:, 2],
+    }
+    return [Changed(what, place(int(np.argmax(odd))), int(odd.sum())) for what, odd in kinds.items() if odd.any()]
 
 
 def _keep_within(notes: np.ndarray, n_samples: int) -> None:

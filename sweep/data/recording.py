@@ -1,5 +1,7 @@
-"""One recording: its files, its content, and the error for problems with the data."""
+"""One recording: its files, its content, and the lines in which problems with the data are said."""
 
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,10 +9,87 @@ import numpy as np
 
 SAMPLE_RATE = 44_100  # Hz, of every recording once it is read
 N_NOTES = 128  # MIDI
+NOT_SHOWN = ("Cc", "Cs", "Zl", "Zp")  # Unicode's control characters, surrogates, and separators of lines
+
+
+def one_line(text: str) -> str:
+    r"""Return text, such as a file's name, in a form that any terminal and file can hold, on one line.
+
+    Control characters are escaped, and so are a name's bytes that are not UTF-8, which Python has as surrogates.
+
+    >>> print(one_line("Pr\u00e9lude\n\udcff.wav"))
+    Prélude\n\xff.wav
+    """
+    if text.isprintable():
+        return text
+    return "".join(_escaped(mark) if unicodedata.category(mark) in NOT_SHOWN else mark for mark in text)
+
+
+def _escaped(mark: str) -> str:
+    if 0xDC80 <= ord(mark) <= 0xDCFF:
+        return f"\\x{ord(mark) - 0xDC00:02x}"
+    return mark.encode("unicode_escape").decode()
 
 
 class DataError(ValueError):
-    """The data has a problem; the message names the file, the value and the remedy in one line."""
+    """The data has a problem.
+
+    Args:
+        message: file, value and remedy.
+    """
+
+    def __init__(self, message: str):
+        super().__init__(one_line(message))
+
+
+class Remark(str):
+    """A line about data that is used all the same; other lines about data are errors, which stop a training."""
+
+
+class Changed(Remark):
+    """How many notes of a file were left out or changed in one way, or look odd.
+
+    Args:
+        what: what they are and what became of them, such as "notes of drums, left out".
+        first: place of the first: the file, and the line, or track and time.
+        notes: number of such notes.
+        wrong: whether the file is wrong, so that a training should say it too.
+
+    Attributes:
+        what, first, notes, wrong: the same.
+    """
+
+    what: str
+    first: str
+    notes: int
+    wrong: bool
+
+    def __new__(cls, what: str, first: str, notes: int, wrong: bool = False):
+        """Make the line."""
+        line = super().__new__(cls, f"{what}: {notes:,}; the first: {first}")
+        line.what, line.first, line.notes, line.wrong = what, first, notes, wrong
+        return line
+
+
+def summed(remarks: Iterable[str]) -> list[str]:
+    """Merge remarks on the same kind of notes in several files into one, which counts all and names the first."""
+    lines: dict[str, str] = {}
+    for remark in remarks:
+        if not isinstance(remark, Changed):
+            lines[remark] = remark
+        elif isinstance(before := lines.get(remark.what), Changed):
+            lines[remark.what] = Changed(before.what, before.first, before.notes + remark.notes, before.wrong)
+        else:
+            lines[remark.what] = remark
+    return list(lines.values())
+
+
+def refuse(found, lines: list[str]):
+    """Return what was found if all lines about it are remarks; otherwise raise a DataError of the first that is not."""
+    for line in lines:
+        if not isinstance(line, Remark):
+            raise DataError(line)
+    return found
 
 
 @dataclass(frozen=True)

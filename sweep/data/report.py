@@ -1,5 +1,6 @@
 """Report the content of a data folder and all its problems."""
 
+import os
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
@@ -11,8 +12,9 @@ from rich.table import Table
 
 from sweep.data.audio import decode, in_order
 from sweep.data.labels import check_labels
+from sweep.data.likeness import Print, alike, print_of
 from sweep.data.reading import find_pairs
-from sweep.data.recording import SAMPLE_RATE, DataError, Pair
+from sweep.data.recording import SAMPLE_RATE, Changed, DataError, Pair, Remark, one_line, summed
 from sweep.data.recordings import label_segments
 from sweep.registry import sources
 
@@ -23,17 +25,19 @@ LEAST = {"train": (WINDOW, "training"), "test": (SAMPLE_RATE + 4 * WINDOW, "scor
 
 @dataclass(frozen=True)
 class Facts:
-    """The facts of one recording from which the table is made."""
+    """The facts of one recording from which the table is made, and the fingerprint of its audio."""
 
+    path: Path
     n_samples: int  # at 44,100 Hz
     file_rate: int
     pitches: np.ndarray  # (notes,) MIDI
     polyphony: np.ndarray  # (segments,) number of different notes that sound at once
     durations: np.ndarray  # (segments,) in samples
+    print: Print
 
 
 def report(root: Path, source: str | None, console: Console) -> list[str]:
-    """Read all recordings below a folder; print a table of them and every problem.
+    """Read all recordings below a folder; print a table of them, every remark and every problem.
 
     Args:
         root: folder of the recordings.
@@ -41,28 +45,48 @@ def report(root: Path, source: str | None, console: Console) -> list[str]:
         console: console to print on.
 
     Returns:
-        The problems of the folder, of audio files and of rows of labels, one line each.
+        The problems of the folder, of audio files, of rows of labels, and between the splits, one line each.
     """
     if source is None:
-        source = "musicnet" if any((root / f"{split}_data").is_dir() for split in LEAST) else "folder"
+        source = "musicnet" if any(os.path.isdir(root / f"{split}_data") for split in LEAST) else "folder"
     layout = sources[source](root)
     facts: dict[str, list[Facts]] = {}
-    problems: list[str] = []
+    lines: list[str] = []
     for split in LEAST:
-        pairs, wrong = find_pairs(layout, split)
-        problems += wrong
+        pairs, found = find_pairs(layout, split)
+        lines += found
         results = list(in_order(partial(examine, split=split, resample=layout.RESAMPLES), pairs, f"reading {split}"))
         facts[split] = [fact for fact, _ in results if fact]
-        problems += [problem for _, wrong in results for problem in wrong]
-    problems = list(dict.fromkeys(problems))  # a folder's own problems are found in both splits
+        lines += [line for _, found in results for line in found]
+    lines += _compared(facts, layout.RESAMPLES)
+    remarks = summed(line for line in lines if isinstance(line, Remark))
+    # A folder's own problems are found in both splits.
+    problems = list(dict.fromkeys(one_line(line) for line in lines if not isinstance(line, Remark)))
+
+    def say(line: str) -> None:
+        console.print(one_line(line), markup=False, emoji=False, soft_wrap=True)
+
     if any(facts.values()):
-        console.print(f"{root}, read as data={source}", markup=False, soft_wrap=True)
+        say(f"{root}, read as data={source}")
         console.print(_table(facts))
-    count = f"{len(problems):,}" if problems else "no"
-    console.print(f"{count} problem{'' if len(problems) == 1 else 's'}{':' if problems else ''}")
-    for problem in problems:
-        console.print(problem, markup=False, soft_wrap=True)
+    for title, said in (("remark", remarks), ("problem", problems)):
+        if said or title == "problem":
+            count = f"{len(said):,}" if said else "no"
+            say(f"{count} {title}{'' if len(said) == 1 else 's'}{':' if said else ''}")
+        for line in said:
+            if isinstance(line, Changed):
+                say(f"{line.what}: {line.notes:,}")
+                say(f"  the first: {line.first}")
+            else:
+                say(line)
     return problems
+
+
+def _compared(facts: dict[str, list[Facts]], resample: bool) -> list[str]:
+    """Compare the audio of all recordings that can be read."""
+    known = [(fact, split) for split, part in facts.items() for fact in part]
+    prints, paths, of_split = [fact.print for fact, _ in known], [fact.path for fact, _ in known], [s for _, s in known]
+    return alike(prints, of_split, paths, lambda index: decode(paths[index], resample=resample).samples, SAMPLE_RATE)
 
 
 def examine(pair: Pair, split: str, resample: bool) -> tuple[Facts | None, list[str]]:
@@ -81,7 +105,9 @@ def examine(pair: Pair, split: str, resample: bool) -> tuple[Facts | None, list[
     notes, wrong = check_labels(pair.labels, audio)
     boundaries, sounding = label_segments(notes, n_samples)
     durations = np.diff(boundaries, append=n_samples)
-    return Facts(n_samples, audio.file_rate, notes[:, 2], sounding.sum(1), durations), problems + wrong
+    parts = (notes[:, 2], sounding.sum(1), durations, print_of(audio.samples, SAMPLE_RATE))
+    facts = Facts(pair.audio, n_samples, audio.file_rate, *parts)
+    return facts, problems + wrong
 
 
 def _table(facts: dict[str, list[Facts]]) -> Table:

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import torch
 
+from sweep.engines import derivatives
 from sweep.engines.engine import Engine
 from sweep.engines.gpu import fused
+from sweep.engines.magnitudes import Parts, raised
 
 
 @dataclass(frozen=True)
@@ -15,20 +17,26 @@ class Finish:
     Attributes:
         power: whether the magnitude is squared.
         offset: number added before the logarithm; None: no logarithm.
+        careful: whether the clips were scaled, so that only magnitudes may be out of range, not the bins' parts.
     """
 
     power: bool = False
     offset: float | None = None
+    careful: bool = False
 
-    def __call__(self, real: torch.Tensor, imag: torch.Tensor) -> torch.Tensor:
+    def __call__(self, parts: Parts) -> torch.Tensor:
         """Compute the values in PyTorch; contiguous if the logarithm is taken without a gradient."""
-        return self.log((power if self.power else magnitude)(real, imag))
+        return self.log(self.raised(parts))
+
+    def raised(self, parts: Parts) -> torch.Tensor:
+        """Compute magnitude or power of complex values or their two parts."""
+        return raised(parts, 2 if self.power else 1, self.careful)
 
     def log(self, values: torch.Tensor) -> torch.Tensor:
         """Return the logarithm of values plus the offset; without an offset, the values."""
         if self.offset is None:
             return values
-        if values.requires_grad:
+        if derivatives.followed(values):
             return torch.log(values + self.offset)
         contiguous = torch.empty_like(values, memory_format=torch.contiguous_format)  # the layout that models read
         return torch.log(values.add_(self.offset), out=contiguous)
@@ -39,15 +47,15 @@ def finished(engine: Engine, x: torch.Tensor, finish: Finish, n_bins: int, count
     engines = engine.parts(x.device)
     if not (fused.serves(x) and any(part.has_gpu_kernels for part in engines)):
         return _in_pytorch(engines, x, finish)
-    if not fused.differentiates(x):
+    if not derivatives.differentiates(x):
         return _by_kernels(engines, x, finish, n_bins, count)
-    if torch.compiler.is_compiling() or not fused.in_any_order():
+    if torch.compiler.is_compiling() or not derivatives.in_any_order():
         return _in_pytorch(engines, x, finish)
     return _Differentiable.apply(x, engines, finish, n_bins, count)
 
 
 def _in_pytorch(engines: list[Engine], x: torch.Tensor, finish: Finish) -> torch.Tensor:
-    values = [(power if finish.power else magnitude)(*part(x, phase=False)) for part in engines]
+    values = [finish.raised(part(x, phase=False)) for part in engines]
     return finish.log(torch.cat(values, dim=1) if len(values) > 1 else values[0])
 
 
@@ -56,7 +64,7 @@ def _by_kernels(engines: list[Engine], x: torch.Tensor, finish: Finish, n_bins: 
     for part in engines:
         some = slice(first, first + len(part.kernels))
         if not part.finish_into(x, finish, out, first):
-            out[:, some] = finish(*part(x, phase=False))
+            out[:, some] = finish(part(x, phase=False))
         first = some.stop
     return out
 
@@ -92,17 +100,3 @@ class _Differentiable(torch.autograd.Function):
             parts.append(gradient)
             first += len(part.kernels)
         return sum(parts[1:], parts[0])
-
-
-def power(real: torch.Tensor, imag: torch.Tensor) -> torch.Tensor:
-    """Compute real^2 + imag^2."""
-    return torch.addcmul(real.square(), imag, imag)
-
-
-def magnitude(real: torch.Tensor, imag: torch.Tensor) -> torch.Tensor:
-    """Compute sqrt(real^2 + imag^2) with a gradient of 0 at 0, where the square root's own would be infinite."""
-    squared = power(real, imag)
-    if not squared.requires_grad:
-        return squared.sqrt_()
-    silent = squared == 0
-    return squared.masked_fill(silent, 1.0).sqrt().masked_fill(silent, 0.0)

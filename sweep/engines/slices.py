@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from sweep.engines import framing
+from sweep.engines import derivatives, framing
 from sweep.engines.gpu import fused
 from sweep.engines.gpu.decimate import Decimator
 from sweep.filters import Kernels
@@ -207,7 +207,7 @@ class Plan:
             points, conjugated = self.mirror
             spectrum = spectrum.index_select(1, points)
             spectrum = torch.where(conjugated, spectrum.conj(), spectrum)
-        both = self._frames(spectrum, x.requires_grad)
+        both = self._frames(spectrum, derivatives.followed(spectrum))
         if phase:
             rotation = torch.cat([slices.rotation for slices in self.slices])
             rotated = torch.complex(*both.unflatten(-1, (2, -1)).unbind(2)) * rotation

@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable
 import torch
 
 _KEPT = 8
+_NONE = object()
 
 
 def outside_graph(function: Callable, *arguments):
@@ -17,7 +18,7 @@ def outside_graph(function: Callable, *arguments):
 
 
 class Tables:
-    """A cache of at most eight tables by key; the oldest entry is dropped first.
+    """A cache of at most eight tables by key, for any number of threads; the oldest entry is dropped first.
 
     Tables are not buffers: a frozen front-end has an empty state_dict and makes its tables anew on another device.
     """
@@ -30,13 +31,17 @@ class Tables:
         return outside_graph(self._get, key, make)
 
     def _get(self, key: Hashable, make: Callable):
-        if key not in self._entries:
+        table = self._entries.get(key, _NONE)
+        if table is _NONE:
+            from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
             from torch._subclasses.fake_tensor import unset_fake_temporarily
 
             # A table made in inference mode could not be saved for a later backward pass; one made while torch.export
-            # traces would hold no numbers.
-            with torch.inference_mode(False), torch.no_grad(), unset_fake_temporarily():
-                self._entries[key] = make()
-            if len(self._entries) > _KEPT:
-                del self._entries[next(iter(self._entries))]
-        return self._entries[key]
+            # traces would hold no numbers, and one made within torch.func would belong to that call.
+            with temporarily_clear_interpreter_stack(), unset_fake_temporarily():
+                with torch.inference_mode(False), torch.no_grad():
+                    table = make()
+            # Written whole, so that threads need no lock: at worst two make the same table, or one is made again.
+            kept = [*self._entries.items(), (key, table)]
+            self._entries = dict(kept[-_KEPT:])
+        return table

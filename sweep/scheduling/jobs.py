@@ -142,7 +142,7 @@ class Walk:
             if self.attempts[index] > run.config.retry + 1 + _DEATHS:
                 died = self.attempts[index] - 1
                 raise ProcessDiedError(f"{died} processes died during this run without an error message")
-            with logging_to(run.folder / states.LOG):
+            with logging_to(run.folder / states.LOG, lambda line: self.say(line, "yellow")):
                 _log.info("attempt %d by process %d, %s", self.attempts[index], os.getpid(), self.place or "here")
                 try:
                     from sweep.training.run import run as train_and_score
@@ -244,28 +244,52 @@ def release_memory() -> None:
         torch.cuda.empty_cache()
 
 
+class _Log(logging.FileHandler):
+    """A log file that may be missing: whatever else fails to write reports it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(Exception):
+            super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Say nothing."""
+
+
+class _Teller(logging.Handler):
+    """A handler that passes warnings, not errors, which a failed run's line tells."""
+
+    def __init__(self, say: Callable[[str], None]):
+        super().__init__()
+        self.say = say
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno == logging.WARNING:
+            self.say(record.getMessage())
+
+
 @contextlib.contextmanager
-def logging_to(path: Path) -> Iterator[None]:
+def logging_to(path: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Append log records and warnings to a file while the block runs.
 
     Args:
         path: log file in the run's folder.
+        say: called with each warning of the program.
     """
-    handler = logging.FileHandler(path, delay=True)
+    handler, teller = _Log(path, delay=True), _Teller(say)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    # Ignore a full disk here: whatever else fails to write reports it.
-    handler.handleError = lambda record: None  # type: ignore[method-assign]
     loggers = [logging.getLogger(name) for name in ("", "sweep", "py.warnings")]
     for logger in loggers:
         logger.addHandler(handler)
     for logger in loggers[1:]:  # keep them off the terminal, to which Hydra's root logger writes
         logger.setLevel(logging.INFO)
         logger.propagate = False
+    loggers[1].addHandler(teller)
     logging.captureWarnings(True)
     try:
         yield
     finally:
         logging.captureWarnings(False)
+        loggers[1].removeHandler(teller)
         for logger in loggers:
             logger.removeHandler(handler)
             logger.propagate = True

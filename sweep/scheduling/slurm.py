@@ -21,6 +21,7 @@ from sweep.results.state import TRACEBACK
 from sweep.scheduling import queue_reasons
 from sweep.scheduling.jobs import Run, Walk, line_of, printer
 from sweep.scheduling.workers import bar
+from sweep.terminal import replace_unencodable
 
 _POLL = 2.0  # seconds between two queries of the queue
 _UNSEEN = 10.0  # seconds after which a job that is not in the queue counts as ended, its files visible on this host
@@ -31,6 +32,7 @@ class Job:
 
     def __call__(self, run: Run) -> None:
         """Train and score one run; exit with 128 + the signal's number if a signal stops it."""
+        replace_unencodable()
         os.environ.setdefault("OMP_NUM_THREADS", os.environ.get("SLURM_CPUS_PER_TASK", "1"))
         if int(os.environ.get("SLURM_RESTART_COUNT", 0)):  # do not overwrite what it began before
             run = _resuming(run)

@@ -89,6 +89,7 @@ class Workers:
         self.processes: dict[Connection, tuple[Place, BaseProcess]] = {}
         self.busy = {place: 0.0 for place in places}  # seconds
         self.runs: list[Run] = []
+        self.warnings: set[str] = set()
         for place in places:
             self._start(place)
 
@@ -166,7 +167,8 @@ class Workers:
             return
         if isinstance(said, float):
             self.busy[place] += said
-        else:
+        elif said not in self.warnings:
+            self.warnings |= {said} if style == "yellow" else set()  # what each process finds out is said once
             say(console, said, style)
 
 

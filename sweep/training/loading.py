@@ -1,5 +1,6 @@
 """Load a data set onto the device of this process's runs, once for all of them."""
 
+import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -7,12 +8,13 @@ import torch
 from rich.console import Console
 
 from sweep.config import Data
-from sweep.data.reading import read_split
-from sweep.data.recording import SAMPLE_RATE, DataError
+from sweep.data.reading import read
+from sweep.data.recording import SAMPLE_RATE, Changed, DataError, one_line, summed
 from sweep.data.recordings import Recordings
-from sweep.data.source import SPLITS
 from sweep.data.windows import split_validation
 from sweep.registry import sources
+
+MOST = 5  # remarks on the data
 
 
 class Loaded(NamedTuple):
@@ -53,17 +55,27 @@ def _load(config: Data, device: torch.device, console: Console) -> Loaded:
     root, cache = Path(config.root), Path(config.cache) if config.cache else None
     sources[config.source](root).make(console)
     try:
-        train, test = (read_split(root, split, source=config.source, cache=cache) for split in SPLITS)
+        splits, remarks = read(root, source=config.source, cache=cache)
     except DataError as error:
         raise UnreadableError(str(error)) from error
-    train, held_out = split_validation(train, config.validation)
-    parts = {"train": train, "validation": held_out, "test": test}
+    _say(remarks, root)
+    train, held_out = split_validation(splits["train"], config.validation)
+    parts = {"train": train, "validation": held_out, "test": splits["test"]}
     placed = {name: Recordings(part, device, config.placement) if part else None for name, part in parts.items()}
     if device.type == "cuda":
         for name, part in placed.items():
             if part:
                 console.print(f"{name}: {describe(part)}", style="dim", soft_wrap=True)
     return Loaded(*placed.values())
+
+
+def _say(remarks: list[str], root: Path) -> None:
+    """Print on stderr what may be missing or wrong in the data, a few lines at most."""
+    lines = summed(line for line in remarks if not isinstance(line, Changed) or line.wrong)
+    if len(lines) > MOST:
+        lines[MOST - 1 :] = [f"{root}: {len(lines) - MOST + 1:,} more such remarks: `sweep data` lists them"]
+    for line in lines:
+        print(one_line(line), file=sys.stderr)
 
 
 def describe(recordings: Recordings) -> str:

@@ -2,6 +2,7 @@
 
 import torch
 
+from sweep.engines.derivatives import differentiates
 from sweep.engines.gpu import fused
 from sweep.engines.gpu.kernels import triton
 
@@ -54,4 +55,4 @@ def cross_entropy_gradient(logits: torch.Tensor, target: torch.Tensor, scale: fl
 
 
 def _serves(x: torch.Tensor) -> bool:
-    return fused.serves(x) and not fused.differentiates(x) and x.ndim == 2 and x.is_contiguous()
+    return fused.serves(x) and not differentiates(x) and x.ndim == 2 and x.is_contiguous()

@@ -1,5 +1,6 @@
 """Carry out one run: load, build or resume, fit, evaluate, write."""
 
+import logging
 import time
 
 import numpy as np
@@ -20,6 +21,8 @@ from sweep.training.fitting import fit
 from sweep.training.loading import Loaded, describe, load
 from sweep.training.loggers import build_loggers, closing
 from sweep.training.transcriber import Transcriber
+
+_log = logging.getLogger(__name__)  # warnings go to the terminal, too
 
 
 def run(config: RunConfig, console: Console, title: str, lock: Lock) -> Result:
@@ -47,7 +50,7 @@ def run(config: RunConfig, console: Console, title: str, lock: Lock) -> Result:
     transcriber = build_or_resume(config, loaded.train, device, kept, first)
     times.append(time.perf_counter())
 
-    loggers = build_loggers(config, config.folder, first)
+    loggers = build_loggers(config, first, _log.warning)
     with machine.watch_gpu(device) as busy, closing(loggers) as summary:
         tracker.train(first, config.protocol.steps)
         if first < config.protocol.steps:

@@ -5,14 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 import torch
 
-from sweep.data.audio import TRUNCATED
+from sweep.data import stream
 from sweep.data.recording import SAMPLE_RATE, DataError
-
-_BLOCK = 8  # seconds read at a time
+from sweep.data.stream import Stream
 
 
 class Sound:
@@ -20,48 +18,48 @@ class Sound:
 
     Attributes:
         path: audio file.
-        declared: duration in the file's header, in seconds; an estimate in formats without an index.
-        seconds: duration read so far, in seconds.
     """
 
-    def __init__(self, path: Path, file: soundfile.SoundFile):
-        self.path, self._file = path, file
-        self.declared, self.seconds = file.frames / file.samplerate, 0.0
-        self._cut = bool(TRUNCATED.search(file.extra_info))
+    def __init__(self, path: Path, stream: Stream):
+        self.path, self._stream = path, stream
+
+    @property
+    def declared(self) -> float | None:
+        """Duration that the file's header states, in seconds; None if it states none."""
+        return self._stream.declared
+
+    @property
+    def seconds(self) -> float:
+        """Duration read so far, in seconds."""
+        return self._stream.seconds
+
+    @property
+    def problem(self) -> str:
+        """What was wrong with the file's end once it is read, in words; empty if the file is whole."""
+        return self._stream.problem
 
     @property
     def truncated(self) -> bool:
-        """Whether the file, once read, was shorter than its header says."""
-        return self._cut or self.seconds < 0.99 * self.declared
+        """Whether the file, once read, was shorter than it should be."""
+        return bool(self.problem)
 
     def blocks(self) -> Iterator[np.ndarray]:
         """Yield blocks of mono float32 at 44,100 Hz, full scale 1: the channels' mean, resampled as in training.
 
         Raises:
-            DataError: a sample is not finite, or the file is damaged.
+            DataError: a sample is not finite.
         """
-        rate, read = self._file.samplerate, 0
-        stream = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, "float32", quality="VHQ")
-        while True:
-            try:
-                block = self._file.read(_BLOCK * rate, dtype="float32", always_2d=True).mean(axis=1)
-            except soundfile.LibsndfileError as error:
-                reason = error.error_string.rstrip(".")
-                damaged = f"damaged after {self.seconds:.1f} s ({reason}): convert it again"
-                raise DataError(f"{self.path}: {damaged}") from error
-            if not (finite := np.isfinite(block)).all():
-                first = int(np.argmin(finite))
-                said = f"sample {read + first} is {block[first]}: samples must be finite, convert the file again"
-                raise DataError(f"{self.path}: {said}")
-            last = not len(block)
-            read += len(block)
-            self.seconds = read / rate
-            if stream is not None:
-                block = stream.resample_chunk(block, last=last)
+        rate = self._stream.rate
+        resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, "float32", quality="VHQ")
+        for block in self._stream.blocks():
+            if block.dtype == np.int16:
+                block = block / np.float32(32768)
+            if resampler is not None:
+                block = resampler.resample_chunk(block)
             if len(block):
                 yield block
-            if last:
-                return
+        if resampler is not None and len(block := resampler.resample_chunk(np.empty(0, np.float32), last=True)):
+            yield block
 
     def windows(self, length: int, hop_length: int) -> Iterator[torch.Tensor]:
         """Yield windows whose centres are hop_length apart, some hundreds at a time: (windows, length) float32.
@@ -87,7 +85,8 @@ class Sound:
                 yield windows
                 kept = kept[len(windows) * hop_length :]
         if not samples:
-            raise DataError(f"{self.path}: holds no samples, there is nothing to transcribe")
+            why = self.problem or "holds no samples"
+            raise DataError(f"{self.path}: {why}, there is nothing to transcribe: download or convert it again")
         left = 1 + samples // hop_length - frames
         if left > 0:
             kept = np.pad(kept, (0, (left - 1) * hop_length + length - len(kept)))
@@ -102,13 +101,7 @@ def opened(path: Path) -> Iterator[Sound]:
         path: audio file that libsndfile reads.
 
     Raises:
-        DataError: the file does not exist, or libsndfile cannot read it.
+        DataError: there is no such file, or it is no audio.
     """
-    if not path.exists():
-        raise DataError(f"{path}: no such file")
-    try:
-        with soundfile.SoundFile(path) as file:
-            yield Sound(path, file)
-    except soundfile.LibsndfileError as error:
-        reason = error.error_string.rstrip(".")
-        raise DataError(f"{path}: cannot be read as audio ({reason}): convert it, to FLAC for one") from error
+    with stream.opened(path) as file:
+        yield Sound(path, file)

@@ -109,20 +109,29 @@ def midi(notes: pd.DataFrame, seconds: float, title: str) -> bytes:
     Args:
         notes: table of notes, `Stretches.notes`.
         seconds: duration of the audio, in seconds.
-        title: name of the track.
+        title: name of the track. MIDI's text is Latin-1, and what does not fit is written as UTF-8.
     """
     import pretty_midi
 
     # pretty_midi refuses to read files of more than MAX_TICK ticks, three hours at 480 ticks in half a second.
     most = pretty_midi.pretty_midi.MAX_TICK / (2 * seconds + 2)
     file = pretty_midi.PrettyMIDI(resolution=max(1, min(_RESOLUTION, int(most))), initial_tempo=120.0)
-    piano = pretty_midi.Instrument(program=0, name=title)
+    piano = pretty_midi.Instrument(program=0, name=_latin(title))
     for note in notes.itertuples():
         piano.notes.append(pretty_midi.Note(VELOCITY, int(note.pitch), note.onset_seconds, note.offset_seconds))
     file.instruments.append(piano)
     content = io.BytesIO()
     file.write(content)
     return content.getvalue()
+
+
+def _latin(text: str) -> str:
+    """Return text in Latin-1: the text itself, or its bytes in UTF-8, as which most programs read text in MIDI."""
+    try:
+        text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode(errors="surrogateescape").decode("latin-1")
+    return text
 
 
 def outputs(audio: Path, folder: Path | None, ending: str) -> dict[str, Path]:

@@ -61,10 +61,10 @@ def transcribe(audio: Path, ear: Ear, paths: dict[str, Path], stretch: tuple[flo
         stretch: begin and end of the picture, in seconds of the audio.
 
     Returns:
-        Duration and number of notes, in words.
+        Duration and number of notes, in words, and where and why reading ended before the file's end.
 
     Raises:
-        DataError: the file cannot be read.
+        DataError: nothing of the file can be read, or a sample is not finite.
         OSError: a file cannot be written.
     """
     hop_seconds = ear.hop_length / SAMPLE_RATE
@@ -78,8 +78,8 @@ def transcribe(audio: Path, ear: Ear, paths: dict[str, Path], stretch: tuple[flo
     write_whole(paths["mid"], notes.midi(written, sound.seconds, ear.name))
     title = f"{label(audio.name)} transcribed with {label(ear.name)}, threshold {ear.threshold:g}"
     write_whole(paths["png"], picture.draw(shown, written, ear, title, sound.seconds))
-    truncated = " (the file is truncated)" * sound.truncated
-    return f"{_minutes(sound.seconds)}{truncated}, {len(written):,} note{'s' * (len(written) != 1)}"
+    ended = f" ({sound.problem})" * bool(sound.problem)
+    return f"{_minutes(sound.seconds)}{ended}, {len(written):,} note{'s' * (len(written) != 1)}"
 
 
 def _frames(sound: Sound, ear: Ear):

@@ -86,7 +86,7 @@ class CQT(Transform):
         check_choice("algorithm", str(algorithm), filters.CONSTANT_Q_ALGORITHMS)  # 1992 may come as a number
         kernels = filters.constant_q_kernels(window, frequencies, bins_per_octave, sample_rate, norm)
         super().__init__(hop_length=hop_length, frequencies=frequencies, context=int(kernels.lengths.max()))
-        self.output = output
+        self.output, self.exponent = output, 2 if output == "power" else 1
         self.algorithm = str(algorithm)
         options: dict = {"engine": engine, "accuracy": accuracy, "trainable": trainable, "max_samples": max_samples}
         if self.algorithm == "exact":
@@ -95,8 +95,8 @@ class CQT(Transform):
             bank = (kernels, bins_per_octave, hop_length, pad_mode)
             self.engine = build_published(self.algorithm, *bank, **options)
 
-    def spectrogram(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
+    def spectrogram(self, x: torch.Tensor, offset: float | None, careful: bool = False) -> torch.Tensor:
         if self.output == "complex":
             return torch.complex(*self.engine(x))
         count = n_frames(x.shape[-1], self.hop_length)
-        return finished(self.engine, x, Finish(self.output == "power", offset), self.n_bins, count)
+        return finished(self.engine, x, Finish(self.output == "power", offset, careful), self.n_bins, count)

@@ -12,7 +12,7 @@ from sweep.checks import check_choice, check_positive, check_whole
 from sweep.engines import ACCURACIES, build
 from sweep.engines.banded import half_width
 from sweep.engines.direct import matmul_precision
-from sweep.engines.finish import Finish, magnitude, power
+from sweep.engines.finish import Finish
 from sweep.engines.framing import (
     fft_multiply_adds,
     frames,
@@ -23,6 +23,7 @@ from sweep.engines.framing import (
     resample_multiply_adds,
 )
 from sweep.engines.gpu.fft import FusedFFT
+from sweep.engines.magnitudes import raised
 from sweep.engines.tables import Tables
 from sweep.transforms.stft import describe_fft, fft_window
 from sweep.transforms.transform import Transform
@@ -92,7 +93,7 @@ class MelSpectrogram(Transform):
         corners = filters.mel_frequencies(n_mels, f_min, f_max or sample_rate / 2, mel_scale)
         super().__init__(hop_length=hop_length, frequencies=corners[1:-1], context=n_fft)
         self.window, self.n_fft, self.power, self.pad_mode = window, n_fft, power, pad_mode
-        self.hop, self.nonnegative = hop_length, nonnegative
+        self.hop, self.nonnegative, self.exponent = hop_length, nonnegative, power
         self.empty_filters = int((bank.sum(1) == 0).sum())
         # The bins below the lowest band and above the highest have no weight, unless the bank may learn to use them.
         used = np.flatnonzero(bank.any(0))
@@ -112,7 +113,7 @@ class MelSpectrogram(Transform):
             options: dict = {"engine": engine, "accuracy": accuracy, "trainable": trainable in (True, "kernels")}
             self.engine = build(kernels, hop_length, pad_mode, **options)
 
-    def spectrogram(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
+    def spectrogram(self, x: torch.Tensor, offset: float | None, careful: bool = False) -> torch.Tensor:
         if self.engine is None:
             if self.bank is None and self._fused.serves(x):
                 return self._fused(x, offset)
@@ -122,14 +123,11 @@ class MelSpectrogram(Transform):
             count = n_frames(x.shape[-1], self.hop_length)
             padded = pad(x, self.n_fft // 2, self.n_fft // 2, self.pad_mode)
             low = resample(padded, self.hop_length, hop)
-            spectrum = torch.fft.rfft(frames(low, 0, n_fft, hop, count) * window)[..., self.used]
-            real, imag = spectrum.real, spectrum.imag
+            parts = torch.fft.rfft(frames(low, 0, n_fft, hop, count) * window)[..., self.used]
         else:
-            real, imag = (part.transpose(1, 2) for part in self.engine(x, phase=False))
-        if self.power == 2:
-            values = power(real, imag)
-        else:
-            values = magnitude(real, imag) ** self.power
+            real, imag = self.engine(x, phase=False)
+            parts = real.transpose(1, 2), imag.transpose(1, 2)
+        values = raised(parts, self.power, careful, summed=True)
         if self.bank is None:
             key = ("bank", x.device, x.dtype)
             bank = self._tables.get(key, lambda: torch.from_numpy(self._bank).to(x.device, x.dtype))

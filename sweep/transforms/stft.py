@@ -10,7 +10,7 @@ from sweep.engines.finish import Finish, finished
 from sweep.engines.framing import fft_multiply_adds, framed_spectrum, n_frames, overlap_add, overlapped
 from sweep.engines.gpu.fft import FusedFFT
 from sweep.engines.tables import Tables
-from sweep.transforms.transform import OUTPUTS, Transform
+from sweep.transforms.transform import OUTPUTS, Transform, check_tensor
 
 # The inverse magnifies rounding in a sample by one over the root of the squared windows' sum there, whose peak is 1 for
 # a single window. At this bound it is 16 times float32's rounding, 1e-6 of a clip.
@@ -70,18 +70,16 @@ class STFT(Transform):
         check_choice("trainable", trainable, (False, True))
         super().__init__(hop_length=hop_length, frequencies=frequencies, context=n_fft)
         self.sample_rate, self.n_fft, self.pad_mode, self.output = sample_rate, n_fft, pad_mode, output
-        self.window, self.scale = window, scale
+        self.window, self.scale, self.exponent = window, scale, 2 if output == "power" else 1
         kernels = filters.fourier_kernels(window, n_fft, frequencies, sample_rate)
         by_fft = scale == "fft" and engine == "auto" and not trainable
         options: dict = {"engine": engine, "accuracy": accuracy, "trainable": trainable}
         self.engine = None if by_fft else build(kernels, hop_length, pad_mode, **options)
-        self._fused = FusedFFT(
-            filters.window(window, n_fft), hop_length, pad_mode, self.n_bins, 2 if output == "power" else 1
-        )
+        self._fused = FusedFFT(filters.window(window, n_fft), hop_length, pad_mode, self.n_bins, self.exponent)
         self._tables = Tables()
 
-    def spectrogram(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
-        finish = Finish(self.output == "power", offset)
+    def spectrogram(self, x: torch.Tensor, offset: float | None, careful: bool = False) -> torch.Tensor:
+        finish = Finish(self.output == "power", offset, careful)
         if self.engine is None:
             if self.output != "complex" and self._fused.serves(x):
                 return self._fused(x, offset)
@@ -90,10 +88,7 @@ class STFT(Transform):
             if self.n_bins <= self.n_fft // 2:  # ONNX cannot slice complex values without leaving some out
                 spectrum = spectrum[..., : self.n_bins]
             spectrum = spectrum.transpose(1, 2)
-            if self.output == "complex":
-                return spectrum
-            real, imag = spectrum.real, spectrum.imag
-            return finish(real, imag)
+            return spectrum if self.output == "complex" else finish(spectrum)
         if self.output == "complex":
             # The kernels' phase refers to the frame's centre; torch's and librosa's refers to its first sample.
             phase = self._tables.get(("phase", x.device, x.dtype), lambda: self._phase(x))
@@ -128,6 +123,7 @@ class STFT(Transform):
             )
         if self.engine is not None and self.engine.trained:
             raise ValueError("trainable True: trained kernels have no inverse; choose trainable=False")
+        check_tensor("spectrum", spectrum)
         if not spectrum.is_complex():
             raise ValueError(f'spectrum of type {spectrum.dtype}: needs the complex values of output="complex"')
         if spectrum.ndim < 2 or spectrum.shape[-2] != grid or not spectrum.shape[-1]:
@@ -137,10 +133,15 @@ class STFT(Transform):
             length = self.hop_length * (frames - 1)
         check_whole("length", length, least=0)
         double = spectrum.dtype == torch.complex128
-        y = spectrum.to(torch.complex128 if double else torch.complex64).reshape(-1, *spectrum.shape[-2:])
+        y = spectrum.to(torch.complex128 if double else torch.complex64)
+        if length == 0:
+            return y.real[..., 0, :0]
+        if spectrum.numel() == 0:  # none of one waveform
+            one = y.new_zeros(1, *spectrum.shape[-2:])
+            y = torch.cat([y.reshape(0, *spectrum.shape[-2:]), one])
+            return self.inverse(y, length)[:0].reshape(*spectrum.shape[:-2], length)
+        y = y.reshape(-1, *spectrum.shape[-2:])
         like = y.real
-        if length == 0 or len(y) == 0:
-            return like.new_zeros(*spectrum.shape[:-2], length)
         window = self._tables.get((y.device, like.dtype), lambda: fft_window(self.window, self.n_fft, like))
         key = ("covered", frames, length, y.device, like.dtype)
         covered = self._tables.get(key, lambda: self._covered(frames, length, like))

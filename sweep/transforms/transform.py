@@ -1,6 +1,8 @@
 """The base class of all front-ends: leading dimensions, precision, logarithm and freezing."""
 
+import contextlib
 import copy
+import math
 from typing import Self
 
 import numpy as np
@@ -10,6 +12,8 @@ from torch import nn
 from sweep.checks import check_choice
 from sweep.engines import ACCURACIES
 from sweep.engines.engine import Engine
+from sweep.engines.finish import Finish
+from sweep.engines.magnitudes import OutOfRange, scales, unscaled
 from sweep.filters import Kernels
 
 OUTPUTS = ("magnitude", "power", "complex")
@@ -30,6 +34,7 @@ class Transform(nn.Module):
     """
 
     engine: Engine | None
+    exponent: float  # of the magnitude, in the output
 
     def __init__(self, *, hop_length: int, frequencies: np.ndarray, context: int):
         super().__init__()
@@ -111,27 +116,40 @@ class Transform(nn.Module):
         return None
 
     def _run(self, waveform: torch.Tensor, offset: float | None) -> torch.Tensor:
+        check_tensor("waveform", waveform)
         if waveform.ndim < 1 or waveform.shape[-1] < 1:
             raise ValueError(f"waveform of shape {tuple(waveform.shape)}: needs (..., samples), at least one sample")
         if waveform.is_complex():
-            raise ValueError(f"waveform of type {waveform.dtype}: needs real samples")
-        if waveform.numel() == 0:
-            frames = 1 + waveform.shape[-1] // self.hop_length
-            return torch.zeros(*waveform.shape[:-1], self.n_bins, frames, device=waveform.device)  # an empty batch
+            raise ValueError(f"waveform of type {waveform.dtype}: needs real samples; choose waveform.real or .abs()")
         x = waveform if waveform.dtype == torch.float64 else waveform.float()
         if x.ndim != 2:
-            y = self._run(x.reshape(-1, x.shape[-1]), offset)
+            y = self._run(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), offset)
             return y.reshape(*waveform.shape[:-1], *y.shape[1:])
+        if len(x) == 0:  # none of one clip: of the type, the device and the graph that some would have
+            return self._run(torch.cat([x, x.new_zeros(1, x.shape[-1])]), offset)[:0]
         # Entering a context takes as long as launching a GPU kernel.
         if x.is_cuda and not torch.compiler.is_compiling() and torch.cuda.current_device() != x.device.index:
             with torch.cuda.device(x.device):  # Triton launches on the current device
                 return self._run(x, offset)
-        if not torch.is_autocast_enabled(x.device.type):
-            return self.spectrogram(x, offset)
+        if x.is_meta or not torch.is_autocast_enabled(x.device.type):
+            return self._in_range(x, offset)
         with torch.autocast(x.device.type, enabled=False):
-            return self.spectrogram(x, offset)
+            return self._in_range(x, offset)
 
-    def spectrogram(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
+    def _in_range(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
+        """Evaluate clips as they are; some very quiet or very loud ones scaled by a power of two, which is exact."""
+        with contextlib.suppress(OutOfRange):
+            return self.spectrogram(x, offset)
+        scale = scales(x)
+        values = self.spectrogram(x * scale, None, careful=True)
+        return Finish(offset=offset).log(unscaled(values, scale, self.exponent))
+
+    def spectrogram(self, x: torch.Tensor, offset: float | None, careful: bool = False) -> torch.Tensor:
+        """Compute log(spectrogram + offset) of (batch, samples); without an offset, the spectrogram.
+
+        Raises:
+            OutOfRange: unless careful, that numbers may have been lost on the way.
+        """
         raise NotImplementedError
 
     def _describe_fft(self, device: torch.device) -> str:
@@ -142,3 +160,21 @@ class Transform(nn.Module):
         numbers = f"n_bins={self.n_bins}, hop_length={self.hop_length}, {low:.1f}..{high:.1f} Hz"
         engines = [f"on {device}: {self.engine_on(device)}" for device in ("cpu", "cuda")]
         return "\n".join([f"{numbers}, context={self.context}", *engines])
+
+
+def check_tensor(name: str, value: object) -> None:
+    """Check that an argument is an ordinary tensor.
+
+    Raises:
+        TypeError: it is no tensor.
+        ValueError: a sparse, nested or quantized one.
+    """
+    if not isinstance(value, torch.Tensor):
+        kind, remedy = type(value), f"torch.as_tensor({name})"
+        raise TypeError(f"{name} of type {kind.__module__}.{kind.__qualname__}: needs a torch.Tensor; choose {remedy}")
+    if value.is_quantized:
+        raise ValueError(f"{name} of type {value.dtype}: needs plain numbers; choose {name}.dequantize()")
+    if value.is_nested:
+        raise ValueError(f"{name} is a nested tensor: needs clips of one length; choose {name}.to_padded_tensor(0.0)")
+    if value.layout != torch.strided:
+        raise ValueError(f"{name} of layout {value.layout}: needs a dense tensor; choose {name}.to_dense()")

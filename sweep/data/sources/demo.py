@@ -74,7 +74,7 @@ def make_demo(root: Path, train: int = TRAIN, test: int = TEST, seconds: float =
     content = Content(train=train, test=test, seconds=float(seconds))
     if _holds(root, content):
         return
-    with locks.wait(root.with_name(f".{root.name}.lock")):
+    with locks.wait(root.with_name(f".{locks.short(root.name)}.lock")):
         files.clean(root.parent, root.name)
         if not _holds(root, content):  # otherwise another process has made it
             _make(root, content)
@@ -82,7 +82,7 @@ def make_demo(root: Path, train: int = TRAIN, test: int = TEST, seconds: float =
 
 def _make(root: Path, content: Content) -> None:
     """Make the set in a folder of this process, and move it to `root`."""
-    own = f".{root.name}.{locks.identity()}~"
+    own = files.partial_name(root.name).removesuffix(".partial")
     with tempfile.TemporaryDirectory(prefix=own, suffix=".partial", dir=root.parent) as scratch:
         made = Path(scratch, "made")
         for split, recording in content.recordings():

@@ -1,19 +1,19 @@
 """Find the files of a user's folder: audio beside labels of the same name, split by sub-folders or a table."""
 
 import csv
-import filecmp
+import io
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import soundfile
 
-from sweep.data.labels import MIDI
-from sweep.data.recording import Pair
-from sweep.data.source import SPLITS, Source
+from sweep.data.labels import MIDI, SHOWN
+from sweep.data.recording import Pair, Remark, one_line
+from sweep.data.source import SPLITS, Source, as_compared, missing, same_name
 from sweep.files import NOTES
 from sweep.registry import sources
+from sweep.walking import files_below
 
 TABLE = "split.csv"
 LABELS = (".csv", *MIDI)
@@ -53,10 +53,6 @@ class Folder(Source):
     def find(self, split: str) -> tuple[list[Pair], list[str]]:
         return find(self.root, split)
 
-    def files(self) -> list[tuple[str, Path]] | None:
-        pairs = ((split, pair) for split in SPLITS for pair in self.find(split)[0])
-        return [(split, path) for split, pair in pairs for path in (pair.audio, pair.labels)]
-
 
 def find(root: Path, split: str) -> tuple[list[Pair], list[str]]:
     """Find the recordings of a split: those that split.csv lists, or else those in the split's sub-folder.
@@ -70,17 +66,16 @@ def find(root: Path, split: str) -> tuple[list[Pair], list[str]]:
         pairs: those recordings that have both files. The id is the path without ending, relative to `root` with a
             split.csv, otherwise to `root/<split>`.
         problems: problems of both splits, one line each: a file is missing, there twice or in both splits, or
-            split.csv has another form.
+            split.csv has another form. Remarks name what could not be entered.
     """
-    if not root.is_dir():
-        return [], [f"{root}: no such folder: correct data.root"]
-    if (root / TABLE).exists():
+    if problems := missing(root):
+        return [], problems
+    if os.path.exists(root / TABLE):
         splits, problems = _by_table(root)
-    elif any((root / name).is_dir() for name in SPLITS):
+    elif any(os.path.isdir(root / name) for name in SPLITS):
         splits, problems = _by_folder(root)
     else:
         return [], [f"{root}: holds neither train and test folders nor a {TABLE}: add them or correct data.root"]
-    problems += _in_both(splits)
     return splits[split], problems
 
 
@@ -88,7 +83,7 @@ def _by_folder(root: Path) -> tuple[dict[str, list[Pair]], list[str]]:
     splits, problems = {}, []
     for split in SPLITS:
         folder = root / split
-        found = _files_by_id(folder)
+        found = _files_by_id(folder, problems)
         splits[split] = [pair for id, files in found.items() if (pair := _pair(folder, id, files, problems))]
         if not any(files.audio for files in found.values()):
             problems.append(f"{folder}: holds no audio: put the recordings there")
@@ -105,16 +100,19 @@ def _by_table(root: Path) -> tuple[dict[str, list[Pair]], list[str]]:
     splits: dict[str, list[Pair]] = {split: [] for split in SPLITS}
     problems: list[str] = []
     rows = _rows(root / TABLE, problems)
-    found, first = _files_by_id(root), {}
+    found, first = _files_by_id(root, problems), {}
     for line, file, split in rows:
         name = Path(os.path.normpath(file))
-        id = name.with_suffix("").as_posix() if name.name else ""
+        if not _holds(found, name):
+            file = file.strip()
+            name = Path(os.path.normpath(file))
+        id = _id(name)
         files = found.get(id, _Files())
         problem = None
         if split not in SPLITS:
             problem = f"split {split!r} is not one of {', '.join(SPLITS)}: correct it"
-        elif root / name not in files.audio:
-            kind = "nothing that libsndfile reads as audio" if (root / name).is_file() else "no such file"
+        elif not _holds(found, name):
+            kind = "nothing that libsndfile reads as audio" if os.path.isfile(root / name) else "no such file"
             problem = f"file {file!r}: {kind} below {root}: give the path of the audio relative to it, with its ending"
         elif id in first:
             problem = f"file {file!r}: listed in line {first[id]} already: remove one of the two rows"
@@ -134,16 +132,20 @@ def _by_table(root: Path) -> tuple[dict[str, list[Pair]], list[str]]:
 def _rows(table: Path, problems: list[str]) -> list[tuple[int, str, str]]:
     """Read line, file and split of each row; add to the problems."""
     try:
-        with open(table, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, strict=True)
-            header = [name.strip() for name in next(reader, [])]
-            if missing := [name for name in ("file", "split") if name not in header]:
-                problems.append(f"{table}:1: no column {', '.join(missing)} in {','.join(header)!r}: add it")
-                return []
-            file_at, split_at = (header.index(name) for name in ("file", "split"))
-            padding = [""] * len(header)
-            filled = ((reader.line_num, row + padding) for row in reader if row)
-            rows = [(line, row[file_at].strip(), row[split_at].strip()) for line, row in filled]
+        content = table.read_bytes()
+        # Names of files may have bytes that are not UTF-8; Python has them as surrogates here and on the disk.
+        text = content.decode("utf-8-sig", "surrogateescape")
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        header = [name.strip() for name in next(reader, [])]
+        if missing := [name for name in ("file", "split") if name not in header]:
+            problems.append(f"{table}:1: no column {', '.join(missing)} in {','.join(header)[:SHOWN]!r}: add it")
+            return []
+        file_at, split_at = (header.index(name) for name in ("file", "split"))
+        padding = [""] * len(header)
+        filled = ((reader.line_num, row + padding) for row in reader if row)
+        rows = [(line, row[file_at], row[split_at].strip()) for line, row in filled]
+        if not all(file.isprintable() or os.path.lexists(table.parent / file.strip()) for _, file, _ in rows):
+            content.decode("utf-8")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         problems.append(f"{table}: cannot be read as CSV in UTF-8 ({error}): export it again")
         return []
@@ -152,32 +154,30 @@ def _rows(table: Path, problems: list[str]) -> list[tuple[int, str, str]]:
     return rows
 
 
-def _files_by_id(folder: Path) -> dict[str, _Files]:
-    """Find all files below a folder, by their path relative to it and without ending.
+def _files_by_id(folder: Path, problems: list[str]) -> dict[str, _Files]:
+    """Find all files below a folder, by their path relative to it and without ending; add to the problems.
 
     Hidden files and folders are left out, and so are transcriptions.
     """
-    endings, found = audio_endings(), {}
-    for path in sorted(_below(folder, {folder.resolve()})):
-        name = path.relative_to(folder)
-        if any(part.startswith(".") for part in name.parts) or not path.is_file():
-            continue
+    endings, found, unread = audio_endings(), dict[str, _Files](), list[str]()
+    for path in sorted(files_below(folder, unread)):
         ending = path.suffix.lower()
         if path.stem.endswith(NOTES) and ending not in endings:
             continue
-        files = found.setdefault(name.with_suffix("").as_posix(), _Files())
+        files = found.setdefault(_id(path.relative_to(folder)), _Files())
         (files.audio if ending in endings else files.labels if ending in LABELS else files.other).append(path)
+    problems += [Remark(line) for line in unread]
     return found
 
 
-def _below(folder: Path, seen: set[Path]) -> Iterator[Path]:
-    """Yield all files below a folder; follow links to folders, but visit each folder once."""
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if not path.is_dir():
-            yield path
-        elif path.resolve() not in seen:
-            seen.add(path.resolve())
-            yield from _below(path, seen)
+def _id(name: Path) -> str:
+    """Return the id of a file: its relative path without ending."""
+    return as_compared(name.as_posix().removesuffix(name.suffix))
+
+
+def _holds(found: dict[str, _Files], name: Path) -> bool:
+    """Return whether a relative path is that of an audio file that was found."""
+    return any(path.suffix == name.suffix for path in found.get(_id(name), _Files()).audio)
 
 
 def _pair(folder: Path, id: str, files: _Files, problems: list[str]) -> Pair | None:
@@ -185,7 +185,7 @@ def _pair(folder: Path, id: str, files: _Files, problems: list[str]) -> Pair | N
     if not files.audio and not files.labels:
         return None
     for kind in (files.audio, files.labels):
-        problems += [f"{path}: same name as {kind[0].name}: remove one of the two" for path in kind[1:]]
+        problems += [f"{path}: {same_name(path, kind[0])}: remove one of the two" for path in kind[1:]]
     if not files.audio:
         other = "".join(f" ({path.name} is nothing that libsndfile reads, convert it)" for path in files.other)
         problems.append(f"{files.labels[0]}: no audio of this name{other}: add it or remove the labels")
@@ -193,18 +193,5 @@ def _pair(folder: Path, id: str, files: _Files, problems: list[str]) -> Pair | N
         wanted = " or ".join(f"{Path(id).name}{ending}" for ending in LABELS)
         problems.append(f"{files.audio[0]}: no labels: put {wanted} beside it or remove the recording")
     else:
-        return Pair(id, files.audio[0], files.labels[0])
+        return Pair(one_line(id), files.audio[0], files.labels[0])
     return None
-
-
-def _in_both(splits: dict[str, list[Pair]]) -> list[str]:
-    """Return a problem for each test recording whose audio is byte for byte that of a training recording."""
-    sizes: dict[int, list[Path]] = {}
-    for pair in splits["train"]:
-        sizes.setdefault(pair.audio.stat().st_size, []).append(pair.audio)
-    return [
-        f"{test.audio}: the same audio as {train}: a recording belongs into one split, remove one of the two"
-        for test in splits["test"]
-        for train in sizes.get(test.audio.stat().st_size, ())
-        if filecmp.cmp(train, test.audio, shallow=False)  # different files mostly differ in their first block
-    ]

@@ -1,11 +1,12 @@
 """Find the files of MusicNet's layout, `{train,test}_data/<id>.wav|.flac` and `{train,test}_labels/<id>.csv`."""
 
+import os
 from pathlib import Path
 
-from sweep.data.recording import Pair
-from sweep.data.source import Source
-from sweep.files import NOTES
+from sweep.data.recording import Pair, Remark, one_line
+from sweep.data.source import Source, as_compared, missing, same_name
 from sweep.registry import sources
+from sweep.walking import walk
 
 
 @sources.register("musicnet")
@@ -14,10 +15,6 @@ class MusicNet(Source):
 
     def find(self, split: str) -> tuple[list[Pair], list[str]]:
         return find(self.root, split)
-
-    def files(self) -> list[tuple[str, Path]] | None:
-        found = (path for path in self.root.glob("t*_*/*") if path.is_file() and not path.stem.endswith(NOTES))
-        return [("", path) for path in found]
 
 
 def find(root: Path, split: str) -> tuple[list[Pair], list[str]]:
@@ -30,13 +27,14 @@ def find(root: Path, split: str) -> tuple[list[Pair], list[str]]:
     Returns:
         pairs: those recordings that have both files.
         problems: one line each: a folder is missing or holds no recording, two files share a name, a recording has no
-            labels or labels have no recording.
+            labels or labels have no recording. Remarks name what could not be entered, and sub-folders.
     """
     data, labels = root / f"{split}_data", root / f"{split}_labels"
-    problems = [
+    problems = missing(root) if os.path.isdir(root) else []
+    problems = problems or [
         f"{folder}: no such folder: data.root must hold {{train,test}}_data and {{train,test}}_labels"
         for folder in (data, labels)
-        if not folder.is_dir()
+        if not os.path.isdir(folder)
     ]
     if problems:
         return [], problems
@@ -49,17 +47,22 @@ def find(root: Path, split: str) -> tuple[list[Pair], list[str]]:
     for id in sorted(label_files.keys() - audio_files.keys()):
         problems.append(f"{label_files[id]}: no recording {data / id}.wav or .flac: add it or remove the labels")
     both = audio_files.keys() & label_files.keys()
-    return [Pair(id, audio_files[id], label_files[id]) for id in both], problems
+    return [Pair(one_line(id), audio_files[id], label_files[id]) for id in both], problems
 
 
 def _files_by_id(folder: Path, endings: tuple[str, ...], problems: list[str]) -> dict[str, Path]:
     """Find the files of a folder with one of these endings, by name without ending; add to the problems."""
     files: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in endings or path.name.startswith("."):  # macOS leaves ._2303.wav behind
+    unread: list[str] = []
+    _, below, names = next(walk(folder, unread), (folder, [], []))
+    problems += [Remark(line) for line in unread]
+    problems += [Remark(f"{folder / name}: a sub-folder, not read: move its recordings up") for name in below]
+    for path in map(folder.joinpath, names):
+        if path.suffix.lower() not in endings:
             continue
-        if path.stem in files:
-            problems.append(f"{path}: same id as {files[path.stem].name}: remove one of the two")
+        id = as_compared(path.stem)
+        if id in files:
+            problems.append(f"{path}: {same_name(path, files[id], 'id')}: remove one of the two")
         else:
-            files[path.stem] = path
+            files[id] = path
     return files

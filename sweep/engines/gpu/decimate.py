@@ -9,9 +9,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from sweep.engines import framing
+from sweep.engines import derivatives, framing
 from sweep.engines.direct import matmul_precision
-from sweep.engines.gpu import fused, nvrtc
+from sweep.engines.gpu import nvrtc
 from sweep.engines.tables import Tables, outside_graph
 from sweep.filters.windows import kaiser
 
@@ -57,7 +57,7 @@ class Decimator:
         """
         if not torch.compiler.is_exporting() and outside_graph(self._kernel_serves, x):
             return outside_graph(self._by_kernel, x, before, blocks, points)
-        band = self._tables.get((x.device, x.dtype), lambda: torch.from_numpy(self._band()).to(x))
+        band = self._tables.get((x.device, x.dtype), lambda: torch.from_numpy(self._band()).to(x.device, x.dtype))
         n_blocks, advance, wanted = blocks
         rows = -(-((n_blocks - 1) * advance + wanted) // _COLUMNS)
         total = (rows - 1) * _COLUMNS * self.factor + len(band)
@@ -69,7 +69,9 @@ class Decimator:
         return F.pad(low, (0, points - wanted))
 
     def _kernel_serves(self, x: torch.Tensor) -> bool:
-        if not (x.is_cuda and x.dtype == torch.float32 and nvrtc.available()) or fused.differentiates(x):
+        if not (x.is_cuda and x.dtype == torch.float32 and nvrtc.available()):
+            return False
+        if derivatives.differentiates(x) or derivatives.transformed(x):
             return False
         return self._shared_bytes <= torch.cuda.get_device_properties(x.device).shared_memory_per_block_optin
 

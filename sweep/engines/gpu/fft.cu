@@ -155,10 +155,11 @@ __device__ __forceinline__ float root(float x) {
     return y;
 }
 
-__device__ __forceinline__ float wanted(float2 a) {
-    const float square = a.x * a.x + a.y * a.y;
-    return POWER == 2 ? square : root(square);
-}
+__device__ __forceinline__ float squared(float2 a) { return a.x * a.x + a.y * a.y; }
+
+// Whether the squares of some magnitudes are accurate, given those of half of a thread's bins, added up. Where another
+// of its bins is 2^40 times weaker or stronger in power, rounding in the FFT hides the weaker one.
+__device__ __forceinline__ bool ordinary(float sum) { return sum > 0x1p-80f && sum < 0x1p80f; }
 
 __device__ __forceinline__ float ended(float value, const Job& job) { return LOG ? __logf(value + job.offset) : value; }
 
@@ -296,17 +297,30 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) spectrogram(
         // Z[k] and Z[M - k] give X[k] and X[M - k]: the even samples' transform is E = (Z[k] + conj Z[M - k]) / 2, the
         // odd ones' O = (Z[k] - conj Z[M - k]) / 2i, and X[k] = E + exp(-2 pi i k / N) O. The window did the halving.
         show_upper(v, points, tid, group);
-        float low[8], high[8];
-#pragma unroll
-        for (int n = 0; n < 8; n++) {
+        float low[8], high[8], middle = squared(v[8] + v[8]), sum = 0;
+        const auto bins = [&](int n, auto give) {
             const int k = tid + T * n;
             const float2 z = v[n], other = upper(points, tid, n), mirror = k ? other : z;
             const float2 even = make_float2(z.x + mirror.x, z.y - mirror.y);
             const float2 odd = make_float2(z.y + mirror.y, mirror.x - z.x) * roots[k];
-            low[n] = wanted(even + odd);
-            high[n] = wanted(even - odd);
+            give(even + odd, even - odd);
+        };
+#pragma unroll
+        for (int n = 0; n < 8; n++) {
+            bins(n, [&](float2 a, float2 b) { low[n] = squared(a), high[n] = squared(b), sum += low[n]; });
         }
-        const float middle = wanted(v[8] + v[8]);
+        if constexpr (POWER == 1) {
+            if (ordinary(sum)) {
+                middle = root(middle);
+#pragma unroll
+                for (int n = 0; n < 8; n++) low[n] = root(low[n]), high[n] = root(high[n]);
+            } else {  // silence, too
+                middle = hypotf(v[8].x + v[8].x, v[8].y + v[8].y);
+#pragma unroll
+                for (int n = 0; n < 8; n++)
+                    bins(n, [&](float2 a, float2 b) { low[n] = hypotf(a.x, a.y), high[n] = hypotf(b.x, b.y); });
+            }
+        }
         if constexpr (BANDED) {
             meet(group);
             put(spectrum, 1, M + 1, low, high, middle, tid);  // the last four ends in some of the points, times 0
@@ -349,8 +363,11 @@ __device__ __forceinline__ float slope(
 
 // What turns X[k] into the gradient by it, given that by its power or magnitude.
 __device__ __forceinline__ float pulled(float2 x, float by) {
-    const float square = x.x * x.x + x.y * x.y;
-    return POWER == 2 ? 2 * by : square > 0 ? by * rsqrtf(square) : 0.0f;
+    if constexpr (POWER == 2) return 2 * by;
+    const float square = squared(x);
+    if (square > 0x1p-100f && square < 0x1p100f) return by * rsqrtf(square);
+    const float magnitude = hypotf(x.x, x.y);
+    return magnitude > 0 ? by / fmaxf(magnitude, 0x1p-126f) : 0.0f;
 }
 
 // Adds to the gradient by the audio what each frame passes back. A real frame's gradient is the sum over k = 0 .. M of

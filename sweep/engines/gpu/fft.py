@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
-from sweep.engines import framing
+from sweep.engines import derivatives, framing
 from sweep.engines.finish import Finish
-from sweep.engines.gpu import fused, nvrtc
+from sweep.engines.gpu import nvrtc
 from sweep.engines.tables import Tables, outside_graph
 
 # For each length, frames at a time in a block and blocks on a multiprocessor: the fastest launches of the FFT's GPU
@@ -82,9 +82,9 @@ class FusedFFT:
 
     def serves(self, x: torch.Tensor) -> bool:
         """Return whether the GPU kernels can process these clips: CUDA from Volta on, float32, a supported length."""
-        if x.dtype != torch.float32 or self.refusal(x.device):
+        if x.dtype != torch.float32 or self.refusal(x.device) or derivatives.transformed(x):
             return False
-        if fused.differentiates(x) and not fused.in_any_order():
+        if derivatives.differentiates(x) and not derivatives.in_any_order():
             return False
         return _properties(x.device).major >= 7  # older ones have too little shared memory
 
@@ -101,7 +101,7 @@ class FusedFFT:
     def _run(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
         if self.pad_mode == "reflect":
             framing.check_reflection(x.shape[-1], len(self.window) // 2)
-        if fused.differentiates(x):
+        if derivatives.differentiates(x):
             return Finish(offset=offset).log(_Differentiable.apply(x, self))
         return self._spectrogram(x, offset)
 

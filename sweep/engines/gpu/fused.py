@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import torch
 
+from sweep.engines.derivatives import transformed
+
 BINS = 64  # bins per block
 STEP = 32  # columns of a product, or points of a slice, at a time
 FRAMES = 64  # frames per program of the spectral GPU kernel
@@ -20,19 +22,9 @@ FEW = (32, 4)
 FEW_FRAMES, FEW_CLIPS = 10_000, 1_000
 
 
-def differentiates(x: torch.Tensor) -> bool:
-    """Return whether a gradient of the clips is asked for."""
-    return x.requires_grad and torch.is_grad_enabled()
-
-
-def in_any_order() -> bool:
-    """Return whether a gradient may be summed in no fixed order, by an operation that only backward() supports."""
-    return not (torch.are_deterministic_algorithms_enabled() or torch._C._are_functorch_transforms_active())
-
-
 def serves(x: torch.Tensor) -> bool:
-    """Return whether the Triton kernels can process a tensor: CUDA, float32, Triton installed."""
-    if not x.is_cuda or x.dtype != torch.float32:
+    """Return whether the Triton kernels can process a tensor: CUDA, float32, no torch.func, Triton installed."""
+    if not x.is_cuda or x.dtype != torch.float32 or transformed(x):
         return False
     from sweep.engines.gpu import kernels  # imported here, as below, because Triton takes 0.15 s to import
 

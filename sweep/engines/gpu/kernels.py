@@ -22,11 +22,21 @@ if triton is not None:
         return x
 
     @triton.jit
+    def magnitude(real, imag):
+        """Compute the root of real^2 + imag^2, scaled by a power of two near the larger one."""
+        largest = tl.maximum(tl.abs(real), tl.abs(imag)).to(tl.int32, bitcast=True) & 0x7F800000
+        largest = tl.minimum(tl.maximum(largest, 0x00800000), 0x7E800000)  # 2^-126 .. 2^126
+        scale = (0x7F000000 - largest).to(tl.float32, bitcast=True)  # one over it
+        real, imag = real * scale, imag * scale
+        return tl.sqrt(real * real + imag * imag) * largest.to(tl.float32, bitcast=True)
+
+    @triton.jit
     def finish(real, imag, offset, POWER: tl.constexpr, LOG: tl.constexpr):
         """Compute magnitude or power, and its logarithm if that is asked for."""
-        values = real * real + imag * imag
-        if not POWER:
-            values = tl.sqrt(values)
+        if POWER:
+            values = real * real + imag * imag
+        else:
+            values = magnitude(real, imag)
         if LOG:
             values = tl.log(values + offset)
         return values

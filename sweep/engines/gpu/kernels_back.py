@@ -5,21 +5,22 @@ from sweep.engines.gpu.kernels import triton
 if triton is not None:
     import triton.language as tl
 
-    from sweep.engines.gpu.kernels import COUNTS, POINTS, cells, factor, frames, multiply, passes, places
+    from sweep.engines.gpu.kernels import COUNTS, POINTS, cells, factor, frames, magnitude, multiply, passes, places
 
     @triton.jit
     def pull(real, imag, by, offset, POWER: tl.constexpr, LOG: tl.constexpr):
         """Return the gradient by real and imaginary parts, given that by the result of `kernels.finish`; 0 at 0."""
-        square = real * real + imag * imag
         if POWER:
-            value, slope = square, 2.0
+            value = real * real + imag * imag
+            real, imag = 2.0 * real, 2.0 * imag
         else:
-            value = tl.sqrt(square)
-            slope = 1.0 / value
+            value = magnitude(real, imag)
+            known = tl.maximum(value, 1.2e-38)  # the least normal number
+            real, imag = real / known, imag / known
         if LOG:
-            slope = slope / (value + offset)
-        slope = tl.where(square == 0, 0.0, by * slope)  # in a block's padding the value is 0; this avoids NaN
-        return slope * real, slope * imag
+            by = by / (value + offset)
+        by = tl.where(value == 0, 0.0, by)  # in a block's padding the value is 0; this avoids NaN
+        return by * real, by * imag
 
     @triton.jit(do_not_specialize=COUNTS)
     def product(

@@ -1,6 +1,7 @@
-"""Report a package that is not installed in one line instead of a traceback."""
+"""What a command does about its surroundings: a package that is not installed, a terminal that lacks a character."""
 
 import contextlib
+import sys
 from collections.abc import Iterator
 
 # Module name to package name on PyPI, where the two differ.
@@ -22,3 +23,13 @@ def one_line_if_missing(command: str) -> Iterator[None]:
             raise
         package = _PACKAGES.get(module, module)
         raise SystemExit(f"{command}: needs {package}, which is not installed: pip install spectrogram-sweep") from None
+
+
+def replace_unencodable() -> None:
+    """Make stdout and stderr of this process print "?" for a character that their encoding does not have.
+
+    What is printed is a copy of what is written, so it must not fail.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # None without a terminal on Windows, others where output is captured
+            stream.reconfigure(errors="replace")

@@ -1,0 +1,35 @@
+"""Tell what follows a tensor through a computation: a gradient, a tangent, a transform of torch.func, or a compiler."""
+
+import torch
+from torch.autograd import forward_ad
+
+
+def differentiates(x: torch.Tensor) -> bool:
+    """Return whether a gradient of the clips is asked for."""
+    return x.requires_grad and torch.is_grad_enabled()
+
+
+def transformed(x: torch.Tensor) -> bool:
+    """Return whether torch.func or forward-mode differentiation follows a tensor; never while a graph is traced."""
+    if torch.compiler.is_compiling():
+        return False
+    if torch._C._are_functorch_transforms_active():
+        return True
+    return forward_ad._current_level >= 0 and forward_ad.unpack_dual(x).tangent is not None
+
+
+def followed(x: torch.Tensor) -> bool:
+    """Return whether operations on a tensor are recorded, so that none of them may write into an existing one."""
+    return x.requires_grad or transformed(x)
+
+
+def in_any_order() -> bool:
+    """Return whether a gradient may be summed in no fixed order, by an operation that only backward() supports."""
+    return not torch.are_deterministic_algorithms_enabled()
+
+
+def visible(x: torch.Tensor) -> bool:
+    """Return whether code may branch on a tensor's numbers: they are there, on the CPU, and of one batch."""
+    if torch.compiler.is_compiling() or x.device.type != "cpu" or torch._C._are_functorch_transforms_active():
+        return False
+    return type(x) in (torch.Tensor, torch.nn.Parameter)  # others, such as fake tensors, may hold none
