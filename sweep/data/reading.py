@@ -71,7 +71,8 @@ def read_split(
     recordings = []
     for pair, audio in zip(pairs, decoded, strict=True):
         notes, said = check_labels(pair.labels, audio, sample_rate)
-        recordings.append(Recording(pair.id, audio.samples, sample_rate, refuse(notes, said), pair.audio))
+        notes = refuse(notes, said)
+        recordings.append(Recording(pair.id, audio.samples, sample_rate, notes, pair.audio, pair.group))
         lines += said
     if remarks is not None:
         remarks += lines

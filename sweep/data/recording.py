@@ -99,11 +99,13 @@ class Pair:
     Attributes:
         id: name of the recording, unique in its split, such as "2303".
         audio, labels: audio file and label file.
+        group: name of what it shares with other recordings, such as its player; "" if the data set names none.
     """
 
     id: str
     audio: Path
     labels: Path
+    group: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +120,7 @@ class Recording:
         notes: (n, 3) int64: start and end in samples, 0 <= start < end <= samples, and MIDI note, in the file's order.
             A note sounds from its start up to, not including, its end. Notes may overlap, also at equal pitch.
         path: audio file.
+        group: group of its `Pair`.
     """
 
     id: str
@@ -125,3 +128,4 @@ class Recording:
     sample_rate: int
     notes: np.ndarray
     path: Path
+    group: str = ""

@@ -21,7 +21,7 @@ class Recordings:
     indices on the CPU, gathers there and copies the windows, which no graph can capture.
 
     Attributes:
-        ids, paths: id and audio file of each recording, in the given order.
+        ids, paths, groups: id, audio file and group of each recording, in the given order.
         samples: audio of all recordings, (all samples,) int16 or float32, see `place`.
         offsets: start of each recording in `samples`, (recordings,) int64.
         lengths: length of each recording in samples, (recordings,) int64; on the CPU, where windows are drawn.
@@ -43,6 +43,7 @@ class Recordings:
         self.device = torch.device(device)
         self.ids = [recording.id for recording in recordings]
         self.paths = [recording.path for recording in recordings]
+        self.groups = [recording.group for recording in recordings]
         self.lengths = torch.tensor([len(recording.audio) for recording in recordings])
         ends = self.lengths.cumsum(0)
         offsets = ends - self.lengths

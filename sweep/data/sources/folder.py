@@ -3,7 +3,7 @@
 import csv
 import io
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import soundfile
@@ -59,7 +59,8 @@ def find(root: Path, split: str) -> tuple[list[Pair], list[str]]:
 
     Args:
         root: folder of the recordings. split.csv in it has the columns file (audio file relative to the folder) and
-            split; files that it does not list are left out. The sub-folders are train and test, and may be nested.
+            split, and may have a column group, such as the player: recordings of a group are no independent evidence.
+            Files that it does not list are left out. The sub-folders are train and test, and may be nested.
         split: "train" or "test".
 
     Returns:
@@ -101,7 +102,7 @@ def _by_table(root: Path) -> tuple[dict[str, list[Pair]], list[str]]:
     problems: list[str] = []
     rows = _rows(root / TABLE, problems)
     found, first = _files_by_id(root, problems), {}
-    for line, file, split in rows:
+    for line, file, split, group in rows:
         name = Path(os.path.normpath(file))
         if not _holds(found, name):
             file = file.strip()
@@ -121,16 +122,16 @@ def _by_table(root: Path) -> tuple[dict[str, list[Pair]], list[str]]:
             continue
         first[id] = line
         if pair := _pair(root, id, files, problems):
-            splits[split].append(pair)
-    listed = {split for _, _, split in rows}
+            splits[split].append(replace(pair, group=one_line(group)))
+    listed = {split for _, _, split, _ in rows}
     problems += [
         f"{root / TABLE}: lists no file for {split}: add some" for split in SPLITS if rows and split not in listed
     ]
     return splits, problems
 
 
-def _rows(table: Path, problems: list[str]) -> list[tuple[int, str, str]]:
-    """Read line, file and split of each row; add to the problems."""
+def _rows(table: Path, problems: list[str]) -> list[tuple[int, str, str, str]]:
+    """Read line, file, split and group of each row, the group "" where there is none; add to the problems."""
     try:
         content = table.read_bytes()
         # Names of files may have bytes that are not UTF-8; Python has them as surrogates here and on the disk.
@@ -141,10 +142,11 @@ def _rows(table: Path, problems: list[str]) -> list[tuple[int, str, str]]:
             problems.append(f"{table}:1: no column {', '.join(missing)} in {','.join(header)[:SHOWN]!r}: add it")
             return []
         file_at, split_at = (header.index(name) for name in ("file", "split"))
+        group_at = header.index("group") if "group" in header else len(header)
         padding = [""] * len(header)
-        filled = ((reader.line_num, row + padding) for row in reader if row)
-        rows = [(line, row[file_at], row[split_at].strip()) for line, row in filled]
-        if not all(file.isprintable() or os.path.lexists(table.parent / file.strip()) for _, file, _ in rows):
+        filled = ((reader.line_num, [*(row + padding)[: len(header)], ""]) for row in reader if row)
+        rows = [(line, row[file_at], row[split_at].strip(), row[group_at].strip()) for line, row in filled]
+        if not all(file.isprintable() or os.path.lexists(table.parent / file.strip()) for _, file, _, _ in rows):
             content.decode("utf-8")
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         problems.append(f"{table}: cannot be read as CSV in UTF-8 ({error}): export it again")
