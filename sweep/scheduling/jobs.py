@@ -224,13 +224,7 @@ def printer(console: Console) -> Callable[[str, str], None]:
 
 
 def line_of(run: Run, result: Result, remark: str) -> str:
-    """Format a run's scores as one line.
-
-    Args:
-        run: the run.
-        result: its result.
-        remark: text in parentheses at the end of the line.
-    """
+    """Format a run's scores as one line, with a remark in parentheses at its end."""
     figures = [("accuracy", "accuracy"), ("precision", "precision"), ("recall", "recall"), ("AP", "average_precision")]
     scores = "  ".join(f"{name} {said(result.scores.get(key))}" for name, key in figures)
     return f"{run.title}  {scores}  ({remark})"
