@@ -44,7 +44,9 @@ def name_of_folder(folder: str) -> str | None:
     >>> name_of_folder(folder_name("cqt-48", "f_min=440/16"))
     'cqt-48+f_min=440/16'
     """
-    return None if _CUT.search(folder) else unquote(folder, errors="backslashreplace")
+    if _CUT.search(folder):
+        return None
+    return unquote(folder, errors="backslashreplace") if folder != "%" else ""
 
 
 def plain(text: str) -> str:
@@ -54,7 +56,7 @@ def plain(text: str) -> str:
     name that are not UTF-8 are written with a backslash.
 
     >>> print(plain("a\nb \x1b[31m \udcff \u66f2"))
-    a b \x1b[31m \udcff 曲
+    a b \x1b[31m \xff 曲
     """
     return text if text.isprintable() else "".join(map(_literal, text.replace("\r\n", " ")))
 
@@ -91,7 +93,8 @@ def _literal(character: str) -> str:
     if character in _SPACES:
         return " "
     if unicodedata.category(character) in ("Cc", "Cf", "Cs") and character not in _JOINERS:
-        return character.encode("unicode_escape").decode()
+        byte = 0xDC80 <= ord(character) <= 0xDCFF  # as Python reads a byte of a name that is not UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}" if byte else character.encode("unicode_escape").decode()
     return character
 
 

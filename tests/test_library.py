@@ -42,7 +42,7 @@ def test_the_page_runs(tmp_path, monkeypatch):
     blocks = re.findall(
         r"^(<!-- not run: .*\n)?```python\n(.*?)^```$", (ROOT / "docs/library.md").read_text(), re.M | re.S
     )
-    assert len(blocks) == 5 and sum(bool(reason) for reason, _ in blocks) == 1
+    assert len(blocks) == 7 and sum(bool(reason) for reason, _ in blocks) == 1
     names = {}
     for reason, text in blocks:
         if not reason:

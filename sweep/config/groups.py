@@ -172,6 +172,12 @@ class Logger(Group):
     project: str | None = text(also=(None,), default=None)
     """Name of the W&B project."""
 
+    def check(self) -> None:
+        if self.project and (len(self.project) > 128 or set(self.project) & set("/\\#?%:")):
+            raise ValueError(
+                f"logger.project {shown(self.project)}: needs at most 128 characters and none of / \\ # ? % :, for W&B"
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster(Group):

@@ -82,7 +82,7 @@ def _read(file: Path, key: dict) -> list[Audio] | None:
     The file's end and length show whether it is complete, and a checksum whether the index is what was written; the
     samples are not checked.
     """
-    if not file.is_file():  # opening a pipe would wait for a writer
+    if file.exists() and not file.is_file():  # opening a pipe would wait for a writer
         return None
     try:
         with open(file, "rb") as stream:

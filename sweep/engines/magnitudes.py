@@ -12,7 +12,7 @@ import torch
 from sweep.engines.derivatives import followed, visible
 
 # Squares, and magnitudes, between 2^-bits and 2^bits lost nothing, even if numbers below 2^-126 (2^-1022) count as 0.
-_BITS = {torch.float32: 100, torch.float64: 900}
+_BITS = {torch.float32: 100, torch.float64: 900, torch.complex64: 100, torch.complex128: 900}
 # Clips with a peak beyond 2^-bits .. 2^bits are scaled by that much; no more, so that gradients keep to the range too.
 _SCALED = {torch.float32: 40, torch.float64: 360}
 # Real and imaginary parts up to which hypot is as fast: one operation instead of three.
@@ -37,12 +37,12 @@ def raised(parts: Parts, exponent: float = 1.0, careful: bool = False, summed: b
     Raises:
         OutOfRange: numbers may have been lost; scale the clips by `scales` and be careful.
     """
-    if torch.onnx.is_in_onnx_export():  # ONNX knows no hypot
-        return _root(_square(parts), exponent)
     some = parts[0] if isinstance(parts, tuple) else parts
     if careful or not visible(some):
+        if torch.onnx.is_in_onnx_export():  # it knows no hypot
+            return _root(_square(parts), exponent)
         return _by_hypot(parts, exponent)
-    bits = _BITS[some.real.dtype] * min(1.0, 2 / exponent)
+    bits = _BITS[some.dtype] * min(1.0, 2 / exponent)
     if exponent != 1 or some.numel() > _FEW or not isinstance(parts, tuple):
         squared = _square(parts)
         if _within(squared, bits, parts):

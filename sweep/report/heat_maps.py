@@ -10,6 +10,7 @@ from sweep.results.scoring import PITCHES
 
 _ROW_HEIGHT = 0.155  # inches
 _ROOM = 90  # characters of the names side by side below a map; if they are more, they are turned
+_CHARACTER = 0.1  # inches that a character of a turned name may take
 _FEWEST_NOTES = 20  # fewest reference notes of a pitch or polyphony for its accuracy to be shown
 
 
@@ -82,7 +83,13 @@ def _heat_map(
 ):
     """Draw rows by columns in colour; with `notes`, add a panel above with the best row of each family."""
     above = 1.3 if notes is not None else 0
-    figure = new_figure(7.2, above + 0.9 + _ROW_HEIGHT * len(values))
+    step = 1 if values.shape[1] <= 20 else 12 if axis == "MIDI pitch" else -(-values.shape[1] // 20)
+    first = -int(values.columns[0]) % 12 if step == 12 else 0
+    ticks = range(first, values.shape[1], step)
+    names = [_tick(values.columns[place], octave=step == 12) for place in ticks]
+    longest = max(map(len, names), default=0)
+    turned = longest * len(names) > _ROOM
+    figure = new_figure(7.2, above + 0.9 + _ROW_HEIGHT * len(values) + turned * longest * _CHARACTER)
     if above:
         lines, axes = figure.subplots(2, 1, sharex=True, height_ratios=[above, _ROW_HEIGHT * len(values) + 0.2])
         _family_lines(lines, values, notes, families)
@@ -98,20 +105,7 @@ def _heat_map(
         vmax=max(np.nanmax(values.to_numpy()), 0.01),
     )
     axes.set_yticks(range(len(values)), map(label, values.index), fontsize=7)
-    step = 1 if values.shape[1] <= 20 else 12 if axis == "MIDI pitch" else -(-values.shape[1] // 20)
-    first = -int(values.columns[0]) % 12 if step == 12 else 0
-    ticks = range(first, values.shape[1], step)
-    axes.set_xticks(
-        ticks,
-        [
-            f"{values.columns[i]} (C{int(values.columns[i]) // 12 - 1})"
-            if step == 12
-            else label(str(values.columns[i]))
-            for i in ticks
-        ],
-    )
-    if max(len(str(name)) for name in values.columns) * len(ticks) > _ROOM:
-        axes.tick_params(axis="x", labelrotation=90)
+    axes.set_xticks(ticks, names, **{"rotation": 90, "fontsize": 7} if turned else {})
     axes.set_xlabel(axis)
     if written:
         middle = image.norm.vmax / 2
@@ -128,6 +122,11 @@ def _heat_map(
                 )
     figure.colorbar(image, ax=axes, label="accuracy", fraction=0.03, pad=0.01, aspect=40)
     return figure
+
+
+def _tick(name: object, octave: bool) -> str:
+    """Format the name of a column: a recording, a pitch, which is a C if `octave`, or a polyphony."""
+    return f"{name} (C{int(str(name)) // 12 - 1})" if octave else label(str(name))
 
 
 def _family_lines(axes: Axes, values: pd.DataFrame, notes: pd.Series, families: list) -> None:

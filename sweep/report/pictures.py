@@ -149,7 +149,8 @@ def svg(picture: Picture) -> str:
 def _saved(figure: Figure, form: str, **options) -> bytes:
     file = io.BytesIO()
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing")  # no font has the script of a name
+        # No font has the script of a name, or the names are wide; the picture is drawn all the same.
+        warnings.filterwarnings("ignore", message="Glyph .* missing|constrained_layout not applied")
         if figure.get_layout_engine() is not None:  # lay out once for all formats
             figure.draw_without_rendering()
             figure.set_layout_engine("none")

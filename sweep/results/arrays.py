@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from sweep.results.json_files import NO_ACCESS
+
 LARGEST = 64 << 20  # bytes of all arrays together; evidence of a thousand recordings takes 5 MB
 
 _PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others can make gigabytes of some bytes
@@ -16,7 +18,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """Read the arrays of an .npz file; objects, which would be unpickled, are refused.
 
     Raises:
-        FileNotFoundError: there is no such file.
+        OSError: there is no such file, or it cannot be read.
         ValueError: the file is damaged.
     """
     try:
@@ -28,9 +30,9 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             if claimed > LARGEST:
                 raise ValueError(f"it says that it holds {claimed:,} bytes")
             return {member.filename.removesuffix(".npy"): _array(file.read(member)) for member in members}
-    except FileNotFoundError:
-        raise
     except Exception as error:  # damaged bytes raise what they like, from each of the decoders
+        if isinstance(error, NO_ACCESS):
+            raise
         raise ValueError(" ".join(str(error).split()) or type(error).__name__) from None
 
 

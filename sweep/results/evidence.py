@@ -11,6 +11,7 @@ import numpy as np
 
 from sweep.files import write_whole
 from sweep.results.arrays import read_arrays
+from sweep.results.json_files import unreadable
 from sweep.results.scoring import PITCHES
 
 EVIDENCE = "evidence.npz"
@@ -224,7 +225,7 @@ def read_evidence(folder: Path) -> dict[str, np.ndarray]:
     """Read the arrays of a run's evidence.npz; empty if there is no such file, as in runs of older versions.
 
     Raises:
-        ValueError: evidence.npz is damaged, or holds arrays of other shapes than a run writes.
+        ValueError: evidence.npz cannot be read, is damaged, or holds arrays of other shapes than a run writes.
     """
     path = folder / EVIDENCE
     try:
@@ -232,6 +233,8 @@ def read_evidence(folder: Path) -> dict[str, np.ndarray]:
         _check(arrays)
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise ValueError(unreadable(path, error)) from None
     except ValueError as error:
         raise ValueError(f"{path}: damaged, {error}; overwrite=true makes the run anew") from None
     return arrays

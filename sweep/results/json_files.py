@@ -8,6 +8,7 @@ import types
 from pathlib import Path
 from typing import Any, NoReturn, Union, get_args, get_origin, get_type_hints
 
+NO_ACCESS = (PermissionError, IsADirectoryError, NotADirectoryError, FileNotFoundError)  # other errors are damage
 _INTEGERS = 2**63  # tables hold integers of 64 bits
 
 

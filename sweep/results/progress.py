@@ -39,9 +39,7 @@ class Progress:
     @property
     def rate(self) -> float | None:
         """Steps per second in this attempt; None before the first step."""
-        if self.step is None or self.first is None or self.seen is None or self.training is None:
-            return None
-        if self.step <= self.first or self.seen <= self.training:
+        if self.step is None or self.step <= self.first or self.seen <= self.training:
             return None
         return (self.step - self.first) / (self.seen - self.training)
 
@@ -82,6 +80,8 @@ def read_progress(folder: Path) -> Progress | None:
     """Read the progress of the run in a folder; None if there is none or it cannot be read."""
     try:
         content = read_object(folder / PROGRESS)
-        return build(Progress, content) if content is not None else None
+        found = build(Progress, content) if content is not None else None
     except ValueError:
         return None
+    training = () if found is None else (found.first, found.steps, found.step, found.training, found.seen)
+    return found if None not in training or not any(part is not None for part in training) else None

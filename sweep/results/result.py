@@ -25,7 +25,7 @@ class OtherFormatError(ValueError):
 
     def __init__(self, path: Path, found: Any):
         super().__init__(
-            f"{path} has format {found or 1}, this version reads {FORMAT}: choose another folder with runs=DIR, or "
+            f"{path} has format {found}, this version reads {FORMAT}: choose another folder with runs=DIR, or "
             "make it anew with overwrite=true"
         )
 
@@ -110,8 +110,11 @@ def read_result(folder: Path) -> Result | None:
         content = read_object(path)
         if content is None:
             return None
-        if content.get("format") != FORMAT:
-            raise OtherFormatError(path, content.get("format"))
+        found = content.get("format", 1)  # the first format had no number
+        if not isinstance(found, int):
+            raise ValueError(f"its format is {json.dumps(found)[:40]}")
+        if found != FORMAT:
+            raise OtherFormatError(path, found)
         return build(Result, content, others=True)
     except (OtherFormatError, UnreadableError):
         raise

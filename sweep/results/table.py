@@ -91,17 +91,18 @@ def read_runs(folder: Path) -> Runs:
 def _copies(rows: dict[str, dict], states: dict[str, State], plan: dict[str, Planned]) -> dict[str, str]:
     """Find the runs that repeat another one, and that other one: the planned one, or the one in its own folder."""
 
-    def strangeness(run: str) -> tuple[bool, bool, str]:
+    def strangeness(run: str) -> tuple[bool, bool, list[str]]:
         result = states[run].result
-        return run not in plan, bool(result and rows[run]["representation"] != result.representation), run
+        return run not in plan, bool(result and rows[run]["representation"] != result.representation), run.split("/")
 
     copies, originals = {}, dict[str, str]()
     for run in sorted(rows, key=strangeness):
         result, row = states[run].result, rows[run]
         names = [repr([row[name] for name in ("model", "representation", "variant", "seed")])]
+        said = [repr([row["model"], result.representation, result.variant, row["seed"]])] if result else []
         if result and result.config:
             names.append(repr(sorted(identity(result.config).items())))
-        original = next((originals[name] for name in names if name in originals), None)
+        original = next((originals[name] for name in [*names, *said] if name in originals), None)
         if original is None:
             originals |= dict.fromkeys(names, run)
         elif run not in plan:
@@ -124,7 +125,8 @@ def _row(folder: Path, run: str, planned: Planned | None, state: State, whole: d
 
 
 def _name(folder: str) -> str:
-    return name_of_folder(folder) or folder
+    name = name_of_folder(folder)
+    return folder if name is None else name
 
 
 def _figures(result: Result) -> dict:

@@ -224,13 +224,7 @@ def printer(console: Console) -> Callable[[str, str], None]:
 
 
 def line_of(run: Run, result: Result, remark: str) -> str:
-    """Format a run's scores as one line.
-
-    Args:
-        run: the run.
-        result: its result.
-        remark: text in parentheses at the end of the line.
-    """
+    """Format a run's scores as one line, with a remark in parentheses at its end."""
     figures = [("accuracy", "accuracy"), ("precision", "precision"), ("recall", "recall"), ("AP", "average_precision")]
     scores = "  ".join(f"{name} {said(result.scores.get(key))}" for name, key in figures)
     return f"{run.title}  {scores}  ({remark})"
@@ -255,14 +249,19 @@ class _Log(logging.FileHandler):
         """Say nothing."""
 
 
-class _Teller(logging.Handler):
-    """A handler that passes warnings, not errors, which a failed run's line tells."""
+class Teller(logging.Handler):
+    """Pass the program's warnings on, but not its errors, which a failed run's line tells.
+
+    Args:
+        say: called with the text of each warning.
+    """
 
     def __init__(self, say: Callable[[str], None]):
         super().__init__()
         self.say = say
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Pass one record on."""
         if record.levelno == logging.WARNING:
             self.say(record.getMessage())
 
@@ -275,7 +274,7 @@ def logging_to(path: Path, say: Callable[[str], None]) -> Iterator[None]:
         path: log file in the run's folder.
         say: called with each warning of the program.
     """
-    handler, teller = _Log(path, delay=True), _Teller(say)
+    handler, teller = _Log(path, delay=True), Teller(say)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     loggers = [logging.getLogger(name) for name in ("", "sweep", "py.warnings")]
     for logger in loggers:

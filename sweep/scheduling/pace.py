@@ -1,5 +1,7 @@
 """Estimate the remaining time of a sweep from the durations of its finished runs."""
 
+import math
+
 import numpy as np
 
 
@@ -45,7 +47,7 @@ def clock(seconds: float | None) -> str:
     >>> clock(8.2), clock(75), clock(4000), clock(None)
     ('8 s', '1 min 15 s', '1 h 7 min', 'unknown')
     """
-    if seconds is None:
+    if seconds is None or not math.isfinite(seconds):
         return "unknown"
     if seconds < 60:
         return f"{seconds:.0f} s"

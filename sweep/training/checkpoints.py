@@ -14,7 +14,7 @@ from lightning.pytorch.plugins import TorchCheckpointIO
 from sweep.config import RunConfig
 from sweep.files import whole
 from sweep.locks import Lock
-from sweep.results.json_files import unreadable
+from sweep.results.json_files import NO_ACCESS, unreadable
 from sweep.results.progress import Tracker
 from sweep.results.state import CHECKPOINT, MODEL, ChangedError, describe_change, set_aside
 from sweep.training.callbacks import Curve
@@ -138,10 +138,8 @@ def check_state(path: Path, config: RunConfig) -> int:
             raise zipfile.BadZipFile(f"{changed} has changed")
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         made_with, step = dict(checkpoint["run"]["identity"]), int(checkpoint["run"]["step"])
-    except OSError as error:
-        if error.errno:
-            raise ValueError(unreadable(path, error)) from None
-        raise DamagedError(f"{path}: damaged ({error})") from None
+    except NO_ACCESS as error:
+        raise ValueError(unreadable(path, error)) from None
     except Exception as error:  # damaged bytes raise what they like, from zipfile, pickle and torch
         said = str(error).splitlines() or [type(error).__name__]
         raise DamagedError(f"{path}: damaged ({said[0]})") from None

@@ -95,7 +95,8 @@ def build_loggers(config: RunConfig, first: int, tell: Callable[[str], None]) ->
             )
             run.define_metric("trainer/global_step")
             run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
-            missing = f"{row} goes on without Weights & Biases; `wandb sync {_quoted(run.dir)}` sends what is there"
+            place = _quoted(Path(run.dir).parent)
+            missing = f"{row} goes on without Weights & Biases; `wandb sync {place}` sends what is there"
             loggers.append(Copies(WandbLogger(experiment=run), missing, tell))
         except Exception as error:
             tell(f"{row} is not logged to Weights & Biases, its curves are in {folder / 'curves'}: {_brief(error)}")
@@ -123,6 +124,8 @@ def closing(loggers: list[Copies]) -> Iterator[dict[str, float]]:
     for copies, run in runs:
         copies.attempt(run.summary.update, summary)
         copies.attempt(run.finish)
+        if not copies.works:
+            _end_client()
 
 
 def log_report(report, pictures: list, page: Path, logger: Settings, tell: Callable[[str], None]) -> None:
@@ -173,11 +176,20 @@ def _wandb_run(folder: Path, logger: Settings, table: Path, tell: Callable[[str]
             try:
                 return start(mode=mode)
             except Exception as error:
-                why = _brief(error)
+                why = f"no start at {url}: {type(error).__name__}, {_brief(error)}"
+                _end_client()  # there the run that did not start has taken its id
         _failed.append(why)
         remedy = f"`wandb sync {_quoted(table)}/{{,*/*/*/}}wandb/offline-run-*` sends them"
         tell(f"Weights & Biases: {why}; the runs are logged offline, {remedy}")
     return start(mode="offline")
+
+
+def _end_client() -> None:
+    """End W&B's client process after an error; the next run begins another."""
+    import wandb
+
+    with contextlib.suppress(Exception):
+        wandb.teardown()
 
 
 def _has_wandb_account() -> bool:

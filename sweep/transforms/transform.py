@@ -1,6 +1,5 @@
 """The base class of all front-ends: leading dimensions, precision, logarithm and freezing."""
 
-import contextlib
 import copy
 import math
 from typing import Self
@@ -138,9 +137,10 @@ class Transform(nn.Module):
 
     def _in_range(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
         """Evaluate clips as they are; some very quiet or very loud ones scaled by a power of two, which is exact."""
-        with contextlib.suppress(OutOfRange):
+        try:
             return self.spectrogram(x, offset)
-        scale = scales(x)
+        except OutOfRange:
+            scale = scales(x)
         values = self.spectrogram(x * scale, None, careful=True)
         return Finish(offset=offset).log(unscaled(values, scale, self.exponent))
 

@@ -273,6 +273,18 @@ __device__ __forceinline__ void sum_bands(
     }
 }
 
+struct Ends { float2 low, high; };  // X[k] and X[M - k], k = tid + T n
+
+// Z[k] and Z[M - k] give X[k] and X[M - k]: the even samples' transform is E = (Z[k] + conj Z[M - k]) / 2, the odd
+// ones' O = (Z[k] - conj Z[M - k]) / 2i, and X[k] = E + exp(-2 pi i k / N) O. The window did the halving.
+__device__ __forceinline__ Ends ends(float2 z, float2* points, const float2* __restrict__ roots, int tid, int n) {
+    const int k = tid + T * n;
+    const float2 other = upper(points, tid, n), mirror = k ? other : z;
+    const float2 even = make_float2(z.x + mirror.x, z.y - mirror.y);
+    const float2 odd = make_float2(z.y + mirror.y, mirror.x - z.x) * roots[k];
+    return {even + odd, even - odd};
+}
+
 extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) spectrogram(
     const float* __restrict__ audio,     // (clips, samples)
     const float* __restrict__ window,    // (N,), halved
@@ -294,20 +306,12 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) spectrogram(
         const int start = (frame - clip * job.frames) * job.hop - M;
         read(v, audio + (long long)clip * job.samples, window, start, job, tid);
         transform(v, points, roots, tid, group);
-        // Z[k] and Z[M - k] give X[k] and X[M - k]: the even samples' transform is E = (Z[k] + conj Z[M - k]) / 2, the
-        // odd ones' O = (Z[k] - conj Z[M - k]) / 2i, and X[k] = E + exp(-2 pi i k / N) O. The window did the halving.
         show_upper(v, points, tid, group);
         float low[8], high[8], middle = squared(v[8] + v[8]), sum = 0;
-        const auto bins = [&](int n, auto give) {
-            const int k = tid + T * n;
-            const float2 z = v[n], other = upper(points, tid, n), mirror = k ? other : z;
-            const float2 even = make_float2(z.x + mirror.x, z.y - mirror.y);
-            const float2 odd = make_float2(z.y + mirror.y, mirror.x - z.x) * roots[k];
-            give(even + odd, even - odd);
-        };
 #pragma unroll
         for (int n = 0; n < 8; n++) {
-            bins(n, [&](float2 a, float2 b) { low[n] = squared(a), high[n] = squared(b), sum += low[n]; });
+            const Ends x = ends(v[n], points, roots, tid, n);
+            low[n] = squared(x.low), high[n] = squared(x.high), sum += low[n];
         }
         if constexpr (POWER == 1) {
             if (ordinary(sum)) {
@@ -317,8 +321,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) spectrogram(
             } else {  // silence, too
                 middle = hypotf(v[8].x + v[8].x, v[8].y + v[8].y);
 #pragma unroll
-                for (int n = 0; n < 8; n++)
-                    bins(n, [&](float2 a, float2 b) { low[n] = hypotf(a.x, a.y), high[n] = hypotf(b.x, b.y); });
+                for (int n = 0; n < 8; n++) {
+                    const Ends x = ends(v[n], points, roots, tid, n);
+                    low[n] = hypotf(x.low.x, x.low.y), high[n] = hypotf(x.high.x, x.high.y);
+                }
             }
         }
         if constexpr (BANDED) {
