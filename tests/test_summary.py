@@ -26,7 +26,7 @@ def with_recordings(name: str, offset: float, seed: int, recordings: int, blocks
     scores = {str(i): dict.fromkeys(SCORES, accuracy) for i, accuracy in enumerate(accuracies.mean(1))}
     for i, right in enumerate((100_000 * accuracies).astype(int) if blocks else []):
         # accuracy = right / (reference + estimate - right)
-        scores[str(i)]["blocks"] = [[100_000, int(n), int(n)] for n in right]
+        scores[str(i)]["blocks"] = {"frames": [[100_000, int(n), int(n)] for n in right]}
     means = dict.fromkeys(SCORES, accuracies.mean())
     return make_result(name, seed=seed, scores=means, recordings=scores, windows_per_second=100.0)
 

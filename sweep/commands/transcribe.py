@@ -11,7 +11,8 @@ from rich.console import Console
 
 from sweep.checks import check_number, check_share, check_whole
 from sweep.files import NOTES
-from sweep.transcribe.notes import GAP, SHORTEST, outputs
+from sweep.results.notes import GAP, SHORTEST
+from sweep.transcribe.notes import outputs
 from sweep.transcribe.trained import find_run, load_transcriber
 
 HOP_LENGTH = 512  # samples, librosa's default

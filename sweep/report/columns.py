@@ -200,6 +200,8 @@ COLUMNS = (
     _score("F", "f_measure", max),
     _score("Etot", "e_tot", min),
     _score("AP", "average_precision", max),
+    Column("note F1", ("note_f1",), _number("note_f1", "{:.3f}"), max, lambda lines: lines.note_f1.notna().any()),
+    Column("note F1 with offset", ("note_offset_f1",), _number("note_offset_f1", "{:.3f}"), max),
     Column("windows/s", ("windows_per_second",), _number("windows_per_second", "{:,.0f}"), None, _always),
     Column("time", _TIMES, _time, None, _always),
     Column("parameters", ("parameters",), _number("parameters", "{:,}")),

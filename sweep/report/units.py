@@ -104,5 +104,5 @@ def _values(recordings: list[dict], blocks: bool) -> list[np.ndarray] | None:
     """Values of a run's units by recording; None if blocks are wanted and the run kept none."""
     if not blocks:
         return [np.array([scores["accuracy"]], float) for scores in recordings]
-    counts = [scores.get("blocks") for scores in recordings]
+    counts = [scores.get("blocks", {}).get("frames") for scores in recordings]
     return block_values([np.array(part) for part in counts]) if counts and all(counts) else None

@@ -1,4 +1,4 @@
-"""Score the transcription of a recording: mir_eval's multipitch metrics and micro average precision."""
+"""Score the frames of a recording: mir_eval's multipitch metrics and micro average precision."""
 
 import concurrent.futures
 import functools
@@ -31,8 +31,13 @@ _ERRORS = ("e_sub", "e_miss", "e_fa", "e_tot")
 _MULTIPITCH = ("precision", "recall", "accuracy", *_ERRORS)
 _MULTIPITCH += tuple(f"chroma_{name}" for name in _MULTIPITCH)
 
-SCORES = ("accuracy", "precision", "recall", "f_measure", *_ERRORS, *_MULTIPITCH[7:], "average_precision")
-"""The names of a recording's scores, in the order in which score() gives them."""
+FRAME_SCORES = ("accuracy", "precision", "recall", "f_measure", *_ERRORS, *_MULTIPITCH[7:], "average_precision")
+"""The names of the scores of frames, in the order in which score() gives them."""
+NOTE_SCORES = ("note_f1", "note_precision", "note_recall")
+NOTE_SCORES += ("note_offset_f1", "note_offset_precision", "note_offset_recall")
+"""The names of the scores of notes, in the order in which `notes.score_notes` gives them."""
+SCORES = FRAME_SCORES + NOTE_SCORES
+"""The names of a recording's scores."""
 
 
 def score(
@@ -58,7 +63,7 @@ def score(
         pool: process pool that counts parts of the frames in parallel; None counts all in this process.
 
     Returns:
-        One float for each name in SCORES, and "blocks", the counts of `count_blocks`.
+        One float for each name in FRAME_SCORES, and "blocks", with an entry "frames": the counts of `count_blocks`.
 
     Raises:
         ValueError: the shapes do not fit together, there are no frames, or a probability is NaN or outside 0..1.
@@ -91,16 +96,13 @@ def score(
     p, r = scores["precision"], scores["recall"]
     scores["f_measure"] = 2 * p * r / (p + r) if p + r else 0.0
     scores["average_precision"] = precision
-    return {name: scores[name] for name in SCORES} | {"blocks": count_blocks(times, *counts[:3])}
+    return {name: scores[name] for name in FRAME_SCORES} | {"blocks": {"frames": count_blocks(times, *counts[:3])}}
 
 
 def count_blocks(
     times: np.ndarray, n_reference: np.ndarray, n_estimate: np.ndarray, right: np.ndarray
 ) -> list[list[int]]:
-    """Sum the counts of `count` over blocks of time, from which a report computes confidence intervals.
-
-    The frames, which are evenly spaced, are cut into equal blocks of BLOCK_SECONDS or a little more; if that gives
-    fewer than FEWEST_BLOCKS, into FEWEST_BLOCKS shorter ones.
+    """Sum the counts of `count` over the blocks of `first_frames`.
 
     Args:
         times: (frames,) frame times in seconds.
@@ -113,9 +115,29 @@ def count_blocks(
     >>> count_blocks(np.arange(6), *np.ones((2, 6), int), np.array([1, 0, 1, 1, 0, 1]))[:2]
     [[1, 1, 1], [1, 1, 0]]
     """
+    counts = np.stack([n_reference, n_estimate, right], axis=1)
+    return np.add.reduceat(counts, first_frames(times)).astype(int).tolist()
+
+
+def first_frames(times: np.ndarray) -> np.ndarray:
+    """Cut frames into blocks of time, from which a report computes confidence intervals.
+
+    The frames, which are evenly spaced, are cut into equal blocks of BLOCK_SECONDS or a little more; if that gives
+    fewer than FEWEST_BLOCKS, into FEWEST_BLOCKS shorter ones.
+
+    Args:
+        times: (frames,) frame times in seconds.
+
+    Returns:
+        (blocks,) the number of each block's first frame.
+    """
     blocks = min(max(FEWEST_BLOCKS, int((times[-1] - times[0]) / BLOCK_SECONDS)), len(times))
-    first = np.arange(blocks) * len(times) // blocks
-    return np.add.reduceat(np.stack([n_reference, n_estimate, right], axis=1), first).astype(int).tolist()
+    return np.arange(blocks) * len(times) // blocks
+
+
+def block_edges(times: np.ndarray) -> np.ndarray:
+    """Return the times at which the blocks of `first_frames` begin, but for the first: (blocks - 1,) in seconds."""
+    return times[first_frames(times)[1:]]
 
 
 def count_in_rolls(times: np.ndarray, reference: np.ndarray, estimate: np.ndarray) -> tuple[np.ndarray, ...]:
