@@ -73,6 +73,7 @@ WRONG = {
         **dict.fromkeys(("learning_rate", "loss_scale"), POSITIVE),
         **dict.fromkeys(("learning_rate_scaling", "schedule"), CHOICE),
         "output_bias": SWITCH,
+        "note_step": but(WHOLE, None),
         "validation": SHARE,
     },
     "model": {"name": CHOICE, "learning_rate": POSITIVE},

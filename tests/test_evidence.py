@@ -11,6 +11,7 @@ from sweep.data.recordings import Recordings
 from sweep.data.sources.demo import make_demo
 from sweep.results.evidence import EXCERPT, count_notes, read_evidence, row_starts, weights_per_pitch
 from sweep.results.result import read_result
+from sweep.results.scoring import NOTE_SCORES
 from sweep.training.transcriber import projection
 
 
@@ -29,12 +30,35 @@ def test_counts_by_pitch_and_polyphony_add_up_to_mir_evals(sweep):
     evidence, recordings = read_evidence(folder), read_result(folder).recordings
     assert list(evidence["recordings"]) == list(recordings)
     # Counted by mir_eval: notes in the reference, in the estimate, right.
-    expected = np.array([np.sum(scores["blocks"], axis=0) for scores in recordings.values()])
+    expected = np.array([np.sum(scores["blocks"]["frames"], axis=0) for scores in recordings.values()])
     assert expected[0].min() > 0
     np.testing.assert_array_equal(evidence["pitches"].sum(1), expected)
     np.testing.assert_array_equal(evidence["polyphony"][..., 1:].sum(1), expected)
     assert (evidence["polyphony"][..., 0].sum(1) == 220).all()  # frames
     assert (evidence["polyphony"][..., 1] == evidence["polyphony"][..., 0] * np.arange(89)).all()
+
+
+def test_counts_of_notes_by_block_add_up_to_the_scores_and_to_the_labels(sweep):
+    folder, root = sweep
+    for name, scores in read_result(folder).recordings.items():
+        blocks = scores["blocks"]
+        assert len(blocks["notes"]) == len(blocks["frames"])
+        reference, estimate, matched, ended = np.sum(blocks["notes"], axis=0)
+        assert reference == len((root / f"test_labels/{name}.csv").read_text().splitlines()) - 1
+        for kind, right in (("note", matched), ("note_offset", ended)):
+            assert scores[f"{kind}_f1"] == pytest.approx(2 * right / (reference + estimate), abs=1e-12)
+            assert scores[f"{kind}_recall"] == pytest.approx(right / reference, abs=1e-12)
+            assert scores[f"{kind}_precision"] == pytest.approx(right / max(estimate, 1), abs=1e-12)
+
+
+def test_without_a_step_there_are_no_scores_of_notes_and_the_others_stay(sweep, tmp_path):
+    folder, root = sweep
+    none = run_small_sweep(root, tmp_path, ["linear-512"], range(1), protocol__note_step=None)
+    found, expected = read_result(none / "linear/linear-512/seed-0"), read_result(folder)
+    assert {found.scores.pop(name) for name in NOTE_SCORES} == {None}
+    assert found.scores == {name: value for name, value in expected.scores.items() if name not in NOTE_SCORES}
+    for name, scores in found.recordings.items():
+        assert scores["blocks"] == {"frames": expected.recordings[name]["blocks"]["frames"]}
 
 
 def test_the_excerpt_is_what_the_front_end_gives_at_each_windows_centre(sweep):

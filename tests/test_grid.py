@@ -68,7 +68,7 @@ def test_the_paper_protocol_to_the_letter():
     expected = {
         **{"window": 16384, "steps": 35_000, "batch_size": 100, "learning_rate": 1e-6, "loss_scale": 64},
         **{"schedule": "constant", "learning_rate_scaling": "none", "standardise": 0, "output_bias": False},
-        **{"validation": 0, "scored_windows": 7500},
+        **{"validation": 0, "scored_windows": 7500, "note_step": 512},
     }
     assert {key: getattr(config.protocol, key) for key in expected} == expected
     assert config.threshold == 0.4

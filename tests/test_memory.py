@@ -1,5 +1,7 @@
 """The longest kernels fit in a laptop's memory: cqt-288, whose dense kernels alone take 7.9 GiB, on a batch of 100."""
 
+import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -66,3 +68,37 @@ def test_a_batch_on_the_gpu(accuracy):
         y = transform(x)
     assert y.shape == (BATCH, 2016, 33)
     assert torch.cuda.max_memory_allocated() < LIMIT  # its tables included
+
+
+KEPT = """
+import resource, torch
+from sweep.training.machine import give_back_memory, keep_memory
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+
+def faults(mebibytes, times):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        torch.empty(mebibytes << 18).fill_(1.0)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+by_default = faults(48, 20)
+keep_memory(torch.device("cpu"))
+faults(48, 30)  # it finds its place
+kept, large, held = faults(48, 20), faults(80, 20), resident()
+give_back_memory()
+print(by_default, kept, large, (held - resident()) >> 20)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="no glibc")
+def test_freed_memory_is_kept_for_the_next_tensors_and_given_back_between_runs():
+    """Each page that the kernel has to fill is a fault; of 48 and 80 MiB, either side of what is kept."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", KEPT]
+    ended = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=True)
+    by_default, kept, large, given_back = map(int, ended.stdout.split())
+    assert by_default > 400 and large > 400  # huge pages at least
+    assert kept < by_default / 10
+    assert given_back > 40  # MiB

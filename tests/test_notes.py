@@ -8,11 +8,12 @@ import pandas as pd
 import pretty_midi
 import pytest
 
-from sweep.transcribe.notes import Stretches, csv, midi
+from sweep.results.notes import Stretches
+from sweep.transcribe.notes import csv, midi
 
 
 def by_hand(probability: np.ndarray, threshold: float, hop: float, gap: float, shortest: float) -> list[tuple]:
-    """The rules of `sweep.transcribe.notes` frame by frame: onset, offset, pitch, mean probability."""
+    """The rules of `sweep.results.notes` frame by frame: onset, offset, pitch, mean probability."""
     notes = []
     for pitch in range(88):
         stretches = []

@@ -16,8 +16,8 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from sweep.results.scoring import (
+    FRAME_SCORES,
     FREQUENCIES,
-    SCORES,
     average_precision,
     count,
     count_blocks,
@@ -91,8 +91,8 @@ def test_scores_counted_by_hand():
         "average_precision": 2 / 5 * 1 + 3 / 5 * 5 / 7,
     }
     actual = score_rolls(reference, probability)
-    assert actual.pop("blocks") == [[2, 2, 2], [1, 1, 0], [0, 1, 0], [2, 0, 0], [0, 0, 0]]
-    assert list(actual) == list(expected) == list(SCORES)
+    assert actual.pop("blocks") == {"frames": [[2, 2, 2], [1, 1, 0], [0, 1, 0], [2, 0, 0], [0, 0, 0]]}
+    assert list(actual) == list(expected) == list(FRAME_SCORES)
     assert actual == pytest.approx(expected)
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import matplotlib.image
+import mir_eval
 import numpy as np
 import pandas as pd
 import pretty_midi
@@ -22,9 +23,14 @@ from test_app import call
 
 from sweep.commands import parser
 from sweep.data.reading import read_split
+from sweep.data.recordings import Recordings
 from sweep.data.sources.demo import make_demo
 from sweep.data.sources.folder import Folder
 from sweep.data.sources.musicnet import MusicNet
+from sweep.results.notes import GAP, SHORTEST
+from sweep.results.result import FORMAT
+from sweep.results.scoring import NOTE_SCORES
+from sweep.training.evaluation import hear_notes
 from sweep.transcribe.trained import find_run, load_transcriber
 from sweep.transcribe.transcribe import Ear, transcribe
 
@@ -84,7 +90,7 @@ def test_the_notes_are_those_that_the_run_was_scored_for(kind, root, tmp_path):
     estimate = sounding(zip(*samples.T, notes.pitch.astype(int), strict=True), centres)
     wanted = reference(root / "test_labels" / f"{audio.stem}.csv", centres)
     actual = [roll[:, 21:109].sum() for roll in (wanted, estimate, wanted & estimate)]
-    assert actual == np.sum(result.recordings[audio.stem]["blocks"], axis=0).tolist()
+    assert actual == np.sum(result.recordings[audio.stem]["blocks"]["frames"], axis=0).tolist()
     assert actual[1] > 0  # it hears something
 
 
@@ -146,10 +152,12 @@ def test_a_run_that_cannot_transcribe_is_named(sweep, tmp_path):
     assert "the run is unfinished" in said(copy / run)
     (copy / run / "traceback.txt").write_text("Traceback\nValueError: it went wrong\n")
     assert "the run is failed, ValueError: it went wrong" in said(copy / run)
-    (copy / run / "result.json").write_text('{"format": 2}')
+    (copy / run / "result.json").write_text(f'{{"format": {FORMAT}}}')
     assert "the run is damaged, " in said(copy / run)
     (copy / run / "result.json").write_text("{}")
-    assert "the run is changed, " in said(copy / run) and "has format 1, this version reads 2" in said(copy / run)
+    assert "the run is changed, " in said(copy / run) and f"has format 1, this version reads {FORMAT}" in said(
+        copy / run
+    )
     (copy / run / "kept").replace(copy / run / "result.json")
     weights = (copy / run / "model.ckpt").read_bytes()
     half = len(weights) // 2
@@ -287,7 +295,9 @@ def test_a_genuine_recordings_midi_scores_as_its_run_did(tmp_path):
     """Trained on the others; closing gaps and dropping crumbs moves the accuracy by a little only."""
     root, runs = SHARED / "musicnet-mini", tmp_path / "runs"
     keys = {"protocol__steps": 150, "protocol__batch_size": 64, "protocol__scored_windows": 1000}
-    accuracy = run_alone(short_config(root, runs, "mel-1024-128", **keys)).scores["accuracy"]
+    config = short_config(root, runs, "mel-1024-128", **keys, protocol__note_step=512)
+    scores = run_alone(config).scores
+    accuracy = scores["accuracy"]
     audio = root / "test_data/2303.flac"
     ended = call("transcribe", str(runs), str(audio), "--out", ".", cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
@@ -298,3 +308,38 @@ def test_a_genuine_recordings_midi_scores_as_its_run_did(tmp_path):
     assert accuracy > 0.3
     # 0.012 measured here with cqt-48 and 300 steps, 0.014 with mel-2048-128.
     assert (wanted & estimate).sum() / (wanted | estimate).sum() == pytest.approx(accuracy, abs=0.04)
+
+    # The scores of notes are mir_eval's, of the notes before they are written and of those in the file.
+    labels = np.loadtxt(root / "test_labels/2303.csv", delimiter=",", skiprows=1, usecols=(0, 1, 3))
+    recordings = Recordings(read_split(root, "test"))
+    heard = hear_notes(load_transcriber(config.folder, "cpu")[0], recordings, 0, 512, 0.4)
+    written = [(note.start, note.end, note.pitch) for note in midi.instruments[0].notes]
+    for found, tolerance in ((heard[["onset_seconds", "offset_seconds", "pitch"]].to_numpy(), 1e-9), (written, 0.005)):
+        assert [scores[name] for name in NOTE_SCORES] == pytest.approx(
+            [*by_mir_eval(labels / [44100, 44100, 1], found, None), *by_mir_eval(labels / [44100, 44100, 1], found)],
+            abs=tolerance,
+        )
+    assert scores["note_f1"] > 0.2
+
+
+def by_mir_eval(reference: np.ndarray, estimate: np.ndarray, *ratio: None) -> tuple[float, float, float]:
+    """F1, precision and recall of (onset, offset, pitch) in seconds and MIDI, all notes at once."""
+    sides = []
+    for side in map(np.asarray, (reference, estimate)):
+        sides += [side[:, :2], 440 * 2 ** ((side[:, 2] - 69) / 12)]
+    options = {"offset_ratio": ratio[0]} if ratio else {}
+    precision, recall, f1, _ = mir_eval.transcription.precision_recall_f1_overlap(*sides, **options)
+    return f1, precision, recall
+
+
+def test_an_audio_file_gives_the_notes_that_its_scores_are_of(sweep, root, tmp_path):
+    """At the protocol's step; the CSV has times to 0.1 ms."""
+    transcriber, representation, result = load_transcriber(sweep / "linear/linear-256/seed-0", "cpu")
+    step = result.config["protocol"]["note_step"]
+    paths = {kind: tmp_path / f"x.{kind}" for kind in ("csv", "mid", "png")}
+    ear = Ear(transcriber, representation, "", result.threshold, step, GAP, SHORTEST)
+    transcribe(root / "test_data/2002.wav", ear, paths, (0, 1))
+    notes = pd.read_csv(paths["csv"])
+    recordings = Recordings(read_split(root, "test"))
+    pd.testing.assert_frame_equal(notes, hear_notes(transcriber, recordings, 1, step, 0.4), atol=6e-4, rtol=0)
+    assert np.sum(result.recordings["2002"]["blocks"]["notes"], axis=0)[1] == len(notes) > 5

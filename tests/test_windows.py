@@ -4,11 +4,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from sweep.data.recording import DataError, Recording
 from sweep.data.recordings import Recordings
-from sweep.data.windows import scoring_windows, split_validation, step_generator, training_windows
+from sweep.data.windows import (
+    listening_windows,
+    scoring_windows,
+    split_validation,
+    step_generator,
+    training_windows,
+)
+from sweep.transcribe.listening import opened
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
 NO_NOTES = np.empty((0, 3), np.int64)
@@ -169,6 +177,19 @@ def test_a_recording_too_short_to_be_scored_is_named():
     words = r"^train_data.48099\.wav: 48099 samples, scoring windows of 1000 needs at least 48100: [^\n]+$"
     with pytest.raises(DataError, match=words):
         scoring_windows(silence(48_099), 1, length=1000, count=10)
+
+
+@pytest.mark.parametrize("samples", [1, 511, 512, 8192, 16_384, 16_385, 40_000])
+@pytest.mark.parametrize(("length", "step"), [(16_384, 512), (16_384, 30_000), (1001, 7)])
+def test_listening_windows_are_those_of_transcribe_cut_from_the_recording_alone(samples, length, step, tmp_path):
+    """Of the second of three recordings, whose neighbours are loud."""
+    noise = np.random.default_rng(0).integers(1, 9, samples).astype(np.int16)
+    soundfile.write(tmp_path / "x.wav", noise, 44_100)
+    loud = np.full(20_000, 30_000, np.int16)
+    parts = [recording_of(audio) for audio in (loud, noise, loud)]
+    with opened(tmp_path / "x.wav") as sound:
+        expected = torch.cat(list(sound.windows(length, step)))
+    assert torch.equal(listening_windows(Recordings(parts), 1, length=length, step=step), expected)
 
 
 def test_no_scoring_windows_is_an_error():

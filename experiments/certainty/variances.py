@@ -25,7 +25,7 @@ def read(folder: Path) -> tuple[np.ndarray, list[np.ndarray]]:
     scores = np.array([[scores["accuracy"] for scores in run.values()] for run in runs]).reshape(*shape, -1)
     blocks = []
     for name in runs[0] if all("blocks" in scores for run in runs for scores in run.values()) else []:
-        values = np.array([block_values([np.array(run[name]["blocks"])])[0] for run in runs])
+        values = np.array([block_values([np.array(run[name]["blocks"]["frames"])])[0] for run in runs])
         blocks.append(values.reshape(*shape, -1).mean(1))
     return scores, blocks
 

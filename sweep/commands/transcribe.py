@@ -15,8 +15,9 @@ from sweep.checks import check_number, check_share, check_whole
 from sweep.files import NOTES, from_user
 from sweep.names import plain, say
 from sweep.results.metrics import METRICS
+from sweep.results.notes import GAP, SHORTEST
 from sweep.results.scoring import said
-from sweep.transcribe.notes import GAP, SHORTEST, outputs
+from sweep.transcribe.notes import outputs
 from sweep.transcribe.trained import find_run, load_transcriber
 
 HOP_LENGTH = 512  # samples, librosa's default

@@ -91,6 +91,8 @@ class Protocol(Group):
     """Steps between two checkpoints."""
     scored_windows: int = whole()
     """Largest number of windows that are scored in each test recording."""
+    note_step: int | None = whole(also=(None,))
+    """Samples between the windows that notes are formed from, over a whole recording; null scores no notes."""
 
     def check(self) -> None:
         if self.fixed_steps >= self.steps:

@@ -27,6 +27,7 @@ class Recordings:
         lengths: length of each recording in samples, (recordings,) int64; on the CPU, where windows are drawn.
         boundaries: rising positions in `samples` at which the set of sounding notes may change, (segments,) int64.
         sounding: notes that sound from one boundary up to the next, (segments, 128) bool.
+        notes: notes of each recording, `Recording.notes`, on the CPU.
         device: device of the windows and of all tensors except `lengths`, and except `samples` when `on_host`.
 
     >>> from pathlib import Path
@@ -44,6 +45,7 @@ class Recordings:
         self.ids = [recording.id for recording in recordings]
         self.paths = [recording.path for recording in recordings]
         self.groups = [recording.group for recording in recordings]
+        self.notes = [recording.notes for recording in recordings]
         self.lengths = torch.tensor([len(recording.audio) for recording in recordings])
         ends = self.lengths.cumsum(0)
         offsets = ends - self.lengths
@@ -87,6 +89,11 @@ class Recordings:
         pinned = torch.empty(len(position), length, dtype=self.samples.dtype, pin_memory=True)
         torch.index_select(self.samples.unfold(0, length, 1), 0, position, out=pinned)
         return pinned.to(self.device, non_blocking=True)
+
+    def whole(self, index: int) -> torch.Tensor:
+        """Return all audio of a recording: (samples,) float32, full scale 1."""
+        first, length = int(self._host_offsets[index]), int(self.lengths[index])
+        return full_scale_1(self.samples[first : first + length].to(self.device))
 
     def targets(self, recording: torch.Tensor | int, sample: torch.Tensor) -> torch.Tensor:
         """Look up the notes that sound at given samples, start <= sample < end.

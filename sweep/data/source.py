@@ -21,9 +21,11 @@ class Source:
 
     Attributes:
         RESAMPLES: whether audio of another sample rate is resampled; sources whose labels count samples refuse it.
+        LABELS: sentence for a table on what the labels' onsets and offsets are; a pedal may lengthen what is heard.
     """
 
     RESAMPLES: ClassVar[bool] = False
+    LABELS: ClassVar[str] = ""
 
     def __init__(self, root: Path):
         self.root = root

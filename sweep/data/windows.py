@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from sweep.data.recording import DataError, Recording
 from sweep.data.recordings import Recordings
@@ -98,6 +99,25 @@ def scoring_windows(recordings: Recordings, index: int, *, length: int, count: i
     count = min(count, span + 1)
     stride = span // max(count - 1, 1)
     return FIRST_SCORED + stride * torch.arange(count)
+
+
+def listening_windows(recordings: Recordings, index: int, *, length: int, step: int) -> torch.Tensor:
+    """Cut a whole recording into windows whose centres are evenly spaced.
+
+    The first is centred on sample 0, and the recording is padded with zeros: the windows of `sweep transcribe`.
+
+    Args:
+        recordings: recordings of the split.
+        index: index of the recording.
+        length: length of a window in samples.
+        step: samples between the centres of two windows.
+
+    Returns:
+        (1 + samples // step, length) float32, full scale 1: a view of the audio, in which windows overlap.
+    """
+    audio = recordings.whole(index)
+    last = (len(audio) // step) * step + length - length // 2  # one past the last window's last sample
+    return F.pad(audio, (length // 2, max(0, last - len(audio)))).unfold(0, length, step)[: 1 + len(audio) // step]
 
 
 def split_validation(recordings: list[Recording], share: float) -> tuple[list[Recording], list[Recording]]:

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from sweep.registry import families
+from sweep.registry import families, sources
 from sweep.report.units import FEWEST_RECORDINGS, GROUPS, RECORDINGS, Sample
 from sweep.results.scoring import BLOCK_SECONDS
 
@@ -39,6 +39,12 @@ def remarks_on(table: pd.DataFrame, certainty: list[str]) -> list[str]:
         f"context: samples that the longest kernel needs; marked * where more than the {values(done.window, ',')} of a "
         "window, so that low bins reach into padding.",
     ]
+    if done.note_f1.notna().any():
+        labels = {name: sources[name].LABELS for name in set(done.source.dropna()) if name in sources}
+        remarks += [
+            "note F1: mir_eval.transcription, equal pitch and onset within 50 ms; with offset also that, within 50 ms "
+            f"or 20 % of the duration. {' '.join(labels.values())}".rstrip()
+        ]
     empty = done[done.empty_filters > 0].drop_duplicates("representation")
     if len(empty):
         filters = ", ".join(f"{row.representation} ({row.empty_filters})" for row in empty.itertuples())

@@ -11,7 +11,7 @@ from sweep.files import write_whole
 from sweep.results.json_files import UnreadableError, build, read_object
 
 RESULT = "result.json"
-FORMAT = 2  # version of the schema, increased whenever a field changes its meaning
+FORMAT = 3  # version of the schema, increased whenever a field changes its meaning
 _REMEDY = "delete it and run the same command again, which redoes this run"
 
 
@@ -38,8 +38,9 @@ class Result:
         representation, family, variant, model, protocol, data, seed: names and seed that identify the run.
         config: configuration of the run, `RunConfig.record`.
         scores: mean of each of `scoring.SCORES` over the test recordings; None where it is not defined.
-        recordings: scores of each test recording by its id, None where they are not defined, with "blocks", its counts
-            by block of time.
+        recordings: scores of each test recording by its id, None where they are not defined, with "blocks": counts of
+            "frames" and of "notes" by block of time, `scoring.count_blocks` and `notes.score_notes`; there are no
+            "notes" where none were scored. Where the data set names groups, with the recording's "group".
         threshold: probability above which a note was estimated.
         bins, context, empty_filters, norm: properties of the representation; `norm` is None if it has none.
         window: samples in a window.

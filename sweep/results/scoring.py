@@ -1,4 +1,4 @@
-"""Score the transcription of a recording: mir_eval's multipitch metrics and micro average precision."""
+"""Score the frames of a recording: mir_eval's multipitch metrics and micro average precision."""
 
 import concurrent.futures
 import functools
@@ -64,7 +64,7 @@ def score(
         pool: process pool that counts parts of the frames in parallel; None counts all in this process.
 
     Returns:
-        One float for each name in SCORES, and "blocks", the counts of `count_blocks`.
+        One float for each name in FRAME_SCORES, and "blocks", with an entry "frames": the counts of `count_blocks`.
 
     Raises:
         ValueError: the shapes do not fit together, there are no frames, or a probability is NaN or outside 0..1.
@@ -97,16 +97,13 @@ def score(
     p, r = scores["precision"], scores["recall"]
     scores["f_measure"] = 2 * p * r / (p + r) if p + r else 0.0
     scores["average_precision"] = precision
-    return {name: scores[name] for name in SCORES} | {"blocks": count_blocks(times, *counts[:3])}
+    return {name: scores[name] for name in FRAME_SCORES} | {"blocks": {"frames": count_blocks(times, *counts[:3])}}
 
 
 def count_blocks(
     times: np.ndarray, n_reference: np.ndarray, n_estimate: np.ndarray, right: np.ndarray
 ) -> list[list[int]]:
-    """Sum the counts of `count` over blocks of time, from which a report computes confidence intervals.
-
-    The frames, which are evenly spaced, are cut into equal blocks of BLOCK_SECONDS or a little more; if that gives
-    fewer than FEWEST_BLOCKS, into FEWEST_BLOCKS shorter ones.
+    """Sum the counts of `count` over the blocks of `first_frames`.
 
     Args:
         times: (frames,) frame times in seconds.
@@ -119,9 +116,29 @@ def count_blocks(
     >>> count_blocks(np.arange(6), *np.ones((2, 6), int), np.array([1, 0, 1, 1, 0, 1]))[:2]
     [[1, 1, 1], [1, 1, 0]]
     """
+    counts = np.stack([n_reference, n_estimate, right], axis=1)
+    return np.add.reduceat(counts, first_frames(times)).astype(int).tolist()
+
+
+def first_frames(times: np.ndarray) -> np.ndarray:
+    """Cut frames into blocks of time, from which a report computes confidence intervals.
+
+    The frames, which are evenly spaced, are cut into equal blocks of BLOCK_SECONDS or a little more; if that gives
+    fewer than FEWEST_BLOCKS, into FEWEST_BLOCKS shorter ones.
+
+    Args:
+        times: (frames,) frame times in seconds.
+
+    Returns:
+        (blocks,) the number of each block's first frame.
+    """
     blocks = min(max(FEWEST_BLOCKS, int((times[-1] - times[0]) / BLOCK_SECONDS)), len(times))
-    first = np.arange(blocks) * len(times) // blocks
-    return np.add.reduceat(np.stack([n_reference, n_estimate, right], axis=1), first).astype(int).tolist()
+    return np.arange(blocks) * len(times) // blocks
+
+
+def block_edges(times: np.ndarray) -> np.ndarray:
+    """Return the times at which the blocks of `first_frames` begin, but for the first: (blocks - 1,) in seconds."""
+    return times[first_frames(times)[1:]]
 
 
 def count_in_rolls(times: np.ndarray, reference: np.ndarray, estimate: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -241,7 +258,7 @@ def without_notes(scores: dict) -> dict:
     Args:
         scores: what `score` returns.
     """
-    if any(reference for reference, *_ in scores["blocks"]):
+    if any(reference for reference, *_ in scores["blocks"]["frames"]):
         return scores
     return {name: value if name in ("blocks", "average_precision") else float("nan") for name, value in scores.items()}
 
@@ -262,7 +279,7 @@ def mean_scores(recordings: Iterable[Mapping]) -> dict[str, float]:
     recording has the score.
 
     Args:
-        recordings: scores of each recording, all with the same names; the entry "blocks" is ignored.
+        recordings: scores of each recording, all with the same names; what is not in SCORES is ignored.
 
     Raises:
         ValueError: there are no recordings.
@@ -271,7 +288,7 @@ def mean_scores(recordings: Iterable[Mapping]) -> dict[str, float]:
     if not recordings:
         raise ValueError("mean_scores: no recordings to take the mean of")
     means = {}
-    for name in (name for name in recordings[0] if name != "blocks"):
+    for name in (name for name in SCORES if name in recordings[0]):
         values = np.array([scores[name] for scores in recordings], dtype=float)
         values = values[~np.isnan(values)]
         means[name] = float(values.mean()) if values.size else float("nan")

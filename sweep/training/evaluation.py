@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 
 from sweep.config import Protocol, RunConfig
 from sweep.data.recording import SAMPLE_RATE
 from sweep.data.recordings import Recordings
-from sweep.data.windows import scoring_windows
-from sweep.results import evidence, scoring
+from sweep.data.windows import listening_windows, scoring_windows
+from sweep.results import evidence, notes, scoring
 from sweep.training import machine
 from sweep.training.batches import HeldOut
 from sweep.training.loading import Loaded
@@ -81,7 +82,7 @@ def evaluate(transcriber: Transcriber, config: RunConfig, loaded: Loaded, exam: 
 def score_recordings(
     transcriber: Transcriber, test: Recordings, exam: Exam, protocol: Protocol, threshold: float
 ) -> tuple[dict, dict]:
-    """Score each test recording at the windows of an exam.
+    """Score each test recording: its frames at the windows of an exam, its notes over all of it.
 
     Returns:
         Scores by the recording's id, and the arrays for `results.evidence`: counts of each, an excerpt of the first.
@@ -95,7 +96,14 @@ def score_recordings(
         times = (starts.numpy() + length // 2) / SAMPLE_RATE
         probability = logits.sigmoid().cpu().numpy()
         found = scoring.score(reference, probability, times=times, threshold=threshold, pool=exam.pool)
-        scores[name] = scoring.without_notes(found)
+        found = scoring.without_notes(found)
+        if protocol.note_step:
+            estimated = hear_notes(transcriber, test, index, protocol.note_step, threshold)
+            heard = notes.score_notes(test.notes[index], estimated, SAMPLE_RATE, scoring.block_edges(times))
+            found |= heard | {"blocks": found["blocks"] | heard["blocks"]}
+        else:
+            found |= dict.fromkeys(scoring.NOTE_SCORES, float("nan"))
+        scores[name] = found | ({"group": test.groups[index]} if test.groups[index] else {})
         counts.append(evidence.count_notes(reference, probability > threshold))
         if index == 0:
             seen = evidence.stretch(len(starts))
@@ -103,6 +111,15 @@ def score_recordings(
             shown = evidence.excerpt(*parts)
     counted = {name: np.stack([count[name] for count in counts]) for name in counts[0]}
     return scores, {"recordings": np.array(test.ids)} | counted | shown
+
+
+def hear_notes(transcriber: Transcriber, test: Recordings, index: int, step: int, threshold: float) -> pd.DataFrame:
+    """Form the notes of a recording as `sweep transcribe` does with a hop of `step` samples: `Stretches.notes`."""
+    windows = listening_windows(test, index, length=transcriber.protocol.window, step=step)
+    heard = torch.cat([probability for probability, _ in transcriber.listen(windows)])
+    found = notes.Stretches(threshold)
+    found.add(heard[:, scoring.PITCHES].cpu().numpy())
+    return found.notes(step / SAMPLE_RATE, int(test.lengths[index]) / SAMPLE_RATE)
 
 
 def learned_weights(transcriber: Transcriber) -> dict[str, np.ndarray]:

@@ -1,6 +1,7 @@
 """Choose the device of a run, and record it with versions, revision, GPU load and peak memory."""
 
 import contextlib
+import ctypes
 import importlib.metadata
 import os
 import platform
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 _PACKAGES = ("torch", "lightning", "hydra-core", "mir_eval", "numpy", "soundfile")
 
 
@@ -75,11 +77,31 @@ def watch_gpu(device: torch.device) -> Iterator[list[int]]:
             samples += [int(line) for line in said.split() if line.isdecimal()]
 
 
+def keep_memory(device: torch.device) -> None:
+    """Make glibc keep the memory of tensors up to 64 MiB for the next ones, if a run is on the CPU.
+
+    By default it maps tensors over 32 MiB anew each time, such as the gradient of a wide row's weights, and the kernel
+    fills their pages with zeros first: a fifth of a training step of linear-4096.
+    """
+    if device.type == "cpu":
+        with contextlib.suppress(OSError, AttributeError):  # C libraries other than glibc lack mallopt
+            libc = ctypes.CDLL(None)
+            libc.mallopt(_M_MMAP_THRESHOLD, 64 << 20)
+            libc.mallopt(_M_TRIM_THRESHOLD, 512 << 20)
+
+
+def give_back_memory() -> None:
+    """Make glibc return free memory to the system."""
+    with contextlib.suppress(OSError, AttributeError):  # C libraries other than glibc lack malloc_trim
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def reset_peak_memory(device: torch.device) -> None:
     """Restart the measurement of peak memory."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     else:
+        give_back_memory()  # what the run before has left
         try:
             Path("/proc/self/clear_refs").write_text("5")
         except OSError:

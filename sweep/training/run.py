@@ -43,6 +43,7 @@ def run(config: RunConfig, console: Console, title: str, lock: Lock) -> Result:
     if not config.overwrite:  # otherwise the folder may hold an older attempt with another configuration
         tracker.begin()
     device = machine.choose_device(config.device)
+    machine.keep_memory(device)
     machine.reset_peak_memory(device)
 
     loaded = load(config.data, device, console)

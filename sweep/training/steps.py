@@ -163,7 +163,7 @@ class Steps:
 
 
 def group_length(transcriber, device: torch.device) -> int:
-    """Return the number of steps whose windows pass the front-end together."""
+    """Return the number of steps, or of batches of scoring, whose windows pass the front-end together."""
     trainable = any(True for _ in transcriber.frontend.parameters())  # its engine copies frames even while it is fixed
     if trainable or device.type != "cuda":
         return 1

@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import lightning as L
 import torch
@@ -12,11 +12,13 @@ from torch import nn
 from sweep.config import Protocol, RunConfig
 from sweep.data.recordings import Recordings
 from sweep.data.windows import Windows
+from sweep.results.notes import SILENCE
 from sweep.results.scoring import average_precision
 from sweep.training.adam import Adam
 from sweep.training.one_pass import cross_entropy_gradient, unit_norm
-from sweep.training.steps import Losses, Steps
+from sweep.training.steps import Losses, Steps, group_length
 
+_ON_CPU = 32  # windows that a CPU listens to at a time, for which the widest CNN takes 1 GB
 _LOG_OFFSET = 1e-5  # added before the logarithm, as in the paper
 _NORM_OFFSET = 1e-7  # added to a window's norm before the division, as in the paper
 _DEVIATION_OFFSET = 0.01  # keeps bins that never change (empty mel filters) finite
@@ -98,11 +100,31 @@ class Transcriber(L.LightningModule):
             return torch.cat([self(part) for part in audio.split(self.protocol.batch_size)])
 
     def look(self, audio: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Compute logits, (windows, 128), and the log spectrogram at each window's centre, (windows, bins)."""
+        """Compute logits, (windows, 128), and the log spectrogram at each window's centre, (windows, bins).
+
+        The front-end takes all windows at once and the model as many as in training, which fit into memory.
+        """
         with self.arithmetic():
             z = self.log_spectrogram(audio)
             centre = z[:, :, self.n_frames // 2].clone()  # the next line overwrites z
-            return self.logits(self.scaled(z)), centre
+            parts = self.scaled(z).split(self.protocol.batch_size)
+            return torch.cat([self.logits(part) for part in parts]), centre
+
+    def listen(self, windows: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Compute some windows at a time what `look` does, but probabilities for logits, 0 in a silent window.
+
+        Args:
+            windows: (windows, samples), on any device; they may overlap in memory.
+        """
+        on_gpu = self.device.type == "cuda"
+        size = self.protocol.batch_size * group_length(self, self.device) if on_gpu else _ON_CPU
+        for part in windows.split(size):
+            with torch.inference_mode():
+                audio = part.to(self.device).contiguous()
+                logits, centre = self.look(audio)
+                loud = audio.square().mean(dim=1, keepdim=True).sqrt() >= SILENCE
+                heard = logits.sigmoid() * loud
+            yield heard, centre
 
     def loss(self, logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         """Compute the mean binary cross-entropy times the protocol's scale: (..., batch, 128) -> (...)."""

@@ -1,7 +1,5 @@
 """Transcribe an audio file with a trained model, and write its notes and its picture."""
 
-import contextlib
-import ctypes
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,15 +14,12 @@ from sweep.names import plain
 from sweep.report.pictures import label
 from sweep.representations import Representation
 from sweep.results.evidence import row_starts
+from sweep.results.notes import Stretches
 from sweep.results.scoring import PITCHES
+from sweep.training.machine import give_back_memory
 from sweep.training.transcriber import Transcriber
 from sweep.transcribe import notes, picture
 from sweep.transcribe.listening import Sound, opened
-
-# Root mean square below which a window counts as silence, -75 dB of full scale. Scaled to unit norm, such a window is
-# noise unlike the training data: the quietest windows of nine MusicNet recordings have -71 dB.
-SILENCE = 10 ** (-75 / 20)
-_BATCH = 32  # windows at a time on a CPU, for which the widest CNN takes 1 GB
 
 
 @dataclass(frozen=True)
@@ -37,7 +32,7 @@ class Ear:
         name: name of the representation and variant, for titles.
         threshold: probability above which a note sounds.
         hop_length: samples between frames; independent of the representation's, because each frame is a whole window.
-        gap, shortest: longest gap that is closed and shortest note that is kept, in seconds; see `notes`.
+        gap, shortest: longest gap that is closed and shortest note that is kept, in seconds; see `results.notes`.
     """
 
     transcriber: Transcriber
@@ -68,7 +63,7 @@ def transcribe(audio: Path, ear: Ear, paths: dict[str, Path], stretch: tuple[flo
         OSError: a file cannot be written.
     """
     hop_seconds = ear.hop_length / SAMPLE_RATE
-    found, shown = notes.Stretches(ear.threshold), picture.Shown(stretch, hop_seconds)
+    found, shown = Stretches(ear.threshold), picture.Shown(stretch, hop_seconds)
     with opened(audio) as sound:
         for probability, frames in _frames(sound, ear):
             shown.add(found.frames, probability, frames)
@@ -84,32 +79,17 @@ def transcribe(audio: Path, ear: Ear, paths: dict[str, Path], stretch: tuple[flo
 
 def _frames(sound: Sound, ear: Ear):
     """Yield (frames, 88) probabilities and the (frames, rows) log spectrogram, some seconds at a time."""
-    transcriber, protocol = ear.transcriber, ear.transcriber.protocol
-    device = next(transcriber.parameters()).device
-    batch = protocol.batch_size if device.type == "cuda" else _BATCH
-    starts = row_starts(ear.representation.n_bins)
+    transcriber, starts = ear.transcriber, row_starts(ear.representation.n_bins)
     terminal = Console(stderr=True)
     columns = TextColumn("{task.description}", markup=False), *Progress.get_default_columns()[1:]
     with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
         bar = progress.add_task(plain(sound.path.name), total=sound.declared)
-        for windows in sound.windows(protocol.window, ear.hop_length):
-            said = []
-            for part in windows.split(batch):
-                part = part.to(device)
-                with torch.inference_mode():
-                    logits, centre = transcriber.look(part)
-                    loud = part.square().mean(dim=1, keepdim=True).sqrt() >= SILENCE
-                    said.append((logits.sigmoid() * loud, centre))
-            probability, spectrum = (torch.cat(part).cpu().numpy() for part in zip(*said, strict=True))
+        for windows in sound.windows(transcriber.protocol.window, ear.hop_length):
+            parts = zip(*transcriber.listen(windows), strict=True)
+            probability, spectrum = (torch.cat(part).cpu().numpy() for part in parts)
             yield probability[:, PITCHES], np.maximum.reduceat(spectrum, starts, axis=1)
             progress.update(bar, completed=sound.seconds)
-            give_back_memory()
-
-
-def give_back_memory() -> None:
-    """Make glibc return free memory to the system: fragments grew by 0.5 GB in an hour of audio with cqt-48."""
-    with contextlib.suppress(OSError, AttributeError):  # C libraries other than glibc lack malloc_trim
-        ctypes.CDLL(None).malloc_trim(0)
+            give_back_memory()  # fragments grew by 0.5 GB in an hour of audio with cqt-48
 
 
 def _minutes(seconds: float) -> str:

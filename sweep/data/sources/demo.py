@@ -44,6 +44,8 @@ class Content:
 class Demo(MusicNet):
     """Sixteen pieces that the program makes by itself: synthetic, no evidence about recorded music."""
 
+    LABELS = "Labels are exact, there is no pedal."
+
     def make(self, console: Console) -> None:
         if not self.root.exists():
             console.print(f"making the demo set in {self.root}, once")

@@ -49,6 +49,7 @@ class Folder(Source):
     """Recordings of one's own: audio beside labels of the same name, in train/ and test/ or listed in split.csv."""
 
     RESAMPLES = True
+    LABELS = "Labels as in the CSV; MIDI from key down to key up, the pedal is not followed."
 
     def find(self, split: str) -> tuple[list[Pair], list[str]]:
         return find(self.root, split)

@@ -13,6 +13,8 @@ from sweep.walking import walk
 class MusicNet(Source):
     """A folder in MusicNet's layout: {train,test}_{data,labels}/."""
 
+    LABELS = "Labels as in the CSV: MusicNet's are a score's notes aligned to the recording, without the pedal."
+
     def find(self, split: str) -> tuple[list[Pair], list[str]]:
         return find(self.root, split)
 
