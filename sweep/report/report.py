@@ -69,7 +69,7 @@ class Report:
         return pair_up(self.lines, self.sample)
 
     def by_metric(self) -> Rankings | None:
-        """Rank the rows by accuracy, by note F1 and by the metric of the table; None where there is one of them only."""
+        """Rank the rows by accuracy, note F1 and the metric of the table; None where there is one of them only."""
         names = [name for name in dict.fromkeys([*_COMPARED, self.sample.metric.name]) if self.lines[name].count()]
         lines = {name: self.lines.assign(metric=name, value=self.lines[name]) for name in names}
         return rank({METRICS[name].words: (lines[name], read_sample(self.runs, name)) for name in names})
