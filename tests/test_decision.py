@@ -49,8 +49,8 @@ def test_the_highest_and_the_cheapest_within_the_margin_are_named():
     text = told(lines)
     assert text.startswith(
         "Highest: row-0, accuracy 0.500 (95 % 0.450\N{EN DASH}0.550), one of 4 rows of 4 that may be the best. Good "
-        "enough: row-2 needs 1/8 of the operations and scores 0.008 less here; at most 0.025 less than the best row, at "
-        "95 % confidence. Over 8 test recordings and 3 seeds."
+        "enough: row-2 needs 1/8 of the operations and scores 0.008 less here; at most 0.025 less than the best row, "
+        "at 95 % confidence. Over 8 test recordings and 3 seeds."
     )
 
 

@@ -58,8 +58,8 @@ class Trained:
         """Explain the columns."""
         return [
             f"difference: {self.metric} of the trained less that of the fixed front-end, over the seeds that both have."
-            " 95 %: its paired t-interval over the units and seeds of the table above; highlighted if it excludes 0. No "
-            "correction for many pairs: 1 in 20 is highlighted by chance. With one seed it is about these models.",
+            " 95 %: its paired t-interval over the units and seeds of the table above; highlighted if it excludes 0. "
+            "No correction for many pairs: 1 in 20 is highlighted by chance. With one seed it is about these models.",
             "moved: median change of a kernel (band) relative to its initial norm. slower: windows per second of the "
             "fixed over those of the trained.",
         ]
