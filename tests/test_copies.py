@@ -19,7 +19,7 @@ from wandb_files import read_offline_run
 
 import sweep.training.checkpoints
 from sweep.results.result import read_result
-from sweep.scheduling.jobs import Teller
+from sweep.scheduling.logs import Teller
 from sweep.training import loggers
 
 

@@ -189,7 +189,7 @@ def test_a_sweep_on_ones_own_recordings(own, tmp_path):
     [
         (["data=folder"], "data.root is missing: name the folder of the recordings, data.root=DIR"),
         (["data=folder", "data.root=nowhere"], "nowhere: no such folder"),
-        (["data.cache=3"], "data.cache 3: needs a folder, or null"),
+        (["data.cache=[3]"], "data.cache [3]: needs a folder, as text it is written"),
     ],
 )
 def test_bad_settings_end_in_one_line(arguments, message, tmp_path):

@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator, MutableSequence
+from collections.abc import Callable, MutableSequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from sweep.results.plan import Planned
 from sweep.results.result import RESULT, Result
 from sweep.results.scoring import said
 from sweep.scheduling.failures import explain
+from sweep.scheduling.logs import logging_to
 from sweep.scheduling.pace import clock, fit
 
 DONE, FAILED = 1, 2  # state of a run in this sweep; 0: open
@@ -236,61 +237,3 @@ def release_memory() -> None:
     if torch and torch.cuda.is_initialized():
         gc.collect()
         torch.cuda.empty_cache()
-
-
-class _Log(logging.FileHandler):
-    """A log file that may be missing: whatever else fails to write reports it."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        with contextlib.suppress(Exception):
-            super().emit(record)
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """Say nothing."""
-
-
-class Teller(logging.Handler):
-    """Pass the program's warnings on, but not its errors, which a failed run's line tells.
-
-    Args:
-        say: called with the text of each warning.
-    """
-
-    def __init__(self, say: Callable[[str], None]):
-        super().__init__()
-        self.say = say
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Pass one record on."""
-        if record.levelno == logging.WARNING:
-            self.say(record.getMessage())
-
-
-@contextlib.contextmanager
-def logging_to(path: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Append log records and warnings to a file while the block runs.
-
-    Args:
-        path: log file in the run's folder.
-        say: called with each warning of the program.
-    """
-    handler, teller = _Log(path, delay=True), Teller(say)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    loggers = [logging.getLogger(name) for name in ("", "sweep", "py.warnings")]
-    for logger in loggers:
-        logger.addHandler(handler)
-    for logger in loggers[1:]:  # keep them off the terminal, to which Hydra's root logger writes
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
-    loggers[1].addHandler(teller)
-    logging.captureWarnings(True)
-    try:
-        yield
-    finally:
-        logging.captureWarnings(False)
-        loggers[1].removeHandler(teller)
-        for logger in loggers:
-            logger.removeHandler(handler)
-            logger.propagate = True
-        with contextlib.suppress(OSError):
-            handler.close()
