@@ -103,7 +103,7 @@ def test_what_limits_the_claim_is_said():
 
 def test_nothing_is_chosen_where_nothing_is_known():
     assert told(lines_of([0.5, 0.4], status="missing")).startswith("Nothing can be chosen yet: no run is done.")
-    assert "Nothing can be chosen by accuracy" in told(lines_of([np.nan, np.nan]))
+    assert "Nothing can be chosen: accuracy is undefined" in told(lines_of([np.nan, np.nan]))
     assert told(lines_of([0.5])).startswith("There is nothing to choose between yet: the one row that is done is row-0")
     lines = lines_of([0.5, 0.4, np.nan], status=["done", "done", "missing"])
     assert told(lines).endswith("1 of 3 rows are still to come.")

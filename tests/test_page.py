@@ -109,7 +109,7 @@ def test_the_table_is_complete_and_sorts_by_full_precision(page):
 def test_the_sentence_stands_at_the_top_and_what_is_missing_is_said(page):
     text = page.read_text()
     verdict = re.search(r'<p class="verdict">(.*?)</p>', text)[1]
-    assert verdict in (page.parent / "table.md").read_text() and "with 1 of 4 rows still to come" in verdict
+    assert verdict in (page.parent / "table.md").read_text() and "1 of 4 rows are still to come" in verdict
     assert text.index(verdict) < text.index("<table")
     assert "1 of 6 runs are not done" in text and 'id="missing"' not in text
 
@@ -210,7 +210,7 @@ def test_several_rankings_stand_in_the_page_of_each(tmp_path):
             write_result(tmp_path / f"d/{protocol}/linear/{name}/seed-0", made)
     text = html(tmp_path)
     assert "Kendall's tau -1.00" in " ".join(Page(text).texts)
-    assert Page(text).table[-1] == ["cqt-36", "84", "0.300", "3", "0.700", "1", "+2"]
+    assert ["cqt-36", "84", "0.300", "3", "0.700", "1", "+2"] in Page(text).table
 
 
 def test_the_front_of_the_best():

@@ -121,7 +121,7 @@ def test_best_scores_are_those_that_look_best(tmp_path):
 def test_a_sweep_that_has_not_begun_is_a_table_of_missing_rows(tmp_path):
     plan_runs(tmp_path / "demo" / "quick", "linear/cqt-12/seed-0")
     assert "0 of 1 runs done, no test recordings" in printed(tmp_path)
-    assert "| cqt-12 |  |  |  |  |  |  |  |  |  |  | missing |" in (tmp_path / "demo/quick/table.md").read_text()
+    assert "| cqt-12 |  |  |  |  |  |  |  |  |  | missing |" in (tmp_path / "demo/quick/table.md").read_text()
 
 
 def test_remarks_say_what_the_table_does_not_carry(sweep):

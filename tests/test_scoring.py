@@ -220,9 +220,12 @@ def test_a_process_that_has_a_pool_ends(tmp_path):
 
 
 def test_mean_is_unweighted_and_leaves_out_what_is_not_defined():
-    recordings = [{"recall": 0.5, "ap": 0.25, "none": math.nan}, {"recall": 1.0, "ap": math.nan, "none": None}]
+    recordings = [
+        {"recall": 0.5, "note_f1": 0.25, "e_sub": math.nan, "blocks": {}},
+        {"recall": 1.0, "note_f1": math.nan, "e_sub": None, "blocks": {}},
+    ]
     means = mean_scores(iter(recordings))
-    assert (means["recall"], means["ap"]) == (0.75, 0.25)
-    assert math.isnan(means["none"])
+    assert (means["recall"], means["note_f1"]) == (0.75, 0.25)
+    assert math.isnan(means["e_sub"]) and "blocks" not in means
     with pytest.raises(ValueError, match="no recordings"):
         mean_scores([])

@@ -15,7 +15,7 @@ from sweep.commands import transcribe
 from sweep.report import print_reports
 from sweep.report.page import draw, page
 from sweep.results.result import read_result, write_result
-from sweep.results.scoring import SCORES, best_threshold, mean_scores, score, without_notes
+from sweep.results.scoring import FRAME_SCORES, SCORES, best_threshold, mean_scores, score, without_notes
 from sweep.scheduling.jobs import Run, line_of
 from sweep.transcribe.trained import find_run
 
@@ -30,7 +30,7 @@ def scored(*notes: int) -> dict:
 
 def test_a_recording_without_notes_has_no_scores_and_is_in_no_mean():
     silent, heard = scored(), scored(60)
-    assert all(math.isnan(silent[name]) for name in SCORES) and len(silent["blocks"]) == 6
+    assert all(math.isnan(silent[name]) for name in FRAME_SCORES) and len(silent["blocks"]["frames"]) == 6
     assert all(math.isnan(value) for value in mean_scores([silent, silent]).values())
     assert mean_scores([silent, heard])["accuracy"] == heard["accuracy"] == 1.0
     outside = scored(120)  # a note, but no piano has it
@@ -54,7 +54,7 @@ def test_the_line_of_a_run_says_undefined(value):
 def silent(tmp_path):
     """Two rows, tested on a recording without notes, and the folder."""
     scores = {name: None for name in SCORES}
-    recordings = {"r": scores | {"blocks": [[0, 1, 0]] * 6}}
+    recordings = {"r": scores | {"blocks": {"frames": [[0, 1, 0]] * 6, "notes": [[0, 1, 0, 0]] * 6}}}
     for name in ("cqt-12", "mel-512-128"):
         made = make_result(name, scores=scores, recordings=recordings)
         write_result(tmp_path / f"d/quick/linear/{name}/seed-0", made)
@@ -65,7 +65,7 @@ def test_nothing_is_chosen_by_undefined_scores(silent):
     console = Console(file=io.StringIO(), width=200)
     (report,), _ = print_reports(silent, console)
     text = console.file.getvalue()
-    assert "Nothing can be chosen: no test recording has notes, so accuracy is undefined." in text
+    assert "Nothing can be chosen: accuracy is undefined, as it is without notes to test on." in text
     assert "Choose" not in text and "nan" not in text.lower().replace("nan-", "")
     assert read_result(silent / "linear/cqt-12/seed-0").scores["accuracy"] is None
     for name in ("table.csv", "summary.csv"):

@@ -26,7 +26,7 @@ def verdict(decision: Decision, lines: pd.DataFrame, sample: Sample) -> str:
     if best is None:
         if (lines.status == "done").any():
             return (
-                f"Nothing can be chosen by {decision.metric.words}: no row has one, as without reference notes.{rest}"
+                f"Nothing can be chosen: {decision.metric.words} is undefined, as it is without notes to test on.{rest}"
             )
         return "Nothing can be chosen yet: no run is done."
     scored = f"{best.label}, {decision.metric.words} {best.value:.3f}"

@@ -37,7 +37,7 @@ class Planned:
 @dataclass(frozen=True)
 class _Plan:
     runs: dict[str, dict[str, Any]]
-    ranking: dict[str, Any] = dataclasses.field(default_factory=dict)
+    ranking: dict[str, Any] | None = None
 
 
 def is_name(run: str) -> bool:
@@ -76,7 +76,7 @@ def _read(folder: Path) -> tuple[dict[str, Planned], Ranking]:
             return {}, Ranking()
         found = build(_Plan, content, others=True)
         plan = {run: build(Planned, planned) for run, planned in found.runs.items()}
-        ranking = build(Ranking, found.ranking)
+        ranking = build(Ranking, found.ranking or {})
     except UnreadableError:
         raise
     except ValueError as error:
