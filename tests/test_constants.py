@@ -5,13 +5,16 @@ import pytest
 from scipy import stats
 from test_certainty import made_up
 from test_decision import a_sample, lines_of
+from test_summary import with_recordings
 
 from sweep.report import certainty
 from sweep.report.decision import decide
 from sweep.report.more_data import more_data
 from sweep.report.rankings import kendall_interval, rank
-from sweep.report.units import DEPENDENCE
+from sweep.report.units import BLOCKS, DEPENDENCE, RECORDINGS, read_sample
+from sweep.results.result import write_result
 from sweep.results.scoring import best_threshold, count_blocks
+from sweep.results.table import read_runs
 
 
 def test_dependence_is_that_of_neighbours_that_correlate_by_015():
@@ -94,3 +97,10 @@ def test_three_rows_make_a_ranking_and_five_movers_are_named():
     assert ranked(2) is None
     assert len(ranked(3).table) == 3
     assert ranked(9).remarks()[0].partition("Most places up or down: ")[2].count(",") == 4
+
+
+@pytest.mark.parametrize(("recordings", "kind"), [(5, BLOCKS), (6, RECORDINGS)])
+def test_six_recordings_are_units_and_five_are_cut_into_blocks(tmp_path, recordings, kind):
+    for name in ("cqt-12", "cqt-24"):
+        write_result(tmp_path / f"linear/{name}/seed-0", with_recordings(name, 0, 0, recordings, 6))
+    assert read_sample(read_runs(tmp_path), "accuracy").kind == kind

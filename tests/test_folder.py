@@ -50,6 +50,12 @@ def test_a_split_csv_decides_instead(root):
     assert [recording.id for recording in read(root, "test")] == ["train/a"]
 
 
+def test_a_column_of_split_csv_names_groups(root):
+    (root / "split.csv").write_text("group,file,split\n bach ,train/a.wav,test\n,test/bach/b.flac,train\n")
+    assert [recording.group for recording in read(root, "test")] == ["bach"]
+    assert [recording.group for recording in read(root, "train")] == [""]
+
+
 def test_a_relative_root_does(root, monkeypatch):
     monkeypatch.chdir(root / "train")
     assert [recording.id for recording in read(Path(".."), "train")] == ["a"]

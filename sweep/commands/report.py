@@ -17,8 +17,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Print a table for each <data>/<protocol> folder of results, and write it there as table.csv (every run),\n"
         "summary.csv (every line of the table, with intervals), table.md and table.tex (what is printed),\n"
         "verdict.json, metrics.csv and .md (the rankings by accuracy and by note F1), report.html (all in one file)\n"
-        "and pictures/ (as PNG and PDF). Where there are several rankings of the same data, they are set side by side, in\n"
-        "rankings.csv and rankings.md."
+        "and pictures/ (as PNG and PDF). Where there are several rankings of the same data, they are set side by\n"
+        "side, in rankings.csv and rankings.md."
     )
     parser.add_argument(
         "directory",

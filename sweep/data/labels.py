@@ -11,7 +11,8 @@ from sweep.data.audio import Audio
 from sweep.data.midi import DRUM_NOTES, Note, read_midi
 from sweep.data.recording import N_NOTES, SAMPLE_RATE, Changed, DataError, refuse
 
-COLUMNS = ("start_time", "end_time", "note")  # the rest (instrument, beats, note value) is not read
+COLUMNS = ("start_time", "end_time", "note")  # and instrument, if there is one; beats and note value are not read
+INSTRUMENT = "instrument"
 MIDI = (".mid", ".midi")
 PIANO = (21, 108)  # A0 to C8
 SHOWN = 80  # characters of a row in a message
@@ -50,7 +51,7 @@ def check_labels(path: Path, audio: Audio | None, sample_rate: int = SAMPLE_RATE
 
 
 def check_csv(path: Path, n_samples: int) -> tuple[np.ndarray, list[str]]:
-    """Read one label file: the columns start_time and end_time, in samples, and note; other columns are ignored.
+    """Read one label file: the columns start_time and end_time, in samples, note and, if it is there, instrument.
 
     Labels end a little after the audio in places, so such notes are cut there. A note without duration is a problem:
     genuine labels have none (MusicNet's own loader, built on interval trees, would refuse it).
@@ -60,12 +61,13 @@ def check_csv(path: Path, n_samples: int) -> tuple[np.ndarray, list[str]]:
         n_samples: length of the recording in samples.
 
     Returns:
-        notes: (n, 3) int64: start, end, note, in the file's order, 0 <= start < end <= n_samples.
+        notes: (n, 3) int64: start, end, note, in the file's order, 0 <= start < end <= n_samples. (n, 4) if the
+            file has a column instrument: the number of a MIDI program from 1, as in MusicNet, 0 for what is none.
         problems: one line each, with file and line: a column is missing, or a row's times or note are no whole
             numbers, negative, reversed, beyond the recording or beyond MIDI's 0..127. Remarks count the notes that are
             cut at the end of the recording, that overlap or repeat another of their pitch, or that no piano has.
     """
-    notes, lines, problems = [], [], []
+    notes, instruments, lines, problems = [], [], [], []
     try:
         # Columns that are not read may have any encoding. Strict parsing keeps a stray quote from swallowing rows.
         with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
@@ -74,6 +76,7 @@ def check_csv(path: Path, n_samples: int) -> tuple[np.ndarray, list[str]]:
             if problem := _wrong_header(header):
                 problems.append(f"{path}:1: {problem}")
             columns = [header.index(name) for name in COLUMNS if not problem]
+            named = header.index(INSTRUMENT) if INSTRUMENT in header else None
             for row in () if problem else rows:
                 if not row:
                     continue
@@ -82,13 +85,14 @@ def check_csv(path: Path, n_samples: int) -> tuple[np.ndarray, list[str]]:
                     problems.append(f"{path}:{rows.line_num}: {wrong}: correct or remove the row")
                     continue
                 notes.append((start, end, note))
+                instruments.append(0 if named is None else _program(row[named : named + 1]))
                 lines.append(rows.line_num)
     except (OSError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error
         problems.append(f"{path}: cannot be read as CSV ({reason}): download or export it again")
     notes = np.array(notes, dtype=np.int64).reshape(-1, 3)
     problems += _remarks(notes, n_samples, lambda index: f"{path}:{lines[index]}")
-    return notes, problems
+    return np.column_stack([notes, instruments]) if any(instruments) else notes, problems
 
 
 def _wrong_header(header: list[str]) -> str:
@@ -119,6 +123,12 @@ def _row(row: list[str], columns: list[int], n_columns: int, n_samples: int) -> 
     elif not 0 <= note < N_NOTES:
         wrong = f"note {note} is not in MIDI's 0..{N_NOTES - 1}"
     return start, min(end, sys.maxsize), note, wrong
+
+
+def _program(cell: list[str]) -> int:
+    """Return the instrument in a cell, 1 to 128; 0 if there is none."""
+    number = int(cell[0]) if cell and cell[0].strip().isdecimal() and len(cell[0]) < SHOWN else 0
+    return number if number <= N_NOTES else 0
 
 
 def _whole(text: str) -> int:

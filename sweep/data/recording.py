@@ -117,8 +117,9 @@ class Recording:
         audio: mono audio, (samples,): int16, full scale 32768, if that is lossless; otherwise float32, full scale 1.
             Audio from the cache is mapped from the disk and takes memory only as it is used.
         sample_rate: samples per second, in Hz.
-        notes: (n, 3) int64: start and end in samples, 0 <= start < end <= samples, and MIDI note, in the file's order.
-            A note sounds from its start up to, not including, its end. Notes may overlap, also at equal pitch.
+        notes: (n, 3) int64: start and end in samples, 0 <= start < end <= samples, and MIDI note, in the file's order;
+            (n, 4) with the instrument's number where the labels name some, as `check_csv` returns them. A note sounds
+            from its start up to, not including, its end. Notes may overlap, also at equal pitch.
         path: audio file.
         group: group of its `Pair`.
     """

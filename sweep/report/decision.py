@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from sweep.report.columns import label_of
-from sweep.report.units import BLOCKS, GROUPS, Sample
+from sweep.report.units import BLOCKS, Sample
 from sweep.results.metrics import Metric, Ranking
 
 
@@ -94,8 +94,6 @@ def _limits(done: pd.DataFrame, sample: Sample) -> list[str]:
         limits.append("synthetic demo data, not recorded music")
     elif sample.blocks:
         limits.append("these recordings only" if len(sample.recordings) > 1 else "this recording only")
-    if sample.kind == GROUPS and not sample.comparable:
-        limits.append(f"only {len(sample.units)} groups of recordings")
     if done.changed.nunique() > 1:
         limits.append("rows with different settings")
     if int(done.seeds.max()) == 1:

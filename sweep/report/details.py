@@ -3,12 +3,14 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sweep.report.units import ROW
 from sweep.results.evidence import read_evidence
+from sweep.results.metrics import METRICS
 from sweep.results.table import Runs
 from sweep.walking import files_below
 
@@ -24,6 +26,7 @@ class Details:
         row: (model, representation, variant).
         seed: seed of the run.
         scores: score of each test recording by the metric that ranks the rows, by its id; None where it is not defined.
+        recordings: scores and counts of each test recording, as result.json holds them.
         curves: step and the logged ones of CURVES, one row a logged step; empty if the run kept none.
         evidence: arrays of evidence.npz (`sweep.results.evidence`); empty if the run kept none.
     """
@@ -31,6 +34,7 @@ class Details:
     row: tuple[str, str, str]
     seed: int
     scores: dict[str, float | None]
+    recordings: list[dict[str, Any]]
     curves: pd.DataFrame
     evidence: dict[str, np.ndarray]
 
@@ -56,7 +60,16 @@ def read_details(folder: Path, runs: Runs, metric: str) -> tuple[list[Details], 
         recordings = runs.results[run.run].recordings
         by_recording = {name: scores.get(metric) for name, scores in recordings.items()}
         row = tuple(getattr(run, name) for name in ROW)
-        found.append(Details(row, run.seed, by_recording, read_curves(folder / run.run, problems), evidence))
+        found.append(
+            Details(
+                row,
+                run.seed,
+                by_recording,
+                list(recordings.values()),
+                read_curves(folder / run.run, problems),
+                evidence,
+            )
+        )
     without = {
         "no loss curve (logger=none keeps none)": [run for run in found if run.curves.empty],
         "no counts by pitch, no excerpt and no weights (older versions kept none; overwrite=true makes them anew)": [
@@ -108,3 +121,12 @@ def rows_of(lines: pd.DataFrame) -> list[tuple[str, str, str]]:
         lines: lines of the table, `summarise`.
     """
     return list(lines[ROW].itertuples(index=False, name=None))
+
+
+def words(done: pd.DataFrame) -> str:
+    """Name the metric that ranks the lines, for an axis.
+
+    Args:
+        done: done lines of the table, with their names.
+    """
+    return METRICS[done.metric.iloc[0]].words

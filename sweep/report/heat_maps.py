@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from sweep.report.details import Details, rows_of
+from sweep.report.details import Details, rows_of, words
 from sweep.report.pictures import COLOURS, MARKERS, OTHER, Picture, label, new_figure
+from sweep.results.instruments import recalls
 from sweep.results.scoring import PITCHES
 
 _ROW_HEIGHT = 0.155  # inches
@@ -31,8 +32,35 @@ def score_by_recording(done: pd.DataFrame, details: list[Details]) -> Picture:
         "score-by-recording",
         title,
         "Means over seeds. A column that is dark throughout is a recording that is hard for all.",
-        _heat_map(values, "test recording", written=values.shape[1] <= 12),
+        _heat_map(values, "test recording", written=values.shape[1] <= 12, score=words(done)),
     )
+
+
+def recall_by_instrument(done: pd.DataFrame, details: list[Details]) -> Picture | None:
+    """Draw a heat map of rows by instrument: recall of frames, and of notes; None if the labels name no instrument.
+
+    Args:
+        done: done lines of the table, with their names.
+        details: details of their runs.
+    """
+    found: dict[tuple, list] = {}
+    for run in details:
+        found.setdefault(run.row, []).extend(run.recordings)
+    values = pd.DataFrame(
+        [
+            {f"{name}, {kind}": value for name, of in recalls(found[row]).items() for kind, value in of.items()}
+            for row in rows_of(done)
+        ],
+        index=done.name,
+    )
+    if not values.notna().any(axis=None):
+        return None
+    about = (
+        "What is found of each instrument's notes, over all test recordings and seeds: in frames, and as notes with "
+        "their onset. An estimate names no instrument, so there is no precision. Missing where no notes were scored."
+    )
+    figure = _heat_map(values, "instrument", written=values.shape[1] <= 12, score="recall")
+    return Picture("recall-by-instrument", "Recall by instrument", about, figure)
 
 
 def accuracy_by_count(done: pd.DataFrame, details: list[Details], kind: str) -> Picture:
@@ -79,7 +107,13 @@ def _accuracy(counts: np.ndarray) -> np.ndarray:
 
 
 def _heat_map(
-    values: pd.DataFrame, axis: str, *, written: bool, notes: pd.Series | None = None, families: list | None = None
+    values: pd.DataFrame,
+    axis: str,
+    *,
+    written: bool,
+    notes: pd.Series | None = None,
+    families: list | None = None,
+    score: str = "accuracy",
 ):
     """Draw rows by columns in colour; with `notes`, add a panel above with the best row of each family."""
     above = 1.3 if notes is not None else 0
@@ -120,7 +154,7 @@ def _heat_map(
                     fontsize=6,
                     color="white" if value < middle else "black",
                 )
-    figure.colorbar(image, ax=axes, label="accuracy", fraction=0.03, pad=0.01, aspect=40)
+    figure.colorbar(image, ax=axes, label=score, fraction=0.03, pad=0.01, aspect=40)
     return figure
 
 

@@ -10,6 +10,7 @@ from sweep.report.units import GROUPS, Sample
 # Sum of the normal quantiles of 0.975 and 0.8: with so many standard errors between them, two rows are told apart at
 # 95 % confidence in four of five repetitions (Cohen, Statistical Power Analysis, 1988, chapter 2).
 _ERRORS = 1.96 + 0.84
+_MOST = 1000  # beyond it a number says only that the rows are as good as equal here
 
 
 def more_data(sample: Sample, first: int, second: int) -> str:
@@ -60,7 +61,7 @@ def more_data(sample: Sample, first: int, second: int) -> str:
 
 
 def _count(number: float, least: int) -> str:
-    return f"{max(math.ceil(number), least):,}"
+    return f"{max(math.ceil(number), least):,}" if number <= _MOST else f"more than {_MOST:,}"
 
 
 def _unknown(recordings: int, what: str, units: int) -> str:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
-from sweep.report.details import Details, rows_of
+from sweep.report.details import Details, rows_of, words
 from sweep.report.pictures import COLOURS, MARKERS, OTHER, Picture, label, new_figure
 from sweep.results.metrics import METRICS
 
@@ -19,15 +19,6 @@ _COSTS = {
     "parameters": ("trained parameters", min, 1),
     "peak_memory_bytes": ("peak memory, MiB", min, 2**-20),
 }
-
-
-def words(done: pd.DataFrame) -> str:
-    """Name the metric that ranks the lines, for an axis.
-
-    Args:
-        done: done lines of the table, with their names.
-    """
-    return METRICS[done.metric.iloc[0]].words
 
 
 def score_by_bins(done: pd.DataFrame) -> Picture:

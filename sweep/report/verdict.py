@@ -103,7 +103,7 @@ def _share(good: pd.Series, best: pd.Series) -> str:
     what, share = "operations", good.multiply_adds / best.multiply_adds
     if share == 1:
         what, share = "parameters", good.parameters / best.parameters
-    return f"1/{1 / share:.0f} of the {what}" if share <= 0.55 else f"{share:.0%} of the {what}"
+    return f"1/{1 / share:.0f} of the {what}" if share <= 0.55 else f"{100 * share:.0f} % of the {what}"
 
 
 def _digits(value: float) -> str:

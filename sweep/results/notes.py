@@ -104,21 +104,22 @@ def score_notes(reference: np.ndarray, estimate: pd.DataFrame, sample_rate: floa
     does not take memory for every pair of notes.
 
     Args:
-        reference: (n, 3) int: start and end in samples, and MIDI note, `Recording.notes`. Other pitches than a piano's
-            are left out.
+        reference: (n, 3 or more) int: start and end in samples, and MIDI note, `Recording.notes`. Other pitches than a
+            piano's are left out.
         estimate: notes of `Stretches.notes`.
         sample_rate: samples per second of the reference, in Hz.
         edges: (blocks - 1,) rising times at which the blocks from the second on begin, in seconds; `block_edges`.
 
     Returns:
         One float for each name in NOTE_SCORES: mir_eval's values, and NaN without reference notes, where recall is not
-        defined. "blocks", with an entry "notes": for each block of time the number of notes in the reference, in the
-        estimate, matched, and matched with their offsets. A note belongs to the block of its onset, a match to that of
-        its reference note.
+        defined. "matched": the places in the reference of the notes matched. "blocks", with an entry "notes": for each
+        block of time the number of notes in the reference, in the estimate, matched, and matched with their offsets. A
+        note belongs to the block of its onset, a match to that of its reference note.
     """
     from mir_eval import transcription, util  # takes 0.9 s to import
 
-    reference = reference[np.isin(reference[:, 2], PITCHES)]
+    scored = np.flatnonzero(np.isin(reference[:, 2], PITCHES))
+    reference = reference[scored]
     spans = reference[:, :2] / sample_rate, estimate[["onset_seconds", "offset_seconds"]].to_numpy(float)
     pitches = reference[:, 2], estimate["pitch"].to_numpy(int)
     matched: list[list[int]] = [[] for _ in _OFFSET_RATIOS]  # places in the reference
@@ -138,4 +139,7 @@ def score_notes(reference: np.ndarray, estimate: pd.DataFrame, sample_rate: floa
         scores += [util.f_measure(precision, recall), precision, recall]
     if not len(reference):
         scores = [float("nan")] * len(NOTE_SCORES)
-    return dict(zip(NOTE_SCORES, scores, strict=True)) | {"blocks": {"notes": np.stack(blocks, axis=1).tolist()}}
+    return dict(zip(NOTE_SCORES, scores, strict=True)) | {
+        "blocks": {"notes": np.stack(blocks, axis=1).tolist()},
+        "matched": scored[matched[0]].tolist(),
+    }

@@ -13,6 +13,7 @@ from sweep.data.recording import SAMPLE_RATE
 from sweep.data.recordings import Recordings
 from sweep.data.windows import listening_windows, scoring_windows
 from sweep.results import evidence, notes, scoring
+from sweep.results.instruments import count_instruments
 from sweep.training import machine
 from sweep.training.batches import HeldOut
 from sweep.training.loading import Loaded
@@ -100,9 +101,14 @@ def score_recordings(
         if protocol.note_step:
             estimated = hear_notes(transcriber, test, index, protocol.note_step, threshold)
             heard = notes.score_notes(test.notes[index], estimated, SAMPLE_RATE, scoring.block_edges(times))
+            matched = heard.pop("matched")
             found |= heard | {"blocks": found["blocks"] | heard["blocks"]}
         else:
+            matched = None
             found |= dict.fromkeys(scoring.NOTE_SCORES, float("nan"))
+        if test.notes[index].shape[1] > 3:
+            centres = starts.numpy() + length // 2
+            found["instruments"] = count_instruments(test.notes[index], centres, probability > threshold, matched)
         scores[name] = found | ({"group": test.groups[index]} if test.groups[index] else {})
         counts.append(evidence.count_notes(reference, probability > threshold))
         if index == 0:

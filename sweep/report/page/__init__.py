@@ -15,7 +15,7 @@ from sweep.names import plain
 from sweep.report.columns import heading_of, label_of
 from sweep.report.details import read_details, rows_of
 from sweep.report.excerpts import excerpt
-from sweep.report.heat_maps import accuracy_by_count, score_by_recording
+from sweep.report.heat_maps import accuracy_by_count, recall_by_instrument, score_by_recording
 from sweep.report.kernels import kernels
 from sweep.report.pictures import COLOURS, OTHER, STYLE, Picture, anchor, makers, stem, svg
 from sweep.report.plots import loss_curves, score_by_bins, score_by_cost
@@ -65,12 +65,13 @@ def draw(report: Report) -> tuple[list[Picture], list[Picture], list[str]]:
             _attempt("Score of each recording", score_by_recording, done, details),
             _attempt("Accuracy by polyphony", accuracy_by_count, done, details, "polyphony"),
             _attempt("Accuracy by pitch", accuracy_by_count, done, details, "pitches"),
+            _attempt("Recall by instrument", recall_by_instrument, done, details),
         ]
         rows = []
         for row, name in zip(rows_of(done), done.name, strict=True):
             runs = [run for run in details if run.row == row]
             rows += [_attempt(name, excerpt, name, runs), _attempt(f"{name}: kernels", kernels, name, runs)]
-    return overview, [picture for picture in rows if picture], problems
+    return [picture for picture in overview if picture], [picture for picture in rows if picture], problems
 
 
 def page(
