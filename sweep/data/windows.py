@@ -117,7 +117,7 @@ def listening_windows(recordings: Recordings, index: int, *, length: int, step: 
     """
     audio = recordings.whole(index)
     last = (len(audio) // step) * step + length - length // 2  # one past the last window's last sample
-    return F.pad(audio, (length // 2, max(0, last - len(audio)))).unfold(0, length, step)[: 1 + len(audio) // step]
+    return F.pad(audio, (length // 2, max(0, last - len(audio)))).unfold(0, length, step)
 
 
 def split_validation(recordings: list[Recording], share: float) -> tuple[list[Recording], list[Recording]]:
