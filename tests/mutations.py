@@ -44,11 +44,15 @@ def repeat(rng: np.random.Generator, content: bytes, other: bytes) -> bytes:
 DAMAGES: tuple[Damage, ...] = (truncate, flip, extreme, splice, repeat)
 
 
-def mutated(contents: Sequence[bytes], seed: int) -> bytes:
-    """Return one of the files, none of which is empty, with one or two damages."""
+def damaged(content: bytes, other: bytes, seed: int) -> bytes:
+    """Return a file that is not empty with one to three damages, of which some take bytes from another."""
     rng = np.random.default_rng(seed)
-    content = contents[rng.integers(len(contents))]
-    for _ in range(rng.integers(1, 3)):
-        damage = DAMAGES[rng.integers(len(DAMAGES))]
-        content = damage(rng, content, contents[rng.integers(len(contents))]) or b"\0"
+    for _ in range(rng.integers(1, 4)):
+        content = DAMAGES[rng.integers(len(DAMAGES))](rng, content, other) or b"\0"
     return content
+
+
+def mutated(contents: Sequence[bytes], seed: int) -> bytes:
+    """Return one of some files, none of which is empty, with one to three damages."""
+    first, second = np.random.default_rng(seed).integers(len(contents), size=2)
+    return damaged(contents[first], contents[second], seed)

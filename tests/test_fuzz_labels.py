@@ -2,11 +2,11 @@
 
 import time
 import tracemalloc
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from mutations import damaged
 from own_recordings import HEADER, write, write_midi
 
 from sweep.data.labels import check_csv, check_midi
@@ -15,29 +15,6 @@ from sweep.data.recording import Remark, one_line
 from sweep.data.sources.folder import Folder
 
 N_SAMPLES = 10 * 44100
-
-
-def damaged(content: bytes, count: int, seed: int) -> Iterator[bytes]:
-    """Yield `count` damaged forms of a file, each by one to three cuts, flipped bits, or parts doubled or replaced."""
-    rng = np.random.default_rng(seed)
-    for _ in range(count):
-        data = bytearray(content)
-        for _ in range(rng.integers(1, 4)):
-            start, end = sorted(rng.integers(0, len(data) + 1, 2).tolist())
-            kind = rng.integers(6)
-            if kind == 0:
-                del data[end:]
-            elif kind == 1:
-                del data[start:end]
-            elif kind == 2:
-                data[start:start] = data[start:end]
-            elif kind == 3:
-                data[start : start + 8] = rng.bytes(8)
-            elif kind == 4:
-                data[start:start] = bytes([rng.choice([0, 0x22, 0x2C, 0x0A, 0x7F, 0x80, 0xFF])]) * int(rng.integers(99))
-            for place in rng.integers(0, max(len(data), 1), rng.integers(4)) if data and kind == 5 else ():
-                data[place] ^= 1 << int(rng.integers(8))
-        yield bytes(data)
 
 
 def csv_content() -> bytes:
@@ -71,7 +48,7 @@ def run(kind: str, tmp_path: Path, count: int, seed: int) -> int:
     else:
         path = tmp_path / f"x.{kind}"
         content = csv_content() if kind == "csv" else midi_content(tmp_path)
-    for data in damaged(content, count, seed):
+    for data in (damaged(content, content, 100_000 * seed + number) for number in range(count)):
         path.write_bytes(data)
         began = time.process_time()
         if kind == "split.csv":

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from configs import make_config
+from mutations import damaged
 from rich.console import Console
 from test_odd_members import RUN, RUNS, fill
 
@@ -32,26 +33,6 @@ from sweep.training.checkpoints import DamagedError, check_state
 FILES = [f"{RUN}/result.json", f"{RUN}/evidence.npz", f"{RUN}/curves/from-step-0/metrics.csv", f"{RUN}/progress.json"]
 FILES += [f"{RUN}/traceback.txt", f"{RUN}/lock", "sweep.json", "table.csv"]
 MEMORY = 100_000  # kB; the largest of the files has some kB
-
-
-def mutate(content: bytes, other: bytes, chance: random.Random) -> bytes:
-    """Cut, flip, repeat, delete or splice bytes of a file."""
-    place, length = chance.randrange(len(content) + 1), chance.choice([1, 2, 8, 100])
-    how = chance.randrange(6)
-    if how == 0:
-        return content[:place]
-    if how == 1:
-        return content[:place] + other[chance.randrange(len(other) + 1) :]
-    if how == 2:
-        return content[:place] + chance.randbytes(length) + content[place + length :]
-    if how == 3:
-        return content[:place] + content[place + length :]
-    if how == 4:
-        return content[:place] + content[place : place + length] * chance.choice([2, 50]) + content[place + length :]
-    flipped = bytearray(content or b"\0")
-    for _ in range(chance.choice([1, 1, 1, 5, 50])):
-        flipped[chance.randrange(len(flipped))] ^= 1 << chance.randrange(8)
-    return bytes(flipped)
 
 
 def values_mutated(content: bytes, chance: random.Random) -> bytes:
@@ -88,16 +69,16 @@ def attack(original: Path, sweep: Path, seed: int) -> None:
     sources = [original / path for path in (name, name.replace("cqt-12", "mel-512-128"), *FILES)]
     other = chance.choice([path for path in sources if path.exists()]).read_bytes()
     if name.endswith("json") and chance.random() < 0.4:
-        damaged = values_mutated(content, chance)
+        spoilt = values_mutated(content, chance)
     else:
-        damaged = mutate(content, other, chance)
-    (sweep / name).write_bytes(damaged)
+        spoilt = damaged(content, other, chance.randrange(2**32))
+    (sweep / name).write_bytes(spoilt)
     if name != f"{RUN}/result.json" and seed % 3 == 0:
         (sweep / RUN / "result.json").unlink()
     try:
         console = Console(file=io.StringIO(), width=200)
         (report,), _ = print_reports(sweep, console)
-        read_details(sweep, report.runs)
+        read_details(sweep, report.runs, "accuracy")
         for line in lines(read_status(sweep, 10.0)):
             assert "\n" not in line.plain
         runs = read_runs(sweep)
@@ -117,7 +98,7 @@ def attack(original: Path, sweep: Path, seed: int) -> None:
         except ValueError as error:
             assert str(error).startswith(str(sweep / "sweep.json"))
     except Exception as error:
-        raise AssertionError(f"seed {seed}, {name}: {damaged[:300]!r}") from error
+        raise AssertionError(f"seed {seed}, {name}: {spoilt[:300]!r}") from error
     finally:
         (sweep / name).write_bytes(content)
         shutil.copy(original / RUN / "result.json", sweep / RUN / "result.json")
@@ -189,8 +170,8 @@ def check_damaged(checkpoint, folder: Path, seeds: range) -> None:
     content = original.read_bytes()
     for seed in seeds:
         path = folder / "model.ckpt"
-        damaged = mutate(content, content, random.Random(seed))
-        path.write_bytes(damaged)
+        spoilt = damaged(content, content, seed)
+        path.write_bytes(spoilt)
         try:
             assert check_state(path, config) == 5  # what changed stands between the parts of the file
         except DamagedError as error:

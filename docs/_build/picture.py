@@ -38,7 +38,7 @@ def draw(folder: Path, theme: str) -> Figure:
     """The picture of a <runs>/<data>/<protocol> folder in one of THEMES."""
     ink, paper, faint, cells = THEMES[theme]
     report = read_report(folder)
-    runs = {run.row[1]: run for run in read_details(folder, report.runs)[0] if not run.row[2]}
+    runs = {run.row[1]: run for run in read_details(folder, report.runs, report.sample.metric.name)[0] if not run.row[2]}
     style = {"text.color": ink, "axes.labelcolor": ink, "xtick.color": ink, "ytick.color": ink, "axes.edgecolor": ink}
     style |= {"figure.facecolor": paper, "axes.facecolor": paper, "font.size": 8, "axes.titlesize": 9}
     with matplotlib.rc_context(style):
