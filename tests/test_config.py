@@ -89,6 +89,8 @@ ELSEWHERE = {
     "device": "auto",
     "logger": {"name": "wandb", "project": "mine"},
     "overwrite": True,
+    "metric": "note_f1",
+    "margin": 0.02,
     "cluster": {"name": "cpus", "processes": 2},
     "retry": 3,
     "workers": 0,

@@ -104,6 +104,8 @@ WRONG = {
         "workers": COUNT,
         "retry": COUNT,
         "overwrite": SWITCH,
+        "metric": CHOICE,
+        "margin": SHARE,
         "runs": TEXT,
         "changed": ("a=b", None, []),
     },

@@ -13,8 +13,9 @@ from sweep.report.more_data import more_data
 from sweep.report.rankings import kendall_interval, rank
 from sweep.report.units import BLOCKS, DEPENDENCE, RECORDINGS, read_sample
 from sweep.results.result import write_result
-from sweep.results.scoring import best_threshold, count_blocks
+from sweep.results.scoring import count_blocks
 from sweep.results.table import read_runs
+from sweep.results.thresholds import best_threshold
 
 
 def test_dependence_is_that_of_neighbours_that_correlate_by_015():

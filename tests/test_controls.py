@@ -9,7 +9,8 @@ import torch
 from configs import make_config
 from conftest import ROWS
 
-from sweep.results.scoring import FREQUENCIES, THRESHOLDS, best_threshold
+from sweep.results.scoring import FREQUENCIES
+from sweep.results.thresholds import THRESHOLDS, best_threshold
 from sweep.training.models.linear import Linear
 from sweep.training.transcriber import Transcriber, projection
 

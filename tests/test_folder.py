@@ -166,7 +166,7 @@ def own(small_set, tmp_path_factory):
     for split in ("train", "test"):
         for number, recording in enumerate(read_split(small_set, split)):
             path = write(own / split / f"{recording.id}.{('wav', 'flac', 'ogg')[number]}", recording.audio, labels=None)
-            notes = [(start / 44100, end / 44100, note) for start, end, note in recording.notes]
+            notes = [(start / 44100, end / 44100, note) for start, end, note in recording.notes[:, :3]]
             write_midi(path.with_suffix(".mid"), (0, False, notes))
     return own
 

@@ -20,7 +20,9 @@ def table(notes: list[tuple[float, float, int]]) -> pd.DataFrame:
 def score(reference: list[tuple[int, int, int]], estimate: list[tuple[float, float, int]], edges=()) -> dict:
     """The scores, of references in milliseconds."""
     rows = np.array(reference, dtype=np.int64).reshape(-1, 3)
-    return score_notes(rows, table(estimate), 1000, np.array(edges, float))
+    found = score_notes(rows, table(estimate), 1000, np.array(edges, float))
+    assert len(found.pop("matched")) == sum(block[2] for block in found["blocks"]["notes"])
+    return found
 
 
 def test_known_answers_of_mir_evals_own_test():

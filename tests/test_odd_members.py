@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import logging
 import os
 import shutil
 import subprocess
@@ -160,7 +161,8 @@ def test_a_damaged_plan_costs_the_rows_that_only_it_knows(sweep, capsys):
     assert f"{other}: 4 of 4 runs done" in out and "sweep.json: damaged" in out
 
 
-def test_a_sweep_sets_a_damaged_plan_aside(sweep, caplog):
+def test_a_sweep_sets_a_damaged_plan_aside(sweep, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("sweep"), "propagate", True)  # a run of another test may have changed it
     plan = read_plan(sweep)
     (sweep / "sweep.json").write_text("{")
     write_plan(sweep, plan)
@@ -191,6 +193,7 @@ def test_read_only_results_are_reported_and_no_page_is_claimed():
         code = (
             "import codecs, os, sys; from sweep.commands import parser\n"
             "from sweep.report import page; import sweep.scheduling.status; codecs.lookup('unicode-escape')\n"
+            "from sweep.registry import sources; sources['demo']\n"
             "os.setuid(65534) if os.getuid() == 0 else None\n"
             "print([parser.main([name, sys.argv[1]]) for name in ('report', 'status')])"
         )
@@ -227,7 +230,7 @@ def test_a_picture_that_cannot_be_drawn_costs_no_page(sweep, monkeypatch):
     def fail(*_):
         raise RuntimeError("no font")
 
-    monkeypatch.setattr(page, "accuracy_by_cost", fail)
+    monkeypatch.setattr(page, "score_by_cost", fail)
     (report,), _ = print_reports(sweep, Console(quiet=True))
     text = page.page(report, *page.draw(report), None)
     assert "Not drawn: RuntimeError, no font." in text and text.count("<figure") == 6

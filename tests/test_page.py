@@ -82,9 +82,9 @@ def test_every_picture_is_there_and_its_images_decode(page):
     parsed = Page(page.read_text())
     titles = re.findall(r"<h3>(.*?)</h3>", page.read_text())
     rows = ["linear-256", "mel-512-128", "mel-512-128+capacity"]
-    assert len(titles) == 6 + 3 and titles[-3:] == rows
-    assert all(any(word in title for title in titles[:6]) for word in OVERVIEW)
-    assert parsed.tags.count("svg") == 9
+    assert len(titles) == 7 + 3 and titles[-3:] == rows
+    assert all(any(word in title for title in titles[:7]) for word in OVERVIEW)
+    assert parsed.tags.count("svg") == 10
     pictures = images(parsed)
     # A spectrogram, a reference, and for each seed an estimate and the weights: 129 or 128 bins, 88 pitches.
     shapes = [picture.size for picture in pictures]
@@ -121,6 +121,7 @@ def test_pictures_are_files_too(page):
         *(f"score-by-{word}" for word in OVERVIEW[:3]),
         *(f"accuracy-by-{word}" for word in OVERVIEW[3:]),
         "loss-curves",
+        "recall-by-instrument",
         "run-linear-256",
         "run-mel-512-128",
         "run-mel-512-128+capacity",
@@ -153,7 +154,7 @@ def test_a_report_can_be_made_where_there_is_neither_data_nor_checkpoint(page, t
     text = html(tmp_path / "copied")
     assert "Weights per pitch are shown for linear models only" in text
     assert "5 of 5 runs have no loss curve" in text and "No run kept its curve." in text
-    assert Page(text).tags.count("svg") == 8
+    assert Page(text).tags.count("svg") == 9
 
 
 def test_results_that_hold_less_still_give_a_report(tmp_path):
@@ -236,7 +237,7 @@ def test_chromium_draws_and_sorts_it_and_fetches_nothing(page, tmp_path):
             # Shares have 4 digits, widths are in steps of 1/64 pixel.
             assert bars / max(bars) == pytest.approx(cells / max(cells), abs=2e-3)
             drawn = browser.run(_DRAWN)
-            assert len(drawn) == 9
+            assert len(drawn) == 10
             for figure in drawn:
                 assert figure["width"] > 300 and figure["height"] > 100 and figure["marks"] > 5, figure
                 assert all(figure["images"]), figure

@@ -37,7 +37,7 @@ def test_a_good_data_set(root):
     assert recording.id == "7" and recording.path == root / "train_data" / "7.wav" and recording.sample_rate == 44100
     assert recording.audio.dtype == np.int16
     np.testing.assert_array_equal(recording.audio, int16_noise())
-    assert recording.notes.dtype == np.int64 and recording.notes.tolist() == [[10, 20, 60]]
+    assert recording.notes.dtype == np.int64 and recording.notes.tolist() == [[10, 20, 60, 1]]
 
 
 def test_recordings_are_sorted_by_number_and_hidden_files_are_no_recordings(root):
@@ -48,7 +48,7 @@ def test_recordings_are_sorted_by_number_and_hidden_files_are_no_recordings(root
     (root / "train_data" / "README.txt").write_text("no audio")
     recordings = read_split(root, "train")
     assert [recording.id for recording in recordings] == ["7", "9", "10", "10a", "b"]
-    assert [recording.notes.shape for recording in recordings] == [(1, 3)] + [(0, 3)] * 4
+    assert [recording.notes.shape for recording in recordings] == [(1, 4)] + [(0, 3)] * 4
 
 
 # How audio is stored: the values decide whether int16 holds them, not the format.
@@ -102,13 +102,13 @@ def test_audio_formats(tmp_path, ending, subtype, written, expected):
 def test_label_formats(tmp_path, text):
     path = tmp_path / "x.csv"
     path.write_bytes(text.encode())
-    assert read_labels(path, N_SAMPLES).tolist() == [[10, 20, 60]]
+    assert read_labels(path, N_SAMPLES)[:, :3].tolist() == [[10, 20, 60]]
 
 
 def test_text_that_is_not_read_may_have_any_encoding(tmp_path):
     path = tmp_path / "x.csv"
     path.write_bytes(HEADER.encode() + b"10,20,1,60,0.0,1.0,\xe9\xff\n")
-    assert read_labels(path, N_SAMPLES).tolist() == [[10, 20, 60]]
+    assert read_labels(path, N_SAMPLES).tolist() == [[10, 20, 60, 1]]
 
 
 def test_notes_are_cut_at_the_end_of_the_audio(tmp_path):
@@ -226,5 +226,5 @@ def test_genuine_recordings():
     assert sum(len(recording.audio) for recording in train) / 44100 == pytest.approx(934, abs=0.5)  # its README's
     assert all(recording.audio.dtype == np.int16 for recording in [*train, test])
     assert test.id == "2303" and len(test.audio) / 44100 == pytest.approx(92.6, abs=0.05)
-    assert test.notes.shape == (718, 3) and test.notes[0].tolist() == [1502, 54238, 50]
+    assert test.notes.shape == (718, 4) and test.notes[0].tolist() == [1502, 54238, 50, 1]
     assert train[5].notes[:, 1].max() == len(train[5].audio)  # the labels of 2214 end 110 samples later

@@ -15,7 +15,8 @@ from sweep.commands import transcribe
 from sweep.report import print_reports
 from sweep.report.page import draw, page
 from sweep.results.result import read_result, write_result
-from sweep.results.scoring import FRAME_SCORES, SCORES, best_threshold, mean_scores, score, without_notes
+from sweep.results.scoring import FRAME_SCORES, SCORES, mean_scores, score, without_notes
+from sweep.results.thresholds import best_threshold
 from sweep.scheduling.jobs import Run, line_of
 from sweep.transcribe.trained import find_run
 

@@ -47,7 +47,7 @@ def test_a_sweep_is_one_group_of_runs_with_the_scores_and_one_report(small_set, 
     assert (report.name, report.job_type) == ("tiny/quick report", "report")
     assert content["comparison.nrows"] == 1 and content["report._type"] == "html-file"
     pictures = {key.partition(".")[0] for key in content if key.startswith("pictures/")}
-    assert len(pictures) == 6 + 1 and "pictures/run-mel-512-128" in pictures
+    assert len(pictures) == 7 + 1 and "pictures/run-mel-512-128" in pictures
     assert report.summary["verdict"] in (tmp_path / "runs/tiny/quick/table.md").read_text()
 
     ended = subprocess.run(command, **keys)

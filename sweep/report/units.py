@@ -123,7 +123,7 @@ def block_values(counts: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[np.nda
     """Compute a value for each block of time, such that the mean of all values is the mean score of the recordings.
 
     Args:
-        counts: for each recording the (blocks,) numerators and denominators of its score, `Metric.ratio`.
+        counts: (blocks,) numerators and denominators of each recording's score, `Metric.ratio`.
 
     Returns:
         (blocks,) values of each recording, for `certainty.intervals` with strata=len(counts).

@@ -21,7 +21,7 @@ def count_instruments(
         found: places in `notes` of those that an estimated note matches; None if no notes were scored.
 
     Returns:
-        For each instrument by its number, as text: "frames", the notes of the reference in all frames and how many of
+        Counts by the instrument's number, as text: "frames", the notes of the reference in all frames and how many of
         them are estimated; and, if notes were scored, "notes", the number of notes and how many are matched. Only
         pitches of the piano count.
 
@@ -53,16 +53,18 @@ def recalls(recordings: Iterable[Mapping]) -> dict[str, dict[str, float]]:
         recordings: scores of recordings, which have an entry "instruments" where labels name some.
 
     Returns:
-        By the instrument's name in General MIDI: recall of "frames" and of "notes"; NaN where there are none.
+        Recalls by the instrument's name in General MIDI: that of "frames" and of "notes"; NaN where there are none.
     """
-    from pretty_midi import program_to_instrument_name
-
     totals: dict[int, dict[str, np.ndarray]] = {}
     for scores in recordings:
         for number, counts in scores.get("instruments", {}).items():
             total = totals.setdefault(int(number), {kind: np.zeros(2) for kind in ("frames", "notes")})
             for kind in total:
                 total[kind] += counts.get(kind, 0)
+    if not totals:
+        return {}
+    from pretty_midi import program_to_instrument_name
+
     return {
         program_to_instrument_name(number - 1): {
             kind: float(found / reference) if reference else float("nan")

@@ -63,7 +63,7 @@ def read_ranking(folder: Path) -> Ranking:
     """Read how the last command ranked the rows of a <runs>/<data>/<protocol> folder; the default without sweep.json.
 
     Raises:
-        ValueError: as `read_plan` does.
+        ValueError: sweep.json is damaged or cannot be read, or names no metric.
     """
     return _read(folder)[1]
 

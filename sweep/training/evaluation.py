@@ -14,6 +14,7 @@ from sweep.data.recordings import Recordings
 from sweep.data.windows import listening_windows, scoring_windows
 from sweep.results import evidence, notes, scoring
 from sweep.results.instruments import count_instruments
+from sweep.results.thresholds import best_threshold
 from sweep.training import machine
 from sweep.training.batches import HeldOut
 from sweep.training.loading import Loaded
@@ -140,6 +141,6 @@ def learned_weights(transcriber: Transcriber) -> dict[str, np.ndarray]:
 @torch.inference_mode()
 def tune_threshold(transcriber: Transcriber, held_out: HeldOut) -> float:
     """Find the threshold at which the held-out recordings score highest on average."""
-    return scoring.best_threshold(
+    return best_threshold(
         (target.bool().cpu().numpy(), transcriber.predict(audio).sigmoid().cpu().numpy()) for audio, target in held_out
     )
