@@ -41,9 +41,10 @@ ROWS = {r.name: r for r in ALL_34}
 FOUR = [ROWS[name] for name in ("linear-512", "log-4096", "mel-2048-128", "cqt-24")]
 
 
-def each(rows: list[Representation] = ALL_34):
-    """Parametrise a test over rows, named by them."""
-    return pytest.mark.parametrize("representation", rows, ids=lambda r: r.name)
+def each(rows: list[Representation] = ALL_34, long: tuple[str, ...] = ()):
+    """Parametrise a test over rows, named by them; those called `long` are left to `make test-long`."""
+    marked = [pytest.param(row, marks=[pytest.mark.long] * (row.name in long)) for row in rows]
+    return pytest.mark.parametrize("representation", marked, ids=[row.name for row in rows])
 
 
 @functools.cache

@@ -29,7 +29,7 @@ def python():
     preloaded.close()
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [pytest.param(PAGES[0], marks=pytest.mark.long), *PAGES[1:]])
 def test_a_page_can_be_followed(page, small_set, python, tmp_path):
     """In a copy of the program, of which no file changes."""
     before = {}

@@ -208,7 +208,9 @@ def test_read_only_results_are_reported_and_no_page_is_claimed():
     out = ended.stdout
     assert "Traceback" not in ended.stderr
     assert "2 of 4 runs done" in out and out.endswith("[0, 1]\n")
-    assert "quick: table.csv, summary.csv, table.md, table.tex were not written: Permission denied\n" in out
+    assert (
+        "quick: table.csv, summary.csv, table.md, table.tex, verdict.json were not written: Permission denied\n" in out
+    )
     assert "quick: report.html was not written: Permission denied\n" in out
     assert "the table and all pictures" not in out
     assert f"{sweep / closed[0]}: cannot be entered (Permission denied)" in out
