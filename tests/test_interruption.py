@@ -1,5 +1,6 @@
 """Runs that end before their time: where the next one goes on, and that the end is the same."""
 
+import logging
 import os
 import signal
 from dataclasses import replace
@@ -89,6 +90,8 @@ def change_a_bit(content: bytes) -> bytes:
 def test_a_damaged_checkpoint_is_set_aside_and_the_run_ends_as_if_there_were_none(
     config, tmp_path, monkeypatch, caplog, name, damage
 ):
+    caplog.set_level(logging.WARNING, logger="sweep")  # Hydra, in another test, may have raised the root's level
+    monkeypatch.setattr(logging.getLogger("sweep"), "propagate", True)
     whole = run_alone(replace(config, runs=str(tmp_path / "whole")))
 
     def dies(*_):

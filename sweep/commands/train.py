@@ -43,12 +43,10 @@ def sweep(asked: Asked, console: Console) -> bool:
         from sweep.scheduling.workers import Workers, places
 
         with Workers(places(cluster)) as workers:
-            runs = compose_runs(asked)
-            write_plans(runs)
+            runs = composed(asked, console)
             complete = workers.go(runs, console)
     else:
-        runs = compose_runs(asked)
-        write_plans(runs)
+        runs = composed(asked, console)
         if isinstance(cluster, SlurmCluster):
             from sweep.scheduling.slurm import launch
 
@@ -59,6 +57,22 @@ def sweep(asked: Asked, console: Console) -> bool:
         if any(run.state().status == "done" for run in runs if run.config.table == folder):
             report_on(folder, runs[-1].config.logger, console)
     return complete
+
+
+def composed(asked: Asked, console: Console) -> list[Run]:
+    """Compose the runs of a sweep, and write them to sweep.json.
+
+    Args:
+        asked: configuration of the sweep and Hydra's loader.
+        console: console to print on.
+
+    Raises:
+        ValueError: a configuration is wrong.
+    """
+    runs = compose_runs(asked)
+    for line in write_plans(runs):
+        say(console, line, "yellow")
+    return runs
 
 
 def walk(runs: list[Run], console: Console) -> bool:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from sweep.results.metrics import Ranking
 
 PLAN = "sweep.json"
 _SEED = re.compile(r"seed-(0|[1-9][0-9]{0,18})")  # without zeros in front, as the program writes it
-_log = logging.getLogger(__name__)
 _REMEDY = "delete it; the next sweep writes it anew"
 
 
@@ -87,27 +85,31 @@ def _read(folder: Path) -> tuple[dict[str, Planned], Ranking]:
     return plan, ranking
 
 
-def write_plan(folder: Path, runs: dict[str, Planned], ranking: Ranking | None = None) -> None:
+def write_plan(folder: Path, runs: dict[str, Planned], ranking: Ranking | None = None) -> str:
     """Add runs to sweep.json of a <runs>/<data>/<protocol> folder, so that tables also list runs not yet started.
 
     Runs that are already planned keep their places; new ones are appended. A damaged sweep.json is renamed to
-    sweep.json.damaged, and the log says so.
+    sweep.json.damaged.
 
     Args:
         folder: folder of sweep.json.
         runs: planned runs; the key is the run's folder relative to `folder`.
         ranking: how the rows are to be ranked; None: as before.
+
+    Returns:
+        A line for the user if sweep.json was damaged; otherwise "".
     """
+    said = ""
     try:
         before, ranked = _read(folder)
     except UnreadableError:
         raise
     except ValueError as error:
         aside = (folder / PLAN).replace(folder / f"{PLAN}.damaged")
-        _log.warning("%s: it is now %s", error, aside.name)
+        said = f"{error}: it is now {aside.name}"
         before, ranked = {}, Ranking()
     if before | runs == before and ranking in (None, ranked):
-        return
+        return said
     with locks.wait(folder / f".{PLAN}.lock"):  # another sweep may be adding its runs
         plan, ranked = _read(folder)
         plan |= runs
@@ -115,3 +117,4 @@ def write_plan(folder: Path, runs: dict[str, Planned], ranking: Ranking | None =
         # One run a line, because people read the file.
         lines = (f"{json.dumps(run)}: {json.dumps(dataclasses.asdict(planned))}" for run, planned in plan.items())
         write_whole(folder / PLAN, f'{{"ranking": {head}, "runs": {{\n' + ",\n".join(lines) + "\n}}\n")
+    return said

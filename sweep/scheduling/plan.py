@@ -71,12 +71,18 @@ def compose_runs(asked: Asked) -> list[Run]:
     return [Run(title, config) for title, config in zip(_titles(configs), configs, strict=True)]
 
 
-def write_plans(runs: list[Run]) -> None:
-    """Write sweep.json for each table before the first run starts, so that status and tables also list open runs."""
+def write_plans(runs: list[Run]) -> list[str]:
+    """Write sweep.json for each table before the first run starts, so that status and tables also list open runs.
+
+    Returns:
+        Lines for the user, on each sweep.json that was damaged.
+    """
+    said = []
     for table in tables(runs):
         below = [run for run in runs if run.config.table == table]
         ranking = Ranking(below[0].config.metric, below[0].config.margin)
-        write_plan(table, {run.name: run.planned() for run in below}, ranking)
+        said.append(write_plan(table, {run.name: run.planned() for run in below}, ranking))
+    return [line for line in said if line]
 
 
 def tables(runs: list[Run]) -> list[Path]:
