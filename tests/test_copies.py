@@ -44,10 +44,13 @@ def config(small_set, tmp_path, monkeypatch) -> Iterator:
 def said() -> Iterator[list[str]]:
     """The lines that a terminal shows of a run: warnings of the program."""
     lines: list[str] = []
-    teller = Teller(lines.append)
-    logging.getLogger("sweep").addHandler(teller)
+    teller, logger = Teller(lines.append), logging.getLogger("sweep")
+    before = logger.level
+    logger.addHandler(teller)
+    logger.setLevel(logging.WARNING)  # Hydra, in another test, may have raised the root's level
     yield lines
-    logging.getLogger("sweep").removeHandler(teller)
+    logger.setLevel(before)
+    logger.removeHandler(teller)
 
 
 SYNC = "`wandb sync runs/tiny/quick/{,*/*/*/}wandb/offline-run-*` sends them"
