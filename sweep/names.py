@@ -46,7 +46,12 @@ def name_of_folder(folder: str) -> str | None:
     """
     if _CUT.search(folder):
         return None
-    return unquote(folder, errors="backslashreplace") if folder != "%" else ""
+    if folder == "%":
+        return ""
+    try:
+        return unquote(folder, errors="surrogatepass")
+    except UnicodeDecodeError:  # a folder of another hand
+        return unquote(folder, errors="backslashreplace")
 
 
 def plain(text: str) -> str:

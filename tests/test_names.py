@@ -10,7 +10,7 @@ from configs import changed, make_config
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sweep.names import folder_name
+from sweep.names import folder_name, name_of_folder
 
 ANY = st.text(st.characters(codec=None), max_size=40)
 ODD = st.text(st.sampled_from("a/\\%+~.C:2F= \0\n\udcff曲"), max_size=6)  # where two names might meet
@@ -76,3 +76,9 @@ def test_each_part_of_a_place_is_one_folder_whatever_it_is_called():
     assert len(long.folder.parent.name) <= 255 and len(long.folder.parts) == len(config.folder.parts)
     for one, other in ((row, config), (long, config)):
         assert one.folder != other.folder
+
+
+def test_bytes_and_halves_of_a_character_are_found_in_a_folders_name_again():
+    for text in ("\udcff\ud800", "a\udcffb", "\udce9t\udce9"):
+        assert name_of_folder(folder_name(text)) == text
+    assert name_of_folder("%FFx") == "\\xffx"  # a folder of another hand

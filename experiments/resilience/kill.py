@@ -122,7 +122,7 @@ def unaccounted(folder: Path) -> list[str]:
     """Files that no finished sweep should leave."""
     expected = re.compile(
         r"data/demo/(demo\.json|(train|test)_(data|labels)/\d+\.(wav|csv))|data/cache/[^.][^/]*\.audio|"
-        r"runs/[^/]+/[^/]+/(sweep\.json|table\.(csv|md|tex)|summary\.csv)|"
+        r"runs/[^/]+/[^/]+/(sweep\.json|verdict\.json|(table|metrics)\.(csv|md|tex)|summary\.csv)|"
         r"runs/([^/]+/){4}seed-\d+/(result\.json|evidence\.npz|model\.ckpt|log\.txt)|"
         r"runs/([^/]+/){4}seed-\d+/curves/from-step-\d+/(metrics\.csv|hparams\.yaml)"
     )
