@@ -97,10 +97,7 @@ def clean(folder: Path, name: str | None = None) -> None:
 
 def from_user(text: str) -> Path:
     """Return a path from the command line; the shell leaves the ~ of `--out=~/notes` to us."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:  # ~name, and there is no such user
-        return Path(text)
+    return Path(os.path.expanduser(text))  # as it is, if there is no such user
 
 
 def _full(error: BaseException | None) -> OSError | None:

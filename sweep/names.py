@@ -66,6 +66,15 @@ def plain(text: str) -> str:
     return text if text.isprintable() else "".join(map(_literal, text.replace("\r\n", " ")))
 
 
+def spelled(text: str) -> str:
+    r"""Write a text as `plain` does, but spell out breaks of a line, so that different names stay different.
+
+    >>> print(spelled("Pr\u00e9lude\n\udcff.wav"))
+    Prélude\n\xff.wav
+    """
+    return plain("".join(c.encode("unicode_escape").decode() if c in _SPACES else c for c in text))
+
+
 def short(text: str, length: int) -> str:
     """Cut a text that is longer in its middle, for a picture, which has no room for it.
 

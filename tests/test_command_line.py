@@ -232,7 +232,7 @@ def test_options_of_the_files_are_those_that_are_listed():
 
 def test_data_without_recordings_are_noticed_before_a_run_has_a_folder(tmp_path):
     (tmp_path / "music").mkdir()
-    assert "music" in error_of("data=folder", "data.root=music")
+    assert "music: holds neither train and test folders nor a split.csv" in error_of("data=folder", "data.root=music")
     assert [path.name for path in tmp_path.iterdir()] == ["music"]
 
 

@@ -78,7 +78,7 @@ def test_the_number_of_recordings_decides_in_four_of_five_repetitions():
     difference = generator.normal(0, 1, 12)
     difference = gap + spread * (difference - difference.mean()) / difference.std(ddof=1)
     scores = np.stack([np.full(12, 0.5) + difference, np.full(12, 0.5)])[:, None]
-    said = more_data(a_sample(lines_of(value=[0.51, 0.5]), scores), 0, 1)
+    said = more_data(a_sample(lines_of(value=[0.51, 0.5]), scores), 0, 1, ("a", "b"))
     assert said.startswith("About ") and "test recordings would decide" in said
     count = int(said.split()[1])
     draws = generator.normal(gap, spread, (4000, count))

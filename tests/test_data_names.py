@@ -16,11 +16,12 @@ from own_recordings import HEADER
 from rich.console import Console
 
 from sweep.data.reading import find_pairs, read, read_split
-from sweep.data.recording import Remark, one_line
+from sweep.data.recording import Remark
 from sweep.data.report import report
 from sweep.data.source import Source
 from sweep.data.sources.folder import Folder
 from sweep.data.sources.musicnet import MusicNet
+from sweep.names import spelled
 
 TWINS = [unicodedata.normalize(form, "Prélude Ångström が") for form in ("NFC", "NFD")]
 
@@ -77,12 +78,12 @@ def check_any_names(names: list[str], folder: str, root: Path) -> None:
     printed = "\n".join(said(root))
     for path in wanted:
         hidden = any(part.startswith(".") for part in path.parts)
-        assert (path in found) != hidden or one_line(str(root / "train" / path)) in printed
+        assert (path in found) != hidden or spelled(str(root / "train" / path)) in printed
     assert len({pair.id for pair in pairs}) == len(pairs) or any("another recording" in line for line in problems)
     for pair in pairs:
         pair.id.encode()
         assert len(pair.id.splitlines()) <= 1
-    assert all(len(line.splitlines()) == 1 for line in map(one_line, problems))
+    assert all(spelled(line) in printed for line in problems)
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)

@@ -35,7 +35,7 @@ def a_sample(lines, scores=None, *, kind=RECORDINGS, recordings=8, units=8) -> S
 
 def told(lines, sample=None, **options) -> str:
     sample = a_sample(lines) if sample is None else sample
-    return verdict(decide(lines, sample, **options), lines, sample)
+    return verdict(decide(lines, sample, **options), lines)
 
 
 def test_the_highest_and_the_cheapest_within_the_margin_are_named():
@@ -117,13 +117,13 @@ def test_the_verdict_is_a_file_for_programs_too():
     lines = lines_of([0.5, 0.495, 0.4], loss=[0.01, 0.02, np.nan], best_of_table=[True, True, False])
     sample = a_sample(lines)
     decision = decide(lines, sample)
-    found = json.loads(as_json(decision, sample, "words"))
+    found = json.loads(as_json(decision, "words"))
     assert found["choice"] == "row-0" and found["value"] == 0.5 and found["metric"] == "accuracy"
     assert found["good_enough"]["row"] == "row-1" and found["good_enough"]["at_most"] == 0.02
     assert found["bounds"] == {"row-0": 0.01, "row-1": 0.02, "row-2": None}
     assert found["not_told_from_the_best"] == ["row-0", "row-1"] and found["sentence"] == "words"
     empty = lines_of([np.nan])
-    assert json.loads(as_json(decide(empty, sample), sample, ""))["choice"] is None
+    assert json.loads(as_json(decide(empty, sample), ""))["choice"] is None
 
 
 def differing(units: int, seeds: int, *, of_units: float, of_seeds: float, gap: float = 0.01) -> np.ndarray:
@@ -140,29 +140,33 @@ def differing(units: int, seeds: int, *, of_units: float, of_seeds: float, gap: 
 
 def more(scores, **options) -> str:
     lines = lines_of([0.51, 0.5])
-    return more_data(a_sample(lines, scores, **options), 0, 1)
+    return more_data(a_sample(lines, scores, **options), 0, 1, ("row-0", "row-1"))
 
 
 def test_recordings_or_seeds_that_would_decide_are_counted():
     # (2.8 / 0.01)^2 = 78,400 times a variance of 4e-4 / U, or of 2 x 4e-6 / S.
     text = more(differing(10, 1, of_units=0.02, of_seeds=0))
-    assert text.startswith("About 32 test recordings would decide between these two trained models; one seed")
+    assert text.startswith(
+        "About 32 test recordings would decide between the trained models of row-0 and row-1; one seed"
+    )
     text = more(differing(10, 3, of_units=0.02, of_seeds=0.002))
     # 1.2755e-5 allowed, 2.667e-6 of it goes to three seeds: 4e-4 / 1.0088e-5 = 39.65; ten recordings alone are too few.
-    assert text == "About 40 test recordings with 3 seeds would decide between them."
+    assert text == "About 40 test recordings with 3 seeds would decide between row-0 and row-1."
     text = more(differing(40, 2, of_units=0.01, of_seeds=0.008))
     # 1e-4 / 40 = 2.5e-6 for the units: 1.28e-4 / 1.0255e-5 = 12.5 seeds; two seeds alone have 6.4e-5.
-    assert text == "About 13 seeds with 40 test recordings would decide between them."
+    assert text == "About 13 seeds with 40 test recordings would decide between row-0 and row-1."
     text = more(differing(8, 2, of_units=0.02, of_seeds=0.008))
-    assert text == "About 63 test recordings with 21 seeds would decide between them."
+    assert text == "About 63 test recordings with 21 seeds would decide between row-0 and row-1."
 
 
 def test_a_variance_that_the_results_do_not_hold_is_not_guessed():
     blocks = {"kind": BLOCKS, "recordings": 1}
     assert more(differing(9, 1, of_units=0.02, of_seeds=0), **blocks) == (
-        "One recording cannot say how many would decide between them; nor does one seed say what another training "
-        "would change."
+        "One recording cannot say how many would decide between row-0 and row-1; nor does one seed say what another "
+        "training would change."
     )
     text = more(differing(9, 3, of_units=0.02, of_seeds=0.004), **blocks)
-    assert text.startswith("As to training, about 3 seeds would decide between them; one recording cannot say how many")
+    assert text.startswith(
+        "As to training, about 3 seeds would decide between row-0 and row-1; one recording cannot say how many"
+    )
     assert more(np.full((2, 1, 8), 0.5)) == ""

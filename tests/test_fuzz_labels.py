@@ -11,8 +11,9 @@ from own_recordings import HEADER, write, write_midi
 
 from sweep.data.labels import check_csv, check_midi
 from sweep.data.reading import find_pairs
-from sweep.data.recording import Remark, one_line
+from sweep.data.recording import Remark
 from sweep.data.sources.folder import Folder
+from sweep.names import spelled
 
 N_SAMPLES = 10 * 44100
 
@@ -32,8 +33,7 @@ def midi_content(folder: Path) -> bytes:
 
 def check(path: Path, lines: list[str]) -> None:
     for line in lines:
-        shown = one_line(line)
-        assert str(path) in shown and len(shown.splitlines()) == 1 and len(shown) < 1000, shown
+        assert str(path) in line and len(spelled(line).splitlines()) == 1 and len(line) < 1000, line
         assert isinstance(line, Remark) or line.startswith(str(path))
 
 

@@ -90,11 +90,14 @@ def test_other_takes_and_pieces_are_no_copies(tmp_path, music):
     """Another take: the same notes, each up to some 10 ms earlier or later, and other noise."""
     put(tmp_path / "train/a.wav", music)
     put(tmp_path / "train/silent end.wav", np.concatenate([piece(3), np.zeros(5 * RATE, np.float32)]))
+    silence = np.zeros(55 * RATE, np.float32)  # the twenty seconds in the middle are silent in both
+    put(tmp_path / "train/silent middle.wav", np.concatenate([piece(3)[: 5 * RATE], silence]))
+    put(tmp_path / "test/silent middle too.wav", np.concatenate([piece(4)[: 5 * RATE], silence]))
     put(tmp_path / "test/take.wav", piece(1, late=0.01))
     put(tmp_path / "test/other.wav", np.concatenate([piece(4), np.zeros(5 * RATE, np.float32)]))
     assert report(tmp_path, "folder", Console(quiet=True)) == []
     splits, remarks = read(tmp_path, "folder")
-    assert [len(part) for part in splits.values()] == [2, 2] and remarks == []
+    assert [len(part) for part in splits.values()] == [3, 3] and remarks == []
 
 
 def test_a_copy_in_the_same_split_is_a_remark(tmp_path, music):

@@ -15,7 +15,7 @@ from test_summary import with_recordings
 from sweep.config.groups import METRICS as NAMES
 from sweep.report import print_reports, read_report
 from sweep.results.metrics import METRICS, Ranking
-from sweep.results.plan import PLAN, read_plan, read_ranking, write_plan
+from sweep.results.plan import PLAN, read_plan, read_sweep, write_plan
 from sweep.results.result import write_result
 from sweep.results.scoring import SCORES
 from sweep.scheduling.jobs import Run
@@ -81,13 +81,13 @@ def test_a_command_keeps_its_ranking_with_the_plan(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = make_config("metric=note_f1", "margin=0.02")
     write_plans([Run("[1/1] x", config)])
-    assert read_ranking(config.table) == Ranking("note_f1", 0.02)
+    assert read_sweep(config.table).ranking == Ranking("note_f1", 0.02)
     plan_runs(config.table, "linear/cqt-12/seed-0")
-    assert read_ranking(config.table) == Ranking("note_f1", 0.02) and len(read_plan(config.table)) == 2
-    assert read_ranking(tmp_path) == Ranking()
+    assert read_sweep(config.table).ranking == Ranking("note_f1", 0.02) and len(read_plan(config.table)) == 2
+    assert read_sweep(tmp_path).ranking == Ranking()
     (config.table / PLAN).write_text('{"ranking": {"metric": "f1"}, "runs": {}}')
-    with pytest.raises(ValueError, match="damaged, metric 'f1'"):
-        read_ranking(config.table)
+    damaged = read_sweep(config.table)
+    assert damaged.ranking == Ranking() and "ranked as by default, metric 'f1'" in damaged.remark and damaged.runs == {}
 
 
 def test_the_command_line_takes_a_metric(folder):
@@ -96,3 +96,40 @@ def test_the_command_line_takes_a_metric(folder):
     assert ran.returncode == 0 and "Highest: cqt-36, note F1" in ran.stdout
     ran = subprocess.run([*command, "--margin", "2"], capture_output=True, text=True)
     assert ran.returncode == 2 and ran.stderr.startswith("sweep report: margin 2.0: needs a number from 0 to 1")
+
+
+def test_rankings_by_metric_are_of_one_model_each(folder):
+    for path in sorted(folder.glob("linear/*/seed-0/result.json")):
+        content = json.loads(path.read_text()) | {"model": "cnn"}
+        other = folder / "cnn" / path.relative_to(folder / "linear")
+        other.parent.mkdir(parents=True)
+        other.write_text(json.dumps(content))
+    found = read_report(folder).by_metric
+    pairs = [("accuracy linear", "note F1 linear"), ("accuracy cnn", "note F1 cnn")]
+    assert sorted(pair.names for pair in found.pairs) == sorted(pairs)
+    for path in folder.glob("*/*/seed-0/result.json"):
+        content = json.loads(path.read_text())
+        content["scores"]["note_f1"] = None
+        path.write_text(json.dumps(content))
+    assert read_report(folder).by_metric is None  # two models, but one metric
+
+
+def test_a_run_without_note_scores_costs_the_others_nothing(folder):
+    path = folder / "linear/cqt-24/seed-0/result.json"
+    content = json.loads(path.read_text())
+    for scores in (content["scores"], *content["recordings"].values()):
+        scores["note_f1"] = None
+    path.write_text(json.dumps(content))
+    report = read_report(folder, ranking=Ranking("note_f1"))
+    assert report.sample.comparable and list(report.lines.low.notna()) == [True, False, True]
+    assert report.decision.highest.representation == "cqt-36"
+
+
+def test_a_sweep_behind_a_link_has_a_best_run(folder, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/runs").symlink_to(tmp_path, target_is_directory=True)
+    for asked in (tmp_path / "elsewhere/runs/d", tmp_path / "elsewhere/runs/d/quick/linear"):
+        assert find_run(asked)[0].parent.name == "cqt-12"
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked/d").symlink_to(tmp_path / "d", target_is_directory=True)
+    assert find_run(tmp_path / "linked")[0].parent.name == "cqt-12"

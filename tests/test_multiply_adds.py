@@ -72,3 +72,5 @@ def test_the_cost_of_a_run_is_that_of_a_second_of_audio():
     by_hand = places * frames * 128 * 128 + places * 256 * 128 * frames + 256 * places * 128
     found = cost(make_config("representation=cqt-24", "model=cnn"), frontend)
     assert found["model"] == pytest.approx(estimates * by_hand)
+    config = make_config("representation=cqt-24", "control=capacity", "control.width=40")
+    assert cost(config, frontend)["model"] == pytest.approx(estimates * frames * (40 * bins + 128 * 40))

@@ -248,3 +248,24 @@ def test_a_score_of_another_type_is_damage_and_null_is_undefined(tmp_path, value
     else:
         with pytest.raises(ValueError, match=r"result\.json: damaged, .*; delete it and run"):
             read_result(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ({"accuracy": "x"}, 'accuracy of its recording 0 is "x"'),
+        ({"note_f1": [1]}, "note_f1 of its recording 0 is [1]"),
+        ({"group": ["a"]}, 'group of its recording 0 is ["a"]'),
+        ({"blocks": {"frames": [[1, 2, 3]] * 9, "notes": [[1, 2, 3]] * 9}}, ""),  # without notes with their offsets
+        ({"blocks": {"frames": "x", "notes": [[1]]}}, ""),
+    ],
+)
+@pytest.mark.parametrize("metric", ["accuracy", "note_offset_f1"])
+def test_an_odd_score_costs_its_run_and_odd_counts_their_intervals(sweep, entry, said, metric):
+    path = sweep / RUN / "result.json"
+    content = json.loads(path.read_text())
+    content["recordings"]["0"] |= entry
+    path.write_text(json.dumps(content))
+    console = Console(file=io.StringIO(), width=300)
+    ((report,), _) = print_reports(sweep, console, metric=metric)
+    assert (report.table.set_index("run").status[RUN] == "damaged") == bool(said) and said in console.file.getvalue()

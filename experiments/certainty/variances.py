@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from sweep.report.units import block_values
+from sweep.results.metrics import METRICS
 from sweep.results.result import read_result
 from sweep.results.table import build_table
 
@@ -23,9 +24,9 @@ def read(folder: Path) -> tuple[np.ndarray, list[np.ndarray]]:
     shape = table.representation.nunique(), table.seed.nunique()
     runs = [read_result(folder / run).recordings for run in table.run]
     scores = np.array([[scores["accuracy"] for scores in run.values()] for run in runs]).reshape(*shape, -1)
-    blocks = []
+    blocks, accuracy = [], METRICS["accuracy"]
     for name in runs[0] if all("blocks" in scores for run in runs for scores in run.values()) else []:
-        values = np.array([block_values([np.array(run[name]["blocks"]["frames"])])[0] for run in runs])
+        values = np.array([block_values([accuracy.ratio(np.array(run[name]["blocks"]["frames"]))])[0] for run in runs])
         blocks.append(values.reshape(*shape, -1).mean(1))
     return scores, blocks
 

@@ -3,10 +3,10 @@
 import argparse
 import difflib
 import importlib
-import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
+
+from sweep.names import plain
 
 COMMANDS = {
     "plan": "print the runs of a sweep with expected time, disk and GPU memory; start nothing",
@@ -33,13 +33,10 @@ def main(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog=f"sweep {name}", formatter_class=argparse.RawDescriptionHelpFormatter)
     module.configure(parser)
     arguments = parser.parse_args(words[1:])
-    for key, value in vars(arguments).items():
-        if isinstance(value, Path):  # a shell expands ~ at the start of a word only, not in --out=~/notes
-            setattr(arguments, key, Path(os.path.expanduser(value)))
     try:
         return module.run(arguments)
     except (OSError, ValueError) as error:
-        print(f"sweep {name}: {error}", file=sys.stderr)
+        print(plain(f"sweep {name}: {error}"), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

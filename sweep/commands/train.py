@@ -11,7 +11,7 @@ from rich.console import Console
 from sweep.config import HostCluster, Logger, SlurmCluster
 from sweep.config.hydra import CONF, cluster_config, words_of
 from sweep.config.words import as_typed, one_line
-from sweep.names import say
+from sweep.names import plain, say
 from sweep.scheduling.jobs import DONE, Run, Walk, printer
 from sweep.scheduling.plan import Asked, compose_runs, tables, write_plans
 
@@ -162,4 +162,4 @@ def main(words: list[str]) -> None:
         console.print("stopped; the same command resumes")
         sys.exit(128 + (stop.args[0] if stop.args and stop.args[0] else signal.SIGINT))
     except (OSError, ValueError) as error:
-        raise SystemExit(f"sweep: {error}") from None
+        raise SystemExit(plain(f"sweep: {error}")) from None

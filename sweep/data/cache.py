@@ -15,7 +15,7 @@ from sweep import locks
 from sweep.data.audio import Audio
 from sweep.files import whole
 
-VERSION = 1  # increased whenever the format or the decoding changes
+VERSION = 2  # increased whenever the format or the decoding changes
 MAGIC = b"sweep audio\n"
 # The mapping is private, because PyTorch needs writable memory; Linux must not check whether all of it fits in memory.
 NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)  # in Python's module from 3.13 on

@@ -169,8 +169,8 @@ def _chunked(file: BinaryIO, begin: int, end: int, form: str, name: int, first: 
 def _is_empty(file: BinaryIO, position: int, end: int, form: str, name: int) -> bool:
     """Whether what follows an audio chunk of length 0 is other chunks, so that there is no audio."""
     after = position
-    for chunk, size, content in _chunks(file, position, end, form, name):
-        if not _is_name(chunk) or content + size > end:
+    for _, size, content in _chunks(file, position, end, form, name):
+        if content + size > end:
             return False
         after = content + size
     return end - after <= 1
@@ -191,7 +191,7 @@ def _sized(
     streamed = declared == 0 or declared >= most - _SLACK or most // 2 - _SLACK <= declared <= most // 2
     if declared <= held and not streamed:
         return Layout()
-    head = bytearray(_bytes(file, begin, position - begin))
+    head = bytearray(_bytes(file, begin, min(position, end) - begin))
     if head[:4] == b"RIFF" and held > 0xFFFFFFFF:  # beyond what a plain WAV file can say
         ds64 = b"ds64" + struct.pack("<IQQQI", 28, end - begin + 28, held, 0, 0)
         head = bytearray(b"RF64" + b"\xff" * 4 + b"WAVE" + ds64 + head[12:-4] + b"\xff" * 4)

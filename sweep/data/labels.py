@@ -61,8 +61,8 @@ def check_csv(path: Path, n_samples: int) -> tuple[np.ndarray, list[str]]:
         n_samples: length of the recording in samples.
 
     Returns:
-        notes: (n, 3) int64: start, end, note, in the file's order, 0 <= start < end <= n_samples. (n, 4) if the
-            file has a column instrument: the number of a MIDI program from 1, as in MusicNet, 0 for what is none.
+        notes: (n, 3) int64: start, end, note, in the file's order, 0 <= start < end <= n_samples. (n, 4) if a
+            row names an instrument: the number of a MIDI program from 1, as in MusicNet, 0 where a row names none.
         problems: one line each, with file and line: a column is missing, or a row's times or note are no whole
             numbers, negative, reversed, beyond the recording or beyond MIDI's 0..127. Remarks count the notes that are
             cut at the end of the recording, that overlap or repeat another of their pitch, or that no piano has.

@@ -39,7 +39,7 @@ class Print(NamedTuple):
     Attributes:
         hashes: pairs of onsets, (n,) int64.
         times: time of each pair's first onset in hops, (n,) int64.
-        samples: number of samples, and a hash of those of the excerpt.
+        samples: number of samples, and a hash of those of the excerpt, or of all if the excerpt is silent.
     """
 
     hashes: np.ndarray
@@ -50,7 +50,7 @@ class Print(NamedTuple):
 def print_of(audio: np.ndarray, sample_rate: int) -> Print:
     """Compute the fingerprint of a recording, (samples,) int16 or float32, in some milliseconds."""
     excerpt = _excerpt(audio, sample_rate)
-    exact = (len(audio), hash(excerpt.tobytes()))
+    exact = (len(audio), hash((excerpt if excerpt.any() else audio).tobytes()))  # all may be silent in the middle
     factor = max(round(sample_rate / RATE), 1)
     low = excerpt[: len(excerpt) // factor * factor].reshape(-1, factor).astype(np.float32) @ np.ones(
         factor, np.float32

@@ -107,7 +107,7 @@ def _tag(file: BinaryIO, begin: int, frame: Frame) -> tuple[bytes, int, int, int
     if content[36:40] == b"VBRI" and len(content) >= 54:
         size, frames = struct.unpack(">II", content[46:54])
         return b"VBRI", frames, size, None
-    for at in (frame.tag, 4 + frame.tag % 2 + 32):
+    for at in (frame.tag, frame.tag - 2):  # some writers do not count the two bytes of a checksum
         name = content[at : at + 4]
         if name in (b"Xing", b"Info") and len(content) >= at + 16:
             flags, frames, size = struct.unpack(">III", content[at + 4 : at + 16])

@@ -1,34 +1,15 @@
 """One recording: its files, its content, and the lines in which problems with the data are said."""
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from sweep.names import spelled
+
 SAMPLE_RATE = 44_100  # Hz, of every recording once it is read
 N_NOTES = 128  # MIDI
-NOT_SHOWN = ("Cc", "Cs", "Zl", "Zp")  # Unicode's control characters, surrogates, and separators of lines
-
-
-def one_line(text: str) -> str:
-    r"""Return text, such as a file's name, in a form that any terminal and file can hold, on one line.
-
-    Control characters are escaped, and so are a name's bytes that are not UTF-8, which Python has as surrogates.
-
-    >>> print(one_line("Pr\u00e9lude\n\udcff.wav"))
-    Prélude\n\xff.wav
-    """
-    if text.isprintable():
-        return text
-    return "".join(_escaped(mark) if unicodedata.category(mark) in NOT_SHOWN else mark for mark in text)
-
-
-def _escaped(mark: str) -> str:
-    if 0xDC80 <= ord(mark) <= 0xDCFF:
-        return f"\\x{ord(mark) - 0xDC00:02x}"
-    return mark.encode("unicode_escape").decode()
 
 
 class DataError(ValueError):
@@ -39,7 +20,7 @@ class DataError(ValueError):
     """
 
     def __init__(self, message: str):
-        super().__init__(one_line(message))
+        super().__init__(spelled(message))
 
 
 class Remark(str):

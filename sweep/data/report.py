@@ -14,8 +14,9 @@ from sweep.data.audio import decode, in_order
 from sweep.data.labels import check_labels
 from sweep.data.likeness import Print, alike, print_of
 from sweep.data.reading import find_pairs
-from sweep.data.recording import SAMPLE_RATE, Changed, DataError, Pair, Remark, one_line, summed
+from sweep.data.recording import SAMPLE_RATE, Changed, DataError, Pair, Remark, summed
 from sweep.data.recordings import label_segments
+from sweep.names import spelled
 from sweep.registry import sources
 
 WINDOW = 16_384  # samples of a window in all protocols
@@ -61,10 +62,10 @@ def report(root: Path, source: str | None, console: Console) -> list[str]:
     lines += _compared(facts, layout.RESAMPLES)
     remarks = summed(line for line in lines if isinstance(line, Remark))
     # A folder's own problems are found in both splits.
-    problems = list(dict.fromkeys(one_line(line) for line in lines if not isinstance(line, Remark)))
+    problems = list(dict.fromkeys(spelled(line) for line in lines if not isinstance(line, Remark)))
 
     def say(line: str) -> None:
-        console.print(one_line(line), markup=False, emoji=False, soft_wrap=True)
+        console.print(spelled(line), markup=False, emoji=False, soft_wrap=True)
 
     if any(facts.values()):
         say(f"{root}, read as data={source}")

@@ -13,7 +13,7 @@ _ERRORS = 1.96 + 0.84
 _MOST = 1000  # beyond it a number says only that the rows are as good as equal here
 
 
-def more_data(sample: Sample, first: int, second: int) -> str:
+def more_data(sample: Sample, first: int, second: int, names: tuple[str, str]) -> str:
     """Write how much more data would decide which of two rows is better, as far as the results can tell.
 
     The difference of two rows has the variance unit / U + 2 seed / S for U units and S seeds. The part of the units is
@@ -23,6 +23,7 @@ def more_data(sample: Sample, first: int, second: int) -> str:
     Args:
         sample: scores behind the table.
         first, second: places of the two rows in the sample.
+        names: their names.
 
     Returns:
         A sentence; "" if the two rows do not differ here.
@@ -38,16 +39,16 @@ def more_data(sample: Sample, first: int, second: int) -> str:
     if sample.comparable and not sample.blocks:
         of_units = float(np.nanvar(np.diff(np.nanmean(scores, axis=1), axis=0), ddof=1))
     what = "groups of recordings" if sample.kind == GROUPS else "test recordings"
-    unknown = _unknown(len(sample.recordings), what, units)
+    them = " and ".join(names)
+    unknown = f"{_known(sample)} cannot say how many would decide between"
     if of_units is None and of_seeds is None:
-        return f"{unknown}; nor does one seed say what another training would change."
+        return f"{unknown} {them}; nor does one seed say what another training would change."
     if of_units is None:
-        return (
-            f"As to training, about {_count(of_seeds / allowed, 2)} seeds would decide between them; {unknown.lower()}."
-        )
+        enough = f"about {_count(of_seeds / allowed, 2)} seeds would decide between {them}"
+        return f"As to training, {enough}; {unknown[0].lower()}{unknown[1:]} them."
     if of_seeds is None:
         return (
-            f"About {_count(of_units / allowed, 2)} {what} would decide between these two trained models; one seed "
+            f"About {_count(of_units / allowed, 2)} {what} would decide between the trained models of {them}; one seed "
             "does not say what another training would change."
         )
     ways = []
@@ -57,15 +58,13 @@ def more_data(sample: Sample, first: int, second: int) -> str:
         ways.append(f"{_count(of_seeds / (allowed - of_units / units), 2)} seeds with {units} {what}")
     if not ways:
         ways.append(f"{_count(2 * of_units / allowed, 2)} {what} with {_count(2 * of_seeds / allowed, 2)} seeds")
-    return f"About {' or '.join(ways)} would decide between them."
+    return f"About {' or '.join(ways)} would decide between {them}."
 
 
 def _count(number: float, least: int) -> str:
     return f"{max(math.ceil(number), least):,}" if number <= _MOST else f"more than {_MOST:,}"
 
 
-def _unknown(recordings: int, what: str, units: int) -> str:
-    if what == "groups of recordings":
-        return f"{units} groups of recordings cannot say how many would decide between them"
-    known = "One recording" if recordings == 1 else f"{recordings} recordings"
-    return f"{known} cannot say how many would decide between them"
+def _known(sample: Sample) -> str:
+    count, what = (len(sample.units), "groups of recordings") if sample.kind == GROUPS else (len(sample.recordings), "")
+    return f"{count} {what}" if what else "One recording" if count == 1 else f"{count} recordings"

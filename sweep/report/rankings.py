@@ -86,16 +86,17 @@ class Rankings:
                 + (f"Most places up or down: {movers}." if movers else "No row changes its place.")
             ]
         return remarks + [
-            "Units are the test recordings or blocks of time named under each table; the interval is about other such "
-            "units, not about other training runs."
+            "Units are the test recordings, groups of them or blocks of time named under each table; the interval is "
+            "about other such units, not about other training runs."
         ]
 
 
-def rank(tables: dict[str, tuple[pd.DataFrame, Sample]]) -> Rankings | None:
+def rank(tables: dict[str, tuple[pd.DataFrame, Sample]], across: bool = True) -> Rankings | None:
     """Rank the representations by their mean score, once for each table, model and variant that has some.
 
     Args:
         tables: lines of `summarise` and the sample behind them, by a name: of a protocol, or of a metric.
+        across: whether rankings of different models and variants are compared, too.
 
     Returns:
         The rankings; None unless there are two of at least FEWEST_ROWS representations each.
@@ -117,7 +118,8 @@ def rank(tables: dict[str, tuple[pd.DataFrame, Sample]]) -> Rankings | None:
     for key, (part, _) in found.items():
         table[f"score_{names[key]}"] = part.value
         table[f"rank_{names[key]}"] = part.value.rank(ascending=False, method="min")
-    pairs = [_pair(names, found, *keys, list(table.index)) for keys in itertools.combinations(found, 2)]
+    both = [keys for keys in itertools.combinations(found, 2) if across or keys[0][1:] == keys[1][1:]]
+    pairs = [_pair(names, found, *keys, list(table.index)) for keys in both]
     return Rankings(table.reset_index(names="representation"), list(names.values()), [pair for pair in pairs if pair])
 
 

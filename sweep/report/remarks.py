@@ -3,7 +3,7 @@
 import pandas as pd
 
 from sweep.registry import families, sources
-from sweep.report.units import FEWEST_RECORDINGS, GROUPS, RECORDINGS, Sample
+from sweep.report.units import FEWEST_RECORDINGS, GROUPS, Sample
 from sweep.results.scoring import BLOCK_SECONDS
 
 _CNN_BINS = 128  # bins that the CNN's first kernel spans
@@ -80,18 +80,17 @@ def certainty_remarks(lines: pd.DataFrame, sample: Sample) -> list[str]:
 
     Args:
         lines: lines of the table, `summarise`.
-        sample: accuracies behind the lines.
+        sample: scores behind the lines.
     """
     if not sample.rows:
         return []
-    recordings, units = len(sample.recordings), len(sample.units)
+    recordings = len(sample.recordings)
     seeds = int(lines.seeds.max())
     remarks = []
     of = _count(recordings, "test recording")
     if lines.low.notna().any():
-        over = of if sample.kind == RECORDINGS else f"{units} {sample.kind.partition(' of test')[0]} in {of}"
         also = f" and {seeds} seeds; \N{PLUS-MINUS SIGN}: standard deviation over seeds" if seeds > 1 else ""
-        remarks += [f"95 %: t-interval of the mean {sample.metric.words} over {over}{also}."]
+        remarks += [f"95 %: t-interval of the mean {sample.metric.words} over {sample.described}{also}."]
         if sample.comparable:
             remarks += [
                 "best: rows that cannot be told from the best of the table, of their family, or of both (paired max-t; "

@@ -1,5 +1,6 @@
 """Read the results below a folder into reports, print them, and write them beside the results."""
 
+import functools
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -35,7 +36,7 @@ class Report:
     Attributes:
         folder: folder of the results.
         runs: its runs.
-        sample: accuracies behind the table.
+        sample: scores behind the table.
         lines: one row a line of the printed table, `summarise`.
         columns: columns of the printed table.
         chosen: whether a user chose the columns.
@@ -64,15 +65,20 @@ class Report:
         """Format the printed table as text."""
         return cells_of(self.lines, self.columns)
 
+    @functools.cached_property
     def trained(self) -> Trained | None:
         """Pair rows with trained and with fixed front-ends; None if there is no such pair."""
         return pair_up(self.lines, self.sample)
 
+    @functools.cached_property
     def by_metric(self) -> Rankings | None:
         """Rank the rows by accuracy, note F1 and the metric of the table; None where there is one of them only."""
-        names = [name for name in dict.fromkeys([*_COMPARED, self.sample.metric.name]) if self.lines[name].count()]
+        own = self.sample.metric.name
+        names = [name for name in dict.fromkeys([*_COMPARED, own]) if self.lines[name].count()]
         lines = {name: self.lines.assign(metric=name, value=self.lines[name]) for name in names}
-        return rank({METRICS[name].words: (lines[name], read_sample(self.runs, name)) for name in names})
+        samples = {name: self.sample if name == own else read_sample(self.runs, name) for name in names}
+        found = rank({METRICS[name].words: (lines[name], samples[name]) for name in names}, across=False)
+        return found if len(names) > 1 else None
 
     def files(self) -> dict[str, Callable[[], str]]:
         """Return for each of the table's files, by its name, a function that formats it."""
@@ -84,7 +90,7 @@ class Report:
             "summary.csv": lambda: csv(lines),
             "table.md": lambda: markdown(self.title, cells, self.remarks, self.verdict),
             "table.tex": lambda: latex(self.title, cells, self.remarks, list(self.lines.family)),
-            "verdict.json": lambda: as_json(self.decision, self.sample, self.verdict),
+            "verdict.json": lambda: as_json(self.decision, self.verdict),
         }
 
 
@@ -111,7 +117,7 @@ def _report(folder: Path, runs: Runs, columns: Iterable[str] | None, ranking: Ra
     chosen = default_columns(lines) if columns is None else choose_columns(lines, columns)
     remarks = [*runs.remarks, *remarks_on(runs.table, certainty_remarks(lines, sample))]
     decision = decide(lines, sample, ranking.margin)
-    words = verdict(decision, lines, sample)
+    words = verdict(decision, lines)
     title, own = _title(runs.table), columns is not None
     return Report(folder, runs, sample, lines, chosen, own, title, decision, words, remarks)
 
@@ -159,7 +165,7 @@ def print_reports(
     for report in reports:
         write(console, report.folder, report.files())
         remarks = list(report.remarks)
-        by_metric, trained = report.by_metric(), report.trained()
+        by_metric, trained = report.by_metric, report.trained
         if by_metric:
             _write_part(console, report.folder, "metrics", by_metric)
             remarks += [f"Rankings by {line}" for line in by_metric.remarks()[:-1]]

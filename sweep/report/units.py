@@ -50,6 +50,14 @@ class Sample:
         return len(self.recordings) if self.blocks else 1
 
     @property
+    def described(self) -> str:
+        """How many units there are and of what, such as "24 blocks of time in 4 test recordings"."""
+        count = len(self.recordings)
+        of = f"{'one' if count == 1 else count} test recording{'' if count == 1 else 's'}"
+        name = {GROUPS: "groups", BLOCKS: BLOCKS}.get(self.kind)
+        return f"{len(self.units)} {name} in {of}" if name else of
+
+    @property
     def comparable(self) -> bool:
         """Whether there are enough units to compare rows."""
         return len(self.units) >= max(FEWEST_UNITS, self.strata + 1)
@@ -63,7 +71,12 @@ def read_sample(runs: Runs, metric: str) -> Sample:
         metric: name of the metric, one of METRICS.
     """
     by, done = METRICS[metric], runs.table[runs.table.status == "done"]
-    found = {run: result.recordings for run, result in runs.results.items() if result.recordings}
+    # A run without the score, such as one that scored no notes, has no values; it costs the others none.
+    found = {
+        run: result.recordings
+        for run, result in runs.results.items()
+        if any(_score(by, recording) is not None for recording in result.recordings.values())
+    }
     first: dict = next(iter(found.values()), {})
     # A recording without notes has no score.
     recordings = [name for name in first if all(_score(by, other.get(name)) is not None for other in found.values())]
@@ -99,7 +112,7 @@ def group_values(values: np.ndarray, groups: Sequence[str]) -> np.ndarray:
     """Compute a value for each group, such that the mean of all values is the mean of the recordings.
 
     Args:
-        values: (recordings,) scores; NaN where a score is not defined.
+        values: (recordings,) scores.
         groups: group of each recording.
 
     Returns:
@@ -110,13 +123,9 @@ def group_values(values: np.ndarray, groups: Sequence[str]) -> np.ndarray:
     """
     # The mean over recordings is the ratio of two sums over groups, of scores and of recordings. A group of n of N
     # recordings deviates by G n / N times (its mean - the mean), to first order, as a block does below.
-    known = np.isfinite(values)
-    middle = values[known].mean() if known.any() else np.nan
-    found = []
-    for group in dict.fromkeys(groups):
-        part = values[known & (np.array(groups) == group)]
-        found.append(middle + len(set(groups)) * (part - middle).sum() / max(known.sum(), 1))
-    return np.array(found)
+    middle, names = values.mean(), list(dict.fromkeys(groups))
+    deviations = [(values[np.array(groups) == name] - middle).sum() for name in names]
+    return middle + len(names) / len(values) * np.array(deviations)
 
 
 def block_values(counts: Sequence[tuple[np.ndarray, np.ndarray]]) -> list[np.ndarray]:
@@ -162,15 +171,15 @@ def _values(
         return [group_values(scores[:, 0], groups)] if kind == GROUPS else list(scores)
     if metric.ratio is None:
         return None
-    counts = [_counts(recording.get("blocks"), metric) for recording in recordings]
-    known = [metric.ratio(part) for part in counts if part is not None]
-    return block_values(known) if known and len(known) == len(counts) else None
+    ratios = [_ratio(recording.get("blocks"), metric) for recording in recordings]
+    known = [ratio for ratio in ratios if ratio is not None]
+    return block_values(known) if known and len(known) == len(ratios) else None
 
 
-def _counts(blocks: Any, metric: Metric) -> np.ndarray | None:
-    """Return the (blocks, n) counts that a metric follows from; None if there are none or they are something else."""
+def _ratio(blocks: Any, metric: Metric) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the ratio of a recording's counts; None if there are none or they are something else."""
     try:
         counts = np.array(blocks[metric.counts], float)
-    except (TypeError, ValueError, KeyError):
+        return metric.ratio(counts) if counts.ndim == 2 and len(counts) and np.isfinite(counts).all() else None
+    except (TypeError, ValueError, KeyError, IndexError):
         return None
-    return counts if counts.ndim == 2 and counts.shape[1] >= 3 and len(counts) and np.isfinite(counts).all() else None

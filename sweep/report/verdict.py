@@ -7,18 +7,17 @@ import pandas as pd
 
 from sweep.report.decision import Decision
 from sweep.report.more_data import more_data
-from sweep.report.units import ROW, Sample
+from sweep.report.units import ROW
 
 _CONFIDENCE = "at 95 % confidence"
 
 
-def verdict(decision: Decision, lines: pd.DataFrame, sample: Sample) -> str:
+def verdict(decision: Decision, lines: pd.DataFrame) -> str:
     """Write the verdict in words.
 
     Args:
         decision: rows to name, `decide`.
         lines: lines of the table, `summarise`.
-        sample: scores behind the lines.
     """
     best, done = decision.highest, decision.done
     missing = int((lines.status != "done").sum())
@@ -35,19 +34,18 @@ def verdict(decision: Decision, lines: pd.DataFrame, sample: Sample) -> str:
     if len(done) == 1:
         return f"There is nothing to choose between yet: the one row that is done is {scored}.{rest}"
     told = f"Highest: {scored}{_among(decision)}. {_good_enough(decision)}"
-    basis = f" {_basis(decision, sample)}."
-    return told + basis + _more(decision, sample) + rest
+    basis = f" {_basis(decision)}."
+    return told + basis + _more(decision) + rest
 
 
-def as_json(decision: Decision, sample: Sample, sentence: str) -> str:
+def as_json(decision: Decision, sentence: str) -> str:
     """Format the verdict as verdict.json, for programs.
 
     Args:
         decision: rows to name, `decide`.
-        sample: scores behind the table.
         sentence: the verdict in words, `verdict`.
     """
-    best, good, done = decision.highest, decision.good_enough, decision.done
+    best, good, done, sample = decision.highest, decision.good_enough, decision.done, decision.sample
     content = {
         "choice": None if best is None else best.label,
         "metric": decision.metric.name,
@@ -58,7 +56,7 @@ def as_json(decision: Decision, sample: Sample, sentence: str) -> str:
         "bounds": {row.label: _number(row.loss) for row in done.itertuples()},
         "not_told_from_the_best": None if decision.unsure else list(decision.tied.label) if best is not None else [],
         "units": {"kind": sample.kind, "number": len(sample.units), "recordings": len(sample.recordings)},
-        "seeds": 0 if best is None else int(done.seeds.max()),
+        "seeds": decision.seeds,
         "limits": [*filter(None, [decision.unsure]), *decision.limits],
         "sentence": sentence,
     }
@@ -103,28 +101,24 @@ def _share(good: pd.Series, best: pd.Series) -> str:
     what, share = "operations", good.multiply_adds / best.multiply_adds
     if share == 1:
         what, share = "parameters", good.parameters / best.parameters
-    return f"1/{1 / share:.0f} of the {what}" if share <= 0.55 else f"{100 * share:.0f} % of the {what}"
+    parts = round(1 / share)
+    exact = parts > 1 and abs(parts * share - 1) <= 0.1  # near enough to one half, one third, ...
+    return f"1/{parts} of the {what}" if exact else f"{100 * share:.0f} % of the {what}"
 
 
 def _digits(value: float) -> str:
     return f"{value:.3f}" if value >= 0.0005 else f"{value:.4f}" if value >= 0.00005 else "0.000"
 
 
-def _basis(decision: Decision, sample: Sample) -> str:
+def _basis(decision: Decision) -> str:
     """Describe the units and seeds that the certainty is based on, and its limits."""
-    seeds, recordings = int(decision.done.seeds.max()), len(sample.recordings)
-    of = f"{recordings} test recording{'s' * (recordings != 1)}"
-    over = (
-        of
-        if sample.kind == "test recordings"
-        else f"{len(sample.units)} {sample.kind.partition(' of test')[0]} in {of}"
-    )
-    basis = f"Over {over} and {'one seed' if seeds == 1 else f'{seeds} seeds'}"
+    seeds = "one seed" if decision.seeds == 1 else f"{decision.seeds} seeds"
+    basis = f"Over {decision.sample.described} and {seeds}"
     basis += f" ({', '.join(decision.limits)})" * bool(decision.limits)
     return f"{basis}; how sure this is cannot be said: {decision.unsure}" if decision.unsure else basis
 
 
-def _more(decision: Decision, sample: Sample) -> str:
+def _more(decision: Decision) -> str:
     """Say what more data would tell about the two rows named, or the two highest."""
     done, best = decision.done, decision.highest
     other = decision.good_enough
@@ -133,9 +127,12 @@ def _more(decision: Decision, sample: Sample) -> str:
         other = rest.iloc[0]
     if not decision.unsure and not bool(other.best_of_table):
         return ""  # already decided
-    places = [sample.rows.index(tuple(row[ROW])) for row in (best, other)] if sample.units else []
-    said = more_data(sample, *places) if places else ""
-    return f" {said.replace('them', f'{best.label} and {other.label}', 1)}" * bool(said)
+    sample = decision.sample
+    if not sample.units:
+        return ""
+    first, second = (sample.rows.index(tuple(row[ROW])) for row in (best, other))
+    said = more_data(sample, first, second, (best.label, other.label))
+    return f" {said}" * bool(said)
 
 
 def _number(value: float) -> float | None:

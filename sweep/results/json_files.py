@@ -54,13 +54,13 @@ def build(cls: type, content: dict[str, Any], *, others: bool = False) -> Any:
     hints = _hints(cls)
     strange = [key for key in content if key not in hints]
     if strange and not others:
-        raise ValueError(f"it has {_shown(strange[0])}")
+        raise ValueError(f"it has {shown(strange[0])}")
     values = {field.name: content.get(field.name, field.default) for field in dataclasses.fields(cls)}
     for name, value in values.items():
-        if value is dataclasses.MISSING or value is None and not _fits(None, hints[name]):
+        if value is dataclasses.MISSING or value is None and not fits(None, hints[name]):
             raise ValueError(f"it has no {name}")
-        if not _fits(value, hints[name]):
-            raise ValueError(f"its {name} is {_shown(value)}")
+        if not fits(value, hints[name]):
+            raise ValueError(f"its {name} is {shown(value)}")
     return cls(**values)
 
 
@@ -69,23 +69,29 @@ def _hints(cls: type) -> dict[str, Any]:
     return get_type_hints(cls)
 
 
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether a JSON value has a type, such as dict[str, float | None]; an integer will do for a float."""
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a JSON value has a type, such as dict[str, float | None]; an integer will do for a float.
+
+    Args:
+        value: value that was read.
+        hint: the type.
+    """
     origin, parts = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return any(_fits(value, part) for part in parts)
+        return any(fits(value, part) for part in parts)
     if origin is dict:
-        return isinstance(value, dict) and all(_fits(item, parts[1]) for item in value.values())
+        return isinstance(value, dict) and all(fits(item, parts[1]) for item in value.values())
     if hint is Any:
         return True
     if hint is float:
-        return isinstance(value, float) and math.isfinite(value) or _fits(value, int)
+        return isinstance(value, float) and math.isfinite(value) or fits(value, int)
     if hint is int:
         return isinstance(value, int) and not isinstance(value, bool) and abs(value) < _INTEGERS
     return isinstance(value, hint)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Write a value for a message, cut if it is long."""
     text = json.dumps(value, default=str)
     return text if len(text) <= 40 else f"{text[:40]}\N{HORIZONTAL ELLIPSIS}"
 

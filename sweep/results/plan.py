@@ -5,7 +5,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sweep import locks
 from sweep.files import write_whole
@@ -45,6 +45,20 @@ def is_name(run: str) -> bool:
     return len(folders) == 2 and not {"", ".", ".."} & {*folders} and bool(number) and int(number[1]) < 2**63
 
 
+class Sweep(NamedTuple):
+    """Content of sweep.json.
+
+    Attributes:
+        runs: planned runs, in order; the key is the run's folder relative to sweep.json's.
+        ranking: how the last command ranked the rows.
+        remark: what is wrong with the ranking, of which the default takes the place; "" if nothing is.
+    """
+
+    runs: dict[str, Planned]
+    ranking: Ranking
+    remark: str
+
+
 def read_plan(folder: Path) -> dict[str, Planned]:
     """Read the planned runs of a <runs>/<data>/<protocol> folder, in order; empty if there is no sweep.json.
 
@@ -54,27 +68,22 @@ def read_plan(folder: Path) -> dict[str, Planned]:
     Raises:
         ValueError: sweep.json is damaged, holds a name that is not a run's, or cannot be read.
     """
-    return _read(folder)[0]
+    return read_sweep(folder).runs
 
 
-def read_ranking(folder: Path) -> Ranking:
-    """Read how the last command ranked the rows of a <runs>/<data>/<protocol> folder; the default without sweep.json.
+def read_sweep(folder: Path) -> Sweep:
+    """Read sweep.json of a <runs>/<data>/<protocol> folder; nothing planned and the default ranking without the file.
 
     Raises:
-        ValueError: sweep.json is damaged or cannot be read, or names no metric.
+        ValueError: sweep.json is damaged, holds a name that is not a run's, or cannot be read.
     """
-    return _read(folder)[1]
-
-
-def _read(folder: Path) -> tuple[dict[str, Planned], Ranking]:
     path = folder / PLAN
     try:
         content = read_object(path)
         if content is None:
-            return {}, Ranking()
+            return Sweep({}, Ranking(), "")
         found = build(_Plan, content, others=True)
         plan = {run: build(Planned, planned) for run, planned in found.runs.items()}
-        ranking = build(Ranking, found.ranking or {})
     except UnreadableError:
         raise
     except ValueError as error:
@@ -82,7 +91,10 @@ def _read(folder: Path) -> tuple[dict[str, Planned], Ranking]:
     for run in plan:
         if not is_name(run):
             raise ValueError(f"{path}: {run} is not <model>/<representation>/seed-<n>; {_REMEDY}")
-    return plan, ranking
+    try:
+        return Sweep(plan, build(Ranking, found.ranking or {}), "")
+    except ValueError as error:
+        return Sweep(plan, Ranking(), f"{path}: ranked as by default, {error}; the next sweep says how to rank")
 
 
 def write_plan(folder: Path, runs: dict[str, Planned], ranking: Ranking | None = None) -> str:
@@ -101,7 +113,7 @@ def write_plan(folder: Path, runs: dict[str, Planned], ranking: Ranking | None =
     """
     said = ""
     try:
-        before, ranked = _read(folder)
+        before, ranked, _ = read_sweep(folder)
     except UnreadableError:
         raise
     except ValueError as error:
@@ -111,7 +123,7 @@ def write_plan(folder: Path, runs: dict[str, Planned], ranking: Ranking | None =
     if before | runs == before and ranking in (None, ranked):
         return said
     with locks.wait(folder / f".{PLAN}.lock"):  # another sweep may be adding its runs
-        plan, ranked = _read(folder)
+        plan, ranked, _ = read_sweep(folder)
         plan |= runs
         head = json.dumps(dataclasses.asdict(ranking or ranked))
         # One run a line, because people read the file.

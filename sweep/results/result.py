@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from sweep.files import write_whole
-from sweep.results.json_files import UnreadableError, build, read_object
+from sweep.results.json_files import UnreadableError, build, fits, read_object, shown
+from sweep.results.scoring import SCORES
 
 RESULT = "result.json"
 FORMAT = 3  # version of the schema, increased whenever a field changes its meaning
@@ -116,11 +117,21 @@ def read_result(folder: Path) -> Result | None:
             raise ValueError(f"its format is {json.dumps(found)[:40]}")
         if found != FORMAT:
             raise OtherFormatError(path, found)
-        return build(Result, content, others=True)
+        result = build(Result, content, others=True)
+        _check_recordings(result.recordings)
+        return result
     except (OtherFormatError, UnreadableError):
         raise
     except ValueError as error:  # includes invalid JSON and invalid UTF-8
         raise ValueError(f"{path}: damaged, {error}; {_REMEDY}") from None
+
+
+def _check_recordings(recordings: dict[str, dict[str, Any]]) -> None:
+    """Raise a ValueError if a recording's score is no number or its group no text."""
+    for id, scores in recordings.items():
+        for name, value in scores.items():
+            if name in SCORES and not fits(value, float | None) or name == "group" and not isinstance(value, str):
+                raise ValueError(f"{name} of its recording {id} is {shown(value)}")
 
 
 def write_result(folder: Path, result: Result) -> None:

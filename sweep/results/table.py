@@ -11,7 +11,7 @@ from sweep.names import name_of_folder, plain
 from sweep.registry import families
 from sweep.results.finding import find_runs
 from sweep.results.metrics import Ranking
-from sweep.results.plan import Planned, read_plan, read_ranking
+from sweep.results.plan import Planned, read_sweep
 from sweep.results.result import Result
 from sweep.results.scoring import SCORES
 from sweep.results.state import State, state_of
@@ -68,7 +68,8 @@ def read_runs(folder: Path) -> Runs:
     found = find_runs(folder, remarks)
     planned, ranking = None, Ranking()
     try:
-        planned, ranking = read_plan(folder), read_ranking(folder)
+        planned, ranking, remark = read_sweep(folder)
+        remarks += [remark] * bool(remark)
     except ValueError as error:
         remarks.append(str(error))
     plan = planned or {}

@@ -95,10 +95,10 @@ def fingerprinted(data: Data) -> Data:
     """Return the data configuration with the current fingerprint of the data folder.
 
     Raises:
-        DataError: the folder is missing, or holds no recordings in its layout; names the first problem.
+        ValueError: the folder is missing, or holds no recordings in its layout; names the first problem.
     """
-    from sweep.data.labels import refuse
     from sweep.data.reading import find_pairs
+    from sweep.data.recording import refuse
     from sweep.data.source import SPLITS
 
     source = sources[data.source](Path(data.root))

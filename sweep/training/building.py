@@ -87,7 +87,7 @@ def cost(config: RunConfig, frontend: Transform) -> dict[str, float]:
     row, window, width = config.representation, config.protocol.window, config.control.width
     projected = width * row.n_bins * row.n_frames(window) if width else 0
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        _build_model(config, None)(torch.empty(1, width or row.n_bins, row.n_frames(window)))
+        _build_model(config, None).eval()(torch.empty(1, width or row.n_bins, row.n_frames(window)))
     each = SAMPLE_RATE / ESTIMATE_EVERY
     return {
         "frontend": each * frontend.multiply_adds(window),

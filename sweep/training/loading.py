@@ -9,9 +9,10 @@ from rich.console import Console
 
 from sweep.config import Data
 from sweep.data.reading import read
-from sweep.data.recording import SAMPLE_RATE, Changed, DataError, one_line, summed
+from sweep.data.recording import SAMPLE_RATE, Changed, DataError, summed
 from sweep.data.recordings import Recordings
 from sweep.data.windows import split_validation
+from sweep.names import spelled
 from sweep.registry import sources
 
 MOST = 5  # remarks on the data
@@ -75,7 +76,7 @@ def _say(remarks: list[str], root: Path) -> None:
     if len(lines) > MOST:
         lines[MOST - 1 :] = [f"{root}: {len(lines) - MOST + 1:,} more such remarks: `sweep data` lists them"]
     for line in lines:
-        print(one_line(line), file=sys.stderr)
+        print(spelled(line), file=sys.stderr)
 
 
 def describe(recordings: Recordings) -> str:

@@ -192,13 +192,6 @@ def _end_client() -> None:
         wandb.teardown()
 
 
-def _has_wandb_account() -> bool:
-    """Whether W&B's client finds a key for its server, without asking for one and without the network."""
-    import wandb
-
-    return not _without_account(wandb.setup().settings.base_url)
-
-
 def _without_account(url: str) -> str:
     """Return why W&B's client has no key for a server; empty if it has one."""
     import wandb

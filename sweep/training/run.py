@@ -49,6 +49,7 @@ def run(config: RunConfig, console: Console, title: str, lock: Lock) -> Result:
     loaded = load(config.data, device, console)
     exam = prepare_evaluation(config, loaded.test)
     transcriber = build_or_resume(config, loaded.train, device, kept, first)
+    multiply_adds = cost(config, transcriber.frontend)
     times.append(time.perf_counter())
 
     loggers = build_loggers(config, first, _log.warning)
@@ -62,7 +63,7 @@ def run(config: RunConfig, console: Console, title: str, lock: Lock) -> Result:
         summary.update({name: score for name, score in evaluation.scores.items() if np.isfinite(score)})
         times.append(time.perf_counter())
 
-    return write(config, transcriber, loaded, evaluation, first, times, busy, lock)
+    return write(config, transcriber, loaded, evaluation, multiply_adds, first, times, busy, lock)
 
 
 def write(
@@ -70,6 +71,7 @@ def write(
     transcriber: Transcriber,
     loaded: Loaded,
     evaluation: Evaluation,
+    multiply_adds: dict[str, float],
     first: int,
     times: list[float],
     busy: list[int],
@@ -82,6 +84,7 @@ def write(
         transcriber: trained model.
         loaded: the run's recordings.
         evaluation: scores of the run.
+        multiply_adds: cost of the run, `building.cost`.
         first: step at which training began.
         times: clock readings in seconds at the run's start and after set-up, training and scoring.
         busy: GPU load in percent, twice a second.
@@ -112,7 +115,7 @@ def write(
         norm=getattr(row, "norm", None),
         window=config.protocol.window,
         parameters={part: _count_parameters(getattr(transcriber, part)) for part in ("frontend", "model")},
-        multiply_adds=cost(config, transcriber.frontend),
+        multiply_adds=multiply_adds,
         moved={part: float(np.nanmedian(change)) for part, change in moved.items()},
         engine=transcriber.frontend.engine_on(device),
         resumed_from=first,

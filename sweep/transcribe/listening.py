@@ -74,22 +74,25 @@ class Sound:
         Raises:
             DataError: `blocks` raised it, or the file holds no samples.
         """
-        before = length // 2
+        before, skipped = length // 2, 0
         kept, samples, frames = np.zeros(before, np.float32), 0, 0
         for block in self.blocks():
             samples += len(block)
-            kept = np.concatenate([kept, block])
+            kept = np.concatenate([kept, block[skipped:]])
+            skipped = max(0, skipped - len(block))
             if len(kept) >= length:
                 windows = torch.from_numpy(kept).unfold(0, length, hop_length)
                 frames += len(windows)
                 yield windows
-                kept = kept[len(windows) * hop_length :]
+                passed = len(windows) * hop_length
+                skipped = max(0, passed - len(kept))  # where windows are further apart than they are long
+                kept = kept[passed:]
         if not samples:
             why = self.problem or "holds no samples"
             raise DataError(f"{self.path}: {why}, there is nothing to transcribe: download or convert it again")
         left = 1 + samples // hop_length - frames
         if left > 0:
-            kept = np.pad(kept, (0, (left - 1) * hop_length + length - len(kept)))
+            kept = np.pad(kept[skipped:], (0, max(0, (left - 1) * hop_length + length - len(kept))))
             yield torch.from_numpy(kept).unfold(0, length, hop_length)
 
 

@@ -1,5 +1,6 @@
 """Find the run that transcribes, by its folder or as the best of a sweep, and load its model."""
 
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -44,11 +45,11 @@ def find_run(asked: Path, metric: str | None = None) -> tuple[Path, str]:
     if not folders:
         raise ValueError("; ".join(remarks) or f"{asked}: no runs in or below it; sweep +grid=smoke makes some")
     if len(folders) > 1:
-        names = ", ".join(str(asked / folder.resolve().relative_to(asked.resolve())) for folder in folders)
-        raise ValueError(f"{asked}: holds sweeps whose accuracies do not compare; choose one: {names}")
+        names = ", ".join(str(asked / folder.relative_to(os.path.abspath(asked))) for folder in folders)
+        raise ValueError(f"{asked}: holds sweeps whose scores do not compare; choose one: {names}")
     runs = read_runs(folders[0])
     by, table = METRICS[metric or runs.ranking.metric], runs.table
-    table = table[[asked.resolve() in (folders[0] / run).resolve().parents for run in table.run]]
+    table = table[[Path(os.path.abspath(asked)) in (folders[0] / run).parents for run in table.run]]
     done = table[table.status == "done"]
     if done.empty:
         raise ValueError(f"{asked}: none of its {len(table)} runs is done; sweep status {asked} says why")

@@ -9,9 +9,10 @@ from pathlib import Path
 import soundfile
 
 from sweep.data.labels import MIDI, SHOWN
-from sweep.data.recording import Pair, Remark, one_line
+from sweep.data.recording import Pair, Remark
 from sweep.data.source import SPLITS, Source, as_compared, missing, same_name
 from sweep.files import NOTES
+from sweep.names import spelled
 from sweep.registry import sources
 from sweep.walking import files_below
 
@@ -123,7 +124,7 @@ def _by_table(root: Path) -> tuple[dict[str, list[Pair]], list[str]]:
             continue
         first[id] = line
         if pair := _pair(root, id, files, problems):
-            splits[split].append(replace(pair, group=one_line(group)))
+            splits[split].append(replace(pair, group=spelled(group)))
     listed = {split for _, _, split, _ in rows}
     problems += [
         f"{root / TABLE}: lists no file for {split}: add some" for split in SPLITS if rows and split not in listed
@@ -196,5 +197,5 @@ def _pair(folder: Path, id: str, files: _Files, problems: list[str]) -> Pair | N
         wanted = " or ".join(f"{Path(id).name}{ending}" for ending in LABELS)
         problems.append(f"{files.audio[0]}: no labels: put {wanted} beside it or remove the recording")
     else:
-        return Pair(one_line(id), files.audio[0], files.labels[0])
+        return Pair(spelled(id), files.audio[0], files.labels[0])
     return None

@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
-from sweep.data.recording import Pair, Remark, one_line
+from sweep.data.recording import Pair, Remark
 from sweep.data.source import Source, as_compared, missing, same_name
+from sweep.names import spelled
 from sweep.registry import sources
 from sweep.walking import walk
 
@@ -49,7 +50,7 @@ def find(root: Path, split: str) -> tuple[list[Pair], list[str]]:
     for id in sorted(label_files.keys() - audio_files.keys()):
         problems.append(f"{label_files[id]}: no recording {data / id}.wav or .flac: add it or remove the labels")
     both = audio_files.keys() & label_files.keys()
-    return [Pair(one_line(id), audio_files[id], label_files[id]) for id in both], problems
+    return [Pair(spelled(id), audio_files[id], label_files[id]) for id in both], problems
 
 
 def _files_by_id(folder: Path, endings: tuple[str, ...], problems: list[str]) -> dict[str, Path]:

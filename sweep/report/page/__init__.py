@@ -84,8 +84,8 @@ def page(
         overview, rows, problems: what `draw` returns.
         rankings: rankings of the protocols on the same data; None if there is only one.
     """
-    drawn, by_metric = {row.title for row in rows if row.figure}, report.by_metric()
-    trained, families = report.trained(), dict(zip(report.lines.representation, report.lines.family, strict=True))
+    drawn, by_metric = {row.title for row in rows if row.figure}, report.by_metric
+    trained, families = report.trained, dict(zip(report.lines.representation, report.lines.family, strict=True))
     return _TEMPLATES.get_template("report.html.j2").render(
         report=report,
         table=_table(report, drawn),
