@@ -12,7 +12,7 @@ import pytest
 from cached_set import assert_same, make_set, read
 from conftest import ROOT
 
-from sweep.data.cache import MAGIC
+from sweep.data.cache import MAGIC, VERSION
 from sweep.data.recording import DataError
 
 
@@ -40,7 +40,7 @@ def replace(old: bytes, new: bytes):
         lambda content: content[: -len(MAGIC) - 8] + bytes(8) + MAGIC,
         lambda content: content[: -len(MAGIC) - 8] + (2 * len(content)).to_bytes(8, "little") + MAGIC,
         replace(b'{"key"', b'{"kex"'),
-        replace(b'"version": 1', b'"version": 0'),
+        replace(b'"version": %d' % VERSION, b'"version": 0'),
         replace(b'{"key"', b'["key"'),
         lambda content: bytes(8) + b"[]" + (2).to_bytes(8, "little") + MAGIC,
     ],
