@@ -24,24 +24,31 @@ The program is `sweep`, or `python -m sweep`. The transforms can be imported fro
 >>> from sweep import CQT
 >>> CQT()(torch.randn(2, 16384)).shape
 torch.Size([2, 84, 33])
+
+`row` gives a row of the sweep, such as the front-end of a published system, and needs all dependencies:
+
+>>> from sweep import row
+>>> row("onsets-frames").features(torch.randn(16000)).shape
+torch.Size([229, 32])
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sweep.config.rows import row
     from sweep.transforms import CQT, STFT, MelSpectrogram
 
 __version__ = "0.2.0"
 
-__all__ = ["CQT", "STFT", "MelSpectrogram", "__version__"]
+__all__ = ["CQT", "STFT", "MelSpectrogram", "__version__", "row"]
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:  # `from sweep import data` then looks for a module
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from sweep import transforms
-
-    return globals().setdefault(name, getattr(transforms, name))
+    module = importlib.import_module("sweep.config.rows" if name == "row" else "sweep.transforms")
+    return globals().setdefault(name, getattr(module, name))
 
 
 def __dir__() -> list[str]:

@@ -108,9 +108,17 @@ def values(kind: type, needs: str, **about: Any) -> Any:
     return _field(check, needs, **about)
 
 
-def group(*, changes_result: bool = True, **classes: type["Group"]) -> Any:
-    """Make a field for a nested group: of one class, `only=Class`, or of the class that its key `name` chooses."""
-    return dataclasses.field(metadata={"key": Key(_accept, "", changes_result, groups=classes)})
+def group(
+    among: Mapping[str, type["Group"]] | None = None, *, changes_result: bool = True, **classes: type["Group"]
+) -> Any:
+    """Make a field for a nested group: of one class, `only=Class`, or of the class that its key `name` chooses.
+
+    Args:
+        among: the classes by name, such as a registry; or they are given as keyword arguments.
+        changes_result: attribute of the `Key`.
+    """
+    groups = classes if among is None else among
+    return dataclasses.field(metadata={"key": Key(_accept, "", changes_result, groups=groups)})
 
 
 def _field(

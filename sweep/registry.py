@@ -1,11 +1,11 @@
-"""Register models, families and data sources by the names that a configuration uses."""
+"""Register models, families, data sources and the steps of a row by the names that a configuration uses."""
 
 import importlib
 import importlib.util
 import inspect
 import pkgutil
-from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from sweep.checks import check_choice
 from sweep.fields import check_keys
@@ -13,15 +13,15 @@ from sweep.fields import check_keys
 T = TypeVar("T", bound=type)
 
 
-class Registry(Generic[T]):
+class Registry(Mapping[str, T]):
     """The registered classes of one kind, by name.
 
-    The package's own classes are in one sub-package. Its modules are imported when a name is looked up, not before,
+    The package's own classes are in one module or sub-package. It is imported when a name is looked up, not before,
     because some of them (models) import torch.
 
     Args:
         kind: configuration key that the names belong to, such as "data.source".
-        package: sub-package whose modules register the package's own classes.
+        package: module, or sub-package whose modules, register the package's own classes.
     """
 
     def __init__(self, kind: str, package: str):
@@ -65,15 +65,27 @@ class Registry(Generic[T]):
             return False
         if name in self._classes:
             return True
-        if name.isidentifier() and name[0] != "_" and importlib.util.find_spec(f"{self.package}.{name}"):
+        if name.isidentifier() and name[0] != "_" and self._has_module(name):
             return True
         self._load()
         return name in self._classes
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names())
+
+    def __len__(self) -> int:
+        return len(self.names())
+
+    def _has_module(self, name: str) -> bool:
+        try:
+            return importlib.util.find_spec(f"{self.package}.{name}") is not None
+        except ModuleNotFoundError:  # the package is a module
+            return False
+
     def _load(self) -> None:
         """Import the package's modules in alphabetical order."""
         package = importlib.import_module(self.package)
-        for module in pkgutil.iter_modules(package.__path__):
+        for module in pkgutil.iter_modules(getattr(package, "__path__", ())):
             importlib.import_module(f"{self.package}.{module.name}")
 
 
@@ -108,3 +120,7 @@ def check_options(cls: type, given: tuple[str, ...], options: Mapping[str, Any],
 families: Registry = Registry("family", "sweep.representations.families")
 models: Registry = Registry("model.name", "sweep.training.models")
 sources: Registry = Registry("data.source", "sweep.data.sources")
+levels: Registry = Registry("level.name", "sweep.representations.levels")
+compressions: Registry = Registry("compression.name", "sweep.representations.compressions")
+normalisations: Registry = Registry("normalisation.name", "sweep.representations.normalisations")
+stacks: Registry = Registry("stack.name", "sweep.representations.stacks")

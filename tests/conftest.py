@@ -11,6 +11,7 @@ import torch
 import yaml
 from definition import definition
 
+from sweep.config.rows import settings
 from sweep.representations import Representation, from_tree
 
 ROOT = Path(__file__).parents[1]
@@ -23,15 +24,12 @@ DEVICES = ["cpu", pytest.param("cuda", marks=gpu)]
 
 def read_settings(name: str) -> dict:
     """The keys of conf/representation/<name>.yaml over those of its base, as Hydra composes them."""
-    folder = ROOT / "conf" / "representation"
-    own = yaml.safe_load((folder / f"{name}.yaml").read_text())
-    base = own.pop("defaults")[0].removesuffix("@_here_")
-    return {**yaml.safe_load((folder / f"{base}.yaml").read_text()), **own, "name": name}
+    return {**settings(ROOT / "conf" / "representation" / f"{name}.yaml"), "name": name}
 
 
-def read_grid() -> list[str]:
-    """The names in conf/grid/all.yaml: the paper's order."""
-    grid = yaml.safe_load((ROOT / "conf" / "grid" / "all.yaml").read_text())
+def read_grid(name: str = "all") -> list[str]:
+    """The names in conf/grid/<name>.yaml; of "all", in the paper's order."""
+    grid = yaml.safe_load((ROOT / "conf" / "grid" / f"{name}.yaml").read_text())
     return grid["hydra"]["sweeper"]["params"]["representation"].replace(" ", "").split(",")
 
 

@@ -12,6 +12,7 @@ from sweep.data import cutting
 from sweep.engines import slices
 from sweep.engines.finish import Finish, _in_pytorch
 from sweep.engines.gpu import kernels
+from sweep.representations import unit_norm
 from sweep.training import adam, one_pass
 from sweep.transforms import CQT, STFT
 
@@ -136,7 +137,7 @@ def test_windows_and_their_norm():
     assert not windows[3, 1000:].any() and torch.equal(windows[3, :1000], samples[8000:] / 32768)
     assert not windows[4, :10].any() and torch.equal(windows[4, 10:], samples[:2990] / 32768)
     windows = windows[:3].contiguous()
-    one_pass._scale[3,](windows, scaled, 3000, 0.1, SAMPLES=2048)
+    unit_norm._scale[3,](windows, scaled, 3000, 0.1, SAMPLES=2048)
     expected = windows.double() / (windows.double().norm(dim=1, keepdim=True) + 0.1)
     torch.testing.assert_close(scaled.double(), expected, rtol=1e-5, atol=1e-8)
 

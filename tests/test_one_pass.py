@@ -5,7 +5,8 @@ import pytest
 import torch
 from conftest import DEVICES
 
-from sweep.training.one_pass import cross_entropy_gradient, unit_norm
+from sweep.representations.unit_norm import unit_norm
+from sweep.training.one_pass import cross_entropy_gradient
 
 
 @pytest.mark.parametrize("device", DEVICES)

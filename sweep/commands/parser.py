@@ -13,6 +13,7 @@ COMMANDS = {
     "status": "print which runs are done, running, failed and to do, and the time left",
     "report": "print the comparison and write it as tables, page and pictures",
     "transcribe": "write the notes that a trained run hears in audio files",
+    "features": "write what a row's model sees of audio files",
     "list": "print the representations, models, data sets and protocols",
     "data": "check a data folder: print what it holds and every problem",
     "download": "fetch and unpack MusicNet",

@@ -1,10 +1,7 @@
 """`sweep transcribe RUN AUDIO...`: transcribes audio files with a trained run and writes the notes."""
 
 import argparse
-import errno
 import math
-import os
-import stat
 import sys
 import time
 from pathlib import Path
@@ -12,6 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sweep.checks import check_number, check_share, check_whole
+from sweep.commands.outputs import check_paths
 from sweep.files import NOTES, from_user
 from sweep.names import plain, say
 from sweep.results.metrics import METRICS
@@ -123,41 +121,3 @@ def _stretch(text: str) -> tuple[float, float]:
     if not 0 <= ends[0] < ends[1] <= ends[0] + LONGEST:
         raise ValueError(f"--picture {text}: needs FROM:TO in seconds, at most {LONGEST} apart")
     return ends
-
-
-def check_paths(paths: dict[Path, dict[str, Path]], out: Path | None) -> None:
-    """Make the output folder if one is given, and check before hours of work that every output can be written.
-
-    Args:
-        paths: output paths of each audio file, by kind.
-        out: output folder; None to write beside the audio.
-
-    Raises:
-        ValueError: two audio files have the same output, or an output cannot be written.
-    """
-    taken: dict[Path, Path] = {}
-    for file, own in paths.items():
-        other = taken.setdefault(own["csv"].absolute(), file)
-        if other != file:
-            raise ValueError(f"{other} and {file}: both would be written to {own['csv']}; give them two calls")
-    try:
-        if out:
-            out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"--out {out}: cannot be made ({error.strerror}); choose another folder") from None
-    for folder in {own["csv"].parent for own in paths.values()}:
-        if folder.is_dir() and not os.access(folder, os.W_OK):
-            raise ValueError(f"{folder}: cannot be written; choose another folder with --out DIR")
-    for file, own in paths.items():
-        for path in own.values():
-            try:
-                taken_by_folder = stat.S_ISDIR(path.stat().st_mode)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                remedy = (
-                    "rename the audio" if error.errno == errno.ENAMETOOLONG else "choose another folder with --out DIR"
-                )
-                raise ValueError(f"{file}: {path.name} cannot be written ({error.strerror}); {remedy}") from None
-            if taken_by_folder:
-                raise ValueError(f"{path}: is a folder; move it away, or choose another folder with --out DIR")

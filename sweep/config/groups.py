@@ -11,7 +11,8 @@ from sweep.registry import check_options, models, sources
 
 ACCURACIES = ("exact", "high", "fast")
 METRICS = ("accuracy", "f_measure", "note_f1", "note_offset_f1", "average_precision")
-MODEL_ARGUMENTS = ("n_bins", "n_frames", "bias")  # a run passes these to a model's class; the others are keys
+# A run passes these to a model's class; the others are keys.
+MODEL_ARGUMENTS = ("n_bins", "n_frames", "bias", "n_channels")
 
 
 @dataclass(frozen=True, kw_only=True)

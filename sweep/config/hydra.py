@@ -10,6 +10,7 @@ from sweep.checks import check_choice
 from sweep.config.groups import CLUSTERS, Cluster
 from sweep.config.run import ASIDE, RunConfig
 from sweep.config.words import one_line, typed_value
+from sweep.representations import STEPS
 
 _HERE = Path(__file__).resolve().parents[1]
 # In a wheel the configuration is inside the package, in a checkout beside it.
@@ -41,6 +42,10 @@ def run_config(config: DictConfig, hydra: DictConfig) -> RunConfig:
     for key, typed in tree["changed"].items():
         if "${" in typed:  # what stands there, not where it comes from
             tree["changed"][key] = str(functools.reduce(lambda part, name: part[name], key.split("."), tree))
+    for step in STEPS:
+        if f"representation.{step}.name" in tree["changed"]:  # another step, so the keys of the former do not hold
+            typed = {key for key in tree["representation"][step] if f"representation.{step}.{key}" in tree["changed"]}
+            tree["representation"][step] = {key: tree["representation"][step][key] for key in typed}
     return RunConfig.from_tree(tree)
 
 

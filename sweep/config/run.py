@@ -42,7 +42,7 @@ class RunConfig(Group):
     seed: int = whole(least=0)
     """Seed of the training windows; `seed=0,1,2` multiplies a sweep."""
     logger: Logger = group(only=Logger, changes_result=False)
-    cluster: Cluster = group(changes_result=False, **CLUSTERS)
+    cluster: Cluster = group(CLUSTERS, changes_result=False)
     device: str = choice("auto", "cpu", "cuda", changes_result=False)
     """Device of a run; auto is a GPU if there is one."""
     capture: bool = choice(False, True, changes_result=False)

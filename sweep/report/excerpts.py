@@ -94,8 +94,8 @@ def _draw_weights(axes: Axes, run: Details, first: bool) -> None:
     axes.imshow(
         weights, aspect="auto", origin="lower", cmap=_SIGNED, vmin=-96, vmax=96, interpolation="none", extent=extent
     )
-    frequencies = np.maximum(_row_frequencies(run.evidence["frequencies"]), 1e-3)
-    rows = np.interp(np.log(FREQUENCIES), np.log(frequencies), np.arange(len(weights)), np.nan, np.nan)
+    frequencies = np.maximum(_rising(_row_frequencies(run.evidence["frequencies"])), 1e-3)
+    rows = np.interp(np.log(FREQUENCIES), np.log(frequencies), np.arange(len(frequencies)), np.nan, np.nan)
     axes.plot(PITCHES, rows, color="black", linewidth=0.5, linestyle=":")
     frequency_ticks(axes, run.evidence["frequencies"])
     if not first:
@@ -118,11 +118,17 @@ def frequency_ticks(axes: Axes, frequencies: np.ndarray) -> None:
         axes: axes of the spectrogram.
         frequencies: (bins,) centre frequencies in Hz.
     """
-    frequencies = _row_frequencies(frequencies)
+    frequencies = _rising(_row_frequencies(frequencies))
     shown = [hertz for hertz in _OCTAVES if frequencies[0] <= hertz <= frequencies[-1]]
     places = np.interp(shown, frequencies, np.arange(len(frequencies)))
     apart = [i for i in range(len(shown)) if i == len(shown) - 1 or places[i + 1] - places[i] > len(frequencies) / 20]
     axes.set_yticks(places[apart], [f"{shown[i]} Hz" for i in apart])
+
+
+def _rising(frequencies: np.ndarray) -> np.ndarray:
+    """Return the first frequencies up to where they fall: several spectrograms may lie beside each other."""
+    falls = np.flatnonzero(np.diff(frequencies) < 0)
+    return frequencies[: falls[0] + 1] if len(falls) else frequencies
 
 
 def _row_frequencies(frequencies: np.ndarray) -> np.ndarray:

@@ -1,5 +1,9 @@
-"""Representations: each is one YAML file under conf/representation and one row of the table."""
+"""Representations: each is one YAML file under conf/representation and one row of the table.
 
-from sweep.representations.representation import Representation, from_tree
+A row is a pipeline from audio to features: `levels`, a transform (`families`), `compressions`, `normalisations` and
+`stacks`; `framing` places its frames.
+"""
 
-__all__ = ["Representation", "from_tree"]
+from sweep.representations.representation import STEPS, Representation, from_tree
+
+__all__ = ["STEPS", "Representation", "from_tree"]

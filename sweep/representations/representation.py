@@ -1,32 +1,50 @@
-"""The base class of representations: a name, a family and the numbers of a front-end, checked without torch."""
+"""The base class of representations: a name, a family, its numbers and its steps, checked without torch."""
 
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from sweep import filters
-from sweep.checks import shown
-from sweep.fields import Group, choice, keys_of, positive, text, whole
-from sweep.registry import families
+from sweep.checks import check_choice, shown
+from sweep.fields import Group, choice, group, keys_of, positive, text, values, whole
+from sweep.registry import compressions, families, levels, normalisations, stacks
+from sweep.representations import framing
+from sweep.representations.compressions import Compression
+from sweep.representations.levels import Level
+from sweep.representations.normalisations import Normalisation
+from sweep.representations.stacks import Stack, Unstacked
 
 if TYPE_CHECKING:
+    import torch
+
+    from sweep.representations.front_end import FrontEnd
     from sweep.transforms.transform import Transform
 
 _MOST = 2**24  # bins or samples of a row; more is a slip of the keyboard, and tables of it fill the memory
+STEPS = {"level": levels, "compression": compressions, "normalisation": normalisations, "stack": stacks}
+# Keys that all parts of a row share.
+_SHARED = ("name", "family", "sample_rate", "hop_length", *STEPS, "framing", "parts", "join")
+_NO_ARGUMENTS = {"name", "family", *STEPS, "framing", "parts", "join"}  # keys that no transform takes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Representation(Group):
     """One row of the table; each family is a subclass, registered under its value of the key `family`.
 
+    A row is a short pipeline: the level of a clip, a transform, the compression of its values, their normalisation
+    within the clip, and a stack of further channels. It may have several transforms, its parts.
+
     Attributes:
-        frequencies: centre of each bin in Hz, (n_bins,) float64.
+        frequencies: frequency of each bin of the features in Hz, (bins,) float64; of the first channel.
         context: samples that the longest kernel covers.
         empty_filters: number of bins whose filter is 0, so that the model's input there is constant.
+        members: a row for each part, without steps of its own; the row itself if it has no parts.
+        n_channels, bins: channels of the features, and bins of each.
         TRANSFORM: name of the front-end's class in `sweep.transforms`.
+        CHANNELS: channels of the transform's output.
         ORDER: position of the family's rows in a table, from 0.
         COLOUR, MARKER: colour and marker of the family in plots; Okabe and Ito's colours, safe for the colour-blind.
         TRAINED_PARTS: values of `frontend.trainable` that the family allows besides true and false.
@@ -34,6 +52,7 @@ class Representation(Group):
     """
 
     TRANSFORM: ClassVar[str]
+    CHANNELS: ClassVar[int] = 1
     ORDER: ClassVar[float]
     COLOUR: ClassVar[str]
     MARKER: ClassVar[str]
@@ -52,12 +71,38 @@ class Representation(Group):
     """Window function, periodic."""
     f_min: float
     pad_mode: str = choice(*filters.PAD_MODES)
-    """Padding beyond the ends of a clip: zeros, or its mirror image."""
+    """Padding beyond the ends of a clip: zeros, or its mirror image; zeros where a clip is too short to reflect."""
+    framing: str = choice(*framing.FRAMINGS)
+    """Where the frames lie in a clip."""
+    level: Level = group(levels)
+    compression: Compression = group(compressions)
+    normalisation: Normalisation = group(normalisations)
+    stack: Stack = group(stacks)
+    parts: list[dict[str, Any]] | None = values(list, "a list of keys with values for each part", also=(None,))
+    """Several transforms: the keys in which each differs from the row; null for one transform."""
+    join: str = choice("channels", "bins")
+    """Whether parts are channels, or lie beside each other along the bins."""
 
     n_bins: int = dataclasses.field(init=False)
     frequencies: np.ndarray = dataclasses.field(init=False, repr=False, compare=False)
     context: int = dataclasses.field(init=False, repr=False, compare=False)
     empty_filters: int = dataclasses.field(init=False, repr=False, compare=False, default=0)
+    members: tuple["Representation", ...] = dataclasses.field(init=False, repr=False, compare=False)
+    n_channels: int = dataclasses.field(init=False, repr=False, compare=False)
+    bins: int = dataclasses.field(init=False, repr=False, compare=False)
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any], place: str | None = None) -> Self:
+        tree = dict(tree)
+        for key, known in STEPS.items():
+            if not isinstance(tree.get(key), Mapping):
+                continue
+            try:
+                check_choice(f"{key}.name", tree[key].get("name"), known)
+                tree[key] = known[tree[key]["name"]].from_tree(tree[key], f"{key}.")
+            except ValueError as error:
+                raise ValueError(f"{place or ''}{error}") from None
+        return super().from_tree(tree, place)
 
     @property
     def place(self) -> str:
@@ -70,11 +115,54 @@ class Representation(Group):
                 raise ValueError(f"{self.place}{field.name} {shown(value)}: needs a number of at most {_MOST:,}")
         try:
             measured = self.measure()
+            frequencies = measured.pop("frequencies")
+            self._set(n_bins=len(frequencies), frequencies=frequencies, **measured)
+            self._set(members=self._members())
+            self._join()
         except (ValueError, ArithmeticError, MemoryError) as error:
-            raise ValueError(f"{self.place}{error}") from None
-        for key, value in measured.items():
+            said = str(error)
+            raise ValueError(said if said.startswith(self.place) else f"{self.place}{said}") from None
+
+    def _set(self, **attributes: Any) -> None:
+        for key, value in attributes.items():
             object.__setattr__(self, key, value)
-        object.__setattr__(self, "n_bins", len(self.frequencies))
+
+    def _members(self) -> tuple["Representation", ...]:
+        """Build a row for each part."""
+        if self.parts is None:
+            return (self,)
+        if not self.parts:
+            raise ValueError("parts []: needs a part at least, or null")
+        known = [field.name for field in keys_of(type(self)) if field.name not in _SHARED]
+        found = []
+        for part in self.parts:
+            if not isinstance(part, Mapping):
+                raise ValueError(f"parts: {shown(part)} is no part, which is keys with values, such as {{n_fft: 1024}}")
+            for key in part:
+                if key not in known:
+                    raise ValueError(f"parts: {shown(key)}: no key of a part; there is {', '.join(known)}")
+            found.append(dataclasses.replace(self, parts=None, stack=Unstacked(name="none"), **part))
+        return tuple(found)
+
+    def _join(self) -> None:
+        """Set what follows from all parts and from the stack."""
+        members = self.members
+        sizes = [member.n_bins for member in members]
+        beside = self.join == "bins" or len(members) == 1
+        if not beside and len(set(sizes)) > 1:
+            raise ValueError(f"join channels: the parts have {sizes} bins; choose join=bins, or equally many")
+        channels = self.CHANNELS if beside else self.CHANNELS * len(members)
+        frequencies = [member.frequencies for member in (members if beside else members[:1])]
+        if len(members) > 1:
+            context = max(member.context for member in members)
+            self._set(context=context, empty_filters=sum(member.empty_filters for member in members))
+        channels, stacked = self.stack.shape(channels, frequencies)
+        self._set(n_channels=channels, bins=len(stacked), frequencies=stacked)
+        moved = framing.placed(self.framing, 2**20, self.hop_length, self.context)
+        if (moved.left or moved.right) and self.pad_mode != "constant":
+            raise ValueError(f"framing {self.framing}: needs zeros beyond the ends; choose pad_mode=constant")
+        if self.level.FRAMED and self.pad_mode != "constant":
+            raise ValueError(f"level {self.level.name}: needs zeros beyond the ends; choose pad_mode=constant")
 
     def measure(self) -> dict[str, Any]:
         """Compute the attributes that follow from the numbers: frequencies, context and, for Mel rows, empty_filters.
@@ -87,6 +175,11 @@ class Representation(Group):
     @property
     def cost(self) -> float:
         """Estimate how long a training step takes, relative to other rows."""
+        return sum(member.part_cost for member in self.members)
+
+    @property
+    def part_cost(self) -> float:
+        """The cost of one transform."""
         return float(self.n_bins)
 
     @classmethod
@@ -100,6 +193,8 @@ class Representation(Group):
         Raises:
             ValueError: names the row, the value and the remedy.
         """
+        if trainable and (self.members[0] is not self or self.CHANNELS > 1):
+            raise ValueError(f"frontend.trainable {trainable}: {self.name} has several transforms; choose false")
         if isinstance(trainable, str) and trainable not in self.TRAINED_PARTS:
             raise ValueError(
                 f"frontend.trainable {trainable}: {self.name} has no mel bank beside its kernels; choose true"
@@ -107,22 +202,74 @@ class Representation(Group):
 
     def n_frames(self, samples: int) -> int:
         """Return the number of frames of a clip of so many samples."""
-        return 1 + samples // self.hop_length
+        return framing.placed(self.framing, samples, self.hop_length, self.context).count
 
-    def transform(self, samples: int | None = None, **options: Any) -> "Transform":
-        """Build the front-end, a `sweep.transforms` module.
+    def times(self, samples: int) -> np.ndarray:
+        """Return the centres of the frames of a clip of so many samples, in seconds: (frames,) float64."""
+        return framing.times(self.framing, samples, self.hop_length, self.context, self.sample_rate)
+
+    def reflects(self, samples: int) -> bool:
+        """Return whether a clip of so many samples is long enough for reflect padding."""
+        return self.pad_mode == "reflect" and samples > self.context // 2
+
+    def front_end(self, samples: int | None = None, **options: Any) -> "FrontEnd":
+        """Build the module from clips, (batch, samples), to features, (batch, channels, bins, frames).
 
         Args:
-            samples: length of the clips, if it is known; a trainable front-end then needs less memory.
+            samples: length of the clips, if it is known.
             options: the front-end's arguments trainable, engine and accuracy.
+        """
+        from sweep.representations.front_end import FrontEnd
+
+        return FrontEnd(self, samples, **options)
+
+    def features(self, waveform: "torch.Tensor", accuracy: str = "high") -> "torch.Tensor":
+        """Compute the features of waveforms: (..., samples) -> (..., [channels,] bins, frames).
+
+        Args:
+            waveform: clips at the row's sample rate, full scale 1; on the CPU or a GPU.
+            accuracy: accuracy of the transforms, "exact", "high" or "fast".
+        """
+        samples = waveform.shape[-1]
+        y = self.front_end(samples, accuracy=accuracy)(waveform.reshape(-1, samples))
+        y = y.reshape(*waveform.shape[:-1], *y.shape[1:])
+        return y if self.n_channels > 1 else y.squeeze(-3)
+
+    def transform(self, samples: int | None = None, **options: Any) -> "Transform":
+        """Build the transform of a row without parts, a `sweep.transforms` module.
+
+        Args:
+            samples: length of the clips, if it is known; a trainable front-end then needs less memory, and clips that
+                are too short to reflect are padded with zeros.
+            options: the front-end's arguments trainable, engine and accuracy.
+
+        Raises:
+            ValueError: the row has several transforms.
         """
         from sweep import transforms
 
-        names = (field.name for field in keys_of(type(self)) if field.name not in ("name", "family"))
+        if self.members[0] is not self:
+            raise ValueError(f"{self.name} has {len(self.members)} transforms; choose front_end(), or one of .members")
+        names = (field.name for field in keys_of(type(self)) if field.name not in _NO_ARGUMENTS)
         numbers = {name: getattr(self, name) for name in names}
+        if samples is not None and not self.reflects(samples):
+            numbers["pad_mode"] = "constant"
         if options.get("trainable"):
             options |= self.training_options(samples)
         return getattr(transforms, self.TRANSFORM)(**numbers, **options)
+
+    def remarks(self, samples: int) -> list[str]:
+        """Return what a table says of the row, for windows of so many samples; tables list the rows after each.
+
+        Args:
+            samples: length of a window at the row's sample rate.
+        """
+        said = [f"Level of a window: {self.level.WORDS}"]
+        if self.pad_mode == "reflect" and not all(member.reflects(samples) for member in self.members):
+            said.append("Padded with zeros, since a window is too short to reflect")
+        if self.compression.per_clip or self.normalisation.per_clip:
+            said.append("Extremes are those of the window that the model sees, where the system takes a longer clip")
+        return said
 
     def training_options(self, samples: int | None) -> dict[str, Any]:
         """Return further arguments of a front-end that is trained on clips of so many samples."""

@@ -102,20 +102,26 @@ def excerpt(times: np.ndarray, frames: np.ndarray, reference: np.ndarray, estima
     }
 
 
-def weights_per_pitch(weight: np.ndarray, n_frames: int, projection: np.ndarray | None) -> dict[str, np.ndarray]:
+def weights_per_pitch(
+    weight: np.ndarray, n_frames: int, projection: np.ndarray | None, n_channels: int = 1
+) -> dict[str, np.ndarray]:
     """Sum a linear model's weights over a window's frames: the response of a note's logit to a steady sound in a bin.
 
     Args:
         weight: (128, features x n_frames) weight matrix of the linear layer.
         n_frames: frames in a window.
         projection: (features, bins) projection from bins to features; None if the features are the bins.
+        n_channels: channels that the bins belong to, one after the other.
 
     Returns:
-        weights: (rows, 88) int8, weights summed over the frames; where bins share a row, the largest in magnitude.
+        weights: (rows, 88) int8, weights summed over the frames; where bins or channels share a row, the largest in
+        magnitude.
         weights_scale: (1,) the weight that 127 stands for.
     """
     summed = weight.reshape(len(weight), -1, n_frames).sum(2)[PITCHES]  # (88, features)
     summed = summed if projection is None else summed @ projection
+    channels = summed.reshape(len(summed), n_channels, -1)
+    summed = np.take_along_axis(channels, abs(channels).argmax(axis=1)[:, None], axis=1)[:, 0]
     starts = row_starts(summed.shape[1])
     high, low = (part.reduceat(summed.T, starts, axis=0) for part in (np.maximum, np.minimum))
     strongest = np.where(high > -low, high, low)

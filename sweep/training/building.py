@@ -11,9 +11,9 @@ from sweep.data.recording import N_NOTES, SAMPLE_RATE
 from sweep.data.recordings import Recordings
 from sweep.data.windows import training_windows
 from sweep.registry import models
+from sweep.representations.front_end import FrontEnd
 from sweep.results.state import empty
 from sweep.training.transcriber import Transcriber
-from sweep.transforms.transform import Transform
 
 ESTIMATE_EVERY = 512  # samples at 44.1 kHz between estimates for which a cost is counted
 
@@ -62,18 +62,24 @@ def build_transcriber(config: RunConfig, bias: torch.Tensor | None) -> Transcrib
 
 
 def _build_model(config: RunConfig, bias: torch.Tensor | None) -> torch.nn.Module:
-    n_frames = config.representation.n_frames(config.protocol.window)
-    n_features = config.control.width or config.representation.n_bins
-    return models[config.model.name](n_features, n_frames, bias, **config.model.options)
+    channels, bins, n_frames = model_input(config)
+    return models[config.model.name](bins, n_frames, bias, n_channels=channels, **config.model.options)
 
 
-def build_frontend(config: RunConfig) -> Transform:
+def model_input(config: RunConfig) -> tuple[int, int, int]:
+    """Return the shape of the model's input: channels, bins and frames."""
+    row, width = config.representation, config.control.width
+    channels, bins = (1, width) if width else (row.n_channels, row.bins)
+    return channels, bins, row.n_frames(config.protocol.window)
+
+
+def build_frontend(config: RunConfig) -> FrontEnd:
     """Build the front-end as it is before the first step."""
     options = {"trainable": config.frontend.trainable, "accuracy": config.frontend.accuracy}
-    return config.representation.transform(config.protocol.window, **options)
+    return config.representation.front_end(config.protocol.window, **options)
 
 
-def cost(config: RunConfig, frontend: Transform) -> dict[str, float]:
+def cost(config: RunConfig, frontend: FrontEnd) -> dict[str, float]:
     """Count the multiply-adds for a second of audio at one estimate each ESTIMATE_EVERY samples.
 
     Args:
@@ -85,9 +91,9 @@ def cost(config: RunConfig, frontend: Transform) -> dict[str, float]:
         PyTorch counts the products of its forward pass.
     """
     row, window, width = config.representation, config.protocol.window, config.control.width
-    projected = width * row.n_bins * row.n_frames(window) if width else 0
+    projected = width * row.n_channels * row.bins * row.n_frames(window) if width else 0
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        _build_model(config, None).eval()(torch.empty(1, width or row.n_bins, row.n_frames(window)))
+        _build_model(config, None).eval()(torch.empty(1, *model_input(config)))
     each = SAMPLE_RATE / ESTIMATE_EVERY
     return {
         "frontend": each * frontend.multiply_adds(window),

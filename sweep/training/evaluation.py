@@ -135,7 +135,8 @@ def learned_weights(transcriber: Transcriber) -> dict[str, np.ndarray]:
         return {}
     weight, projection = transcriber.model.output.weight.detach(), transcriber.projection
     projection = None if projection is None else projection.cpu().numpy()
-    return evidence.weights_per_pitch(weight.cpu().numpy(), transcriber.n_frames, projection)
+    numbers = transcriber.n_frames, projection, transcriber.frontend.n_channels
+    return evidence.weights_per_pitch(weight.cpu().numpy(), *numbers)
 
 
 @torch.inference_mode()

@@ -93,7 +93,8 @@ def write(
     row, device = config.representation, loaded.train.device
     learned = {}
     if config.frontend.trainable:
-        learned = evidence.learned_kernels(transcriber.frontend, build_frontend(config))
+        fronts = transcriber.frontend, build_frontend(config)
+        learned = evidence.learned_kernels(*(front.transforms[0] for front in fronts))
     moved = {name.removesuffix("_moved"): change for name, change in learned.items() if name.endswith("_moved")}
     setup, training, scoring = np.diff(times).tolist()
     steps = config.protocol.steps - first
@@ -109,7 +110,7 @@ def write(
         scores=evaluation.scores,
         recordings=evaluation.recordings,
         threshold=evaluation.threshold,
-        bins=row.n_bins,
+        bins=row.n_channels * row.bins,
         context=row.context,
         empty_filters=row.empty_filters,
         norm=getattr(row, "norm", None),

@@ -168,7 +168,8 @@ def group_length(transcriber, device: torch.device) -> int:
     if trainable or device.type != "cuda":
         return 1
     protocol = transcriber.protocol
-    features = 4 * protocol.batch_size * transcriber.frontend.n_bins * transcriber.n_frames  # bytes of a step
+    bins = transcriber.frontend.n_channels * transcriber.frontend.n_bins
+    features = 4 * protocol.batch_size * bins * transcriber.n_frames  # bytes of a step
     return max(1, min(_GROUP, _GROUP_BYTES // features))
 
 

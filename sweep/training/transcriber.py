@@ -1,4 +1,4 @@
-"""The transcription model as a LightningModule: waveform -> front-end -> log -> model -> notes."""
+"""The transcription model as a LightningModule: waveform -> features -> model -> notes."""
 
 import contextlib
 import math
@@ -15,12 +15,10 @@ from sweep.data.windows import Windows
 from sweep.results.notes import SILENCE
 from sweep.results.scoring import average_precision
 from sweep.training.adam import Adam
-from sweep.training.one_pass import cross_entropy_gradient, unit_norm
+from sweep.training.one_pass import cross_entropy_gradient
 from sweep.training.steps import Losses, Steps, group_length
 
 _ON_CPU = 32  # windows that a CPU listens to at a time, for which the widest CNN takes 1 GB
-_LOG_OFFSET = 1e-5  # added before the logarithm, as in the paper
-_NORM_OFFSET = 1e-7  # added to a window's norm before the division, as in the paper
 _DEVIATION_OFFSET = 0.01  # keeps bins that never change (empty mel filters) finite
 
 
@@ -30,8 +28,8 @@ class Transcriber(L.LightningModule):
     It uses manual optimisation: a batch holds the places of many steps' windows, and `training_step` takes all steps.
 
     Args:
-        frontend: module from (batch, samples) to a spectrogram (batch, bins, frames), with attribute n_bins.
-        model: module from (batch, bins, frames) to (batch, 128) logits.
+        frontend: module from (batch, samples) to features, (batch, channels, bins, frames): a row's `FrontEnd`.
+        model: module from features to (batch, 128) logits.
         protocol: protocol of the run: how features are standardised and the model is trained.
         n_frames: number of frames of one window.
         precision: precision of the model's arithmetic, `RunConfig.precision`.
@@ -56,11 +54,12 @@ class Transcriber(L.LightningModule):
         self.automatic_optimization = False
         self.frontend, self.model, self.protocol, self.n_frames = frontend, model, protocol, n_frames
         self.precision, self.frontend_rate = precision, frontend_rate
-        self.n_features = (width or frontend.n_bins) * n_frames
-        self.register_buffer("projection", projection(frontend.n_bins, width) if width else None)
+        bins = frontend.n_channels * frontend.n_bins
+        self.n_features = (width or bins) * n_frames
+        self.register_buffer("projection", projection(bins, width) if width else None)
         if protocol.standardise:
-            self.register_buffer("mean", torch.zeros(frontend.n_bins, 1))
-            self.register_buffer("deviation", torch.ones(frontend.n_bins, 1))
+            self.register_buffer("mean", torch.zeros(frontend.n_channels, frontend.n_bins, 1))
+            self.register_buffer("deviation", torch.ones(frontend.n_channels, frontend.n_bins, 1))
         self.step = 0
         self._steps: Steps | None = None
         self._validated: list[tuple[torch.Tensor, torch.Tensor]] = []
@@ -71,22 +70,21 @@ class Transcriber(L.LightningModule):
         fixed = self.step < self.protocol.fixed_steps
         return fixed or not any(parameter.requires_grad for parameter in self.frontend.parameters())
 
-    def log_spectrogram(self, audio: torch.Tensor) -> torch.Tensor:
-        """Compute the log spectrogram of windows scaled to unit norm: (batch, samples) -> (batch, bins, frames)."""
-        return self.frontend.log(unit_norm(audio, _NORM_OFFSET), _LOG_OFFSET)
-
     def features(self, audio: torch.Tensor) -> torch.Tensor:
-        """Compute the model's input: (batch, samples) -> (batch, bins or width, frames)."""
-        return self.scaled(self.log_spectrogram(audio))
+        """Compute the model's input: (batch, samples) -> (batch, channels, bins, frames), or (batch, 1, width, frames).
+
+        All bins of all channels go through the projection, if there is one.
+        """
+        return self.scaled(self.frontend(audio))
 
     def scaled(self, z: torch.Tensor) -> torch.Tensor:
-        """Standardise and project a log spectrogram, (batch, bins, frames); in place if no gradient is wanted."""
+        """Standardise and project features, (batch, channels, bins, frames); in place if no gradient is wanted."""
         if self.protocol.standardise:
             z = (z - self.mean) / self.deviation if z.requires_grad else z.sub_(self.mean).div_(self.deviation)
-        return z if self.projection is None else self.projection @ z
+        return z if self.projection is None else (self.projection @ z.flatten(1, 2)).unsqueeze(1)
 
     def logits(self, features: torch.Tensor) -> torch.Tensor:
-        """Compute the model's logits: (batch, bins, frames) -> (batch, 128) float32."""
+        """Compute the model's logits: (batch, channels, bins, frames) -> (batch, 128) float32."""
         with torch.autocast(features.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             return self.model(features).float()
 
@@ -100,13 +98,13 @@ class Transcriber(L.LightningModule):
             return torch.cat([self(part) for part in audio.split(self.protocol.batch_size)])
 
     def look(self, audio: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Compute logits, (windows, 128), and the log spectrogram at each window's centre, (windows, bins).
+        """Compute logits, (windows, 128), and the first channel's features at each window's centre, (windows, bins).
 
         The front-end takes all windows at once and the model as many as in training, which fit into memory.
         """
         with self.arithmetic():
-            z = self.log_spectrogram(audio)
-            centre = z[:, :, self.n_frames // 2].clone()  # the next line overwrites z
+            z = self.frontend(audio)
+            centre = z[:, 0, :, self.frontend.centre(audio.shape[-1])].clone()  # the next line overwrites z
             parts = self.scaled(z).split(self.protocol.batch_size)
             return torch.cat([self.logits(part) for part in parts]), centre
 
@@ -158,13 +156,13 @@ class Transcriber(L.LightningModule):
         """Measure each bin's mean and deviation over all frames of some batches of windows, each (batch, samples)."""
         count, total, squares = 0, torch.zeros(()), torch.zeros(())
         for audio in batches:
-            z = self.log_spectrogram(audio).double()
-            count += z.shape[0] * z.shape[2]
-            total, squares = total + z.sum(dim=(0, 2)), squares + z.square().sum(dim=(0, 2))
+            z = self.frontend(audio).double()
+            count += z.shape[0] * z.shape[3]
+            total, squares = total + z.sum(dim=(0, 3)), squares + z.square().sum(dim=(0, 3))
         mean = total / count
         deviation = (squares / count - mean.square()).clamp(min=0).sqrt()
-        self.mean.copy_(mean[:, None])
-        self.deviation.copy_(deviation[:, None] + _DEVIATION_OFFSET)
+        self.mean.copy_(mean[..., None])
+        self.deviation.copy_(deviation[..., None] + _DEVIATION_OFFSET)
 
     def prepare(self, recordings: Recordings, config: RunConfig, step: int) -> None:
         """Set the training recordings, the run and the number of steps already taken; call before `Trainer.fit`."""

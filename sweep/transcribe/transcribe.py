@@ -79,7 +79,7 @@ def transcribe(audio: Path, ear: Ear, paths: dict[str, Path], stretch: tuple[flo
 
 def _frames(sound: Sound, ear: Ear):
     """Yield (frames, 88) probabilities and the (frames, rows) log spectrogram, some seconds at a time."""
-    transcriber, starts = ear.transcriber, row_starts(ear.representation.n_bins)
+    transcriber, starts = ear.transcriber, row_starts(ear.representation.bins)
     terminal = Console(stderr=True)
     columns = TextColumn("{task.description}", markup=False), *Progress.get_default_columns()[1:]
     with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as progress:

@@ -44,7 +44,7 @@ class ConstantQ(Representation):
         return {"frequencies": frequencies, "context": int(kernels.lengths.max())}
 
     @property
-    def cost(self) -> float:
+    def part_cost(self) -> float:
         return self.n_bins + 500.0  # as long as an STFT of 500 bins more
 
     @classmethod

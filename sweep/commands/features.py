@@ -1,0 +1,106 @@
+"""`sweep features ROW AUDIO...`: computes what a row's model sees of audio files, as arrays and pictures."""
+
+import argparse
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from sweep.commands.outputs import check_paths
+from sweep.config.rows import row
+from sweep.data.recording import DataError
+from sweep.files import from_user, write_whole
+from sweep.names import plain, say
+from sweep.representations import Representation
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the description and the arguments of the command."""
+    parser.description = (
+        "Compute what a model sees of each audio file: <name>.npz with the arrays\n"
+        "  spectrogram   before compression, ([channels,] bins, frames)\n"
+        "  features      after it, normalised and stacked, ([channels,] bins, frames)\n"
+        "  frequencies   of the bins, in Hz\n"
+        "  times         centres of the frames, in seconds\n"
+        "and <name>.png, a picture. Files at the row's sample rate are not resampled; channels are averaged.\n"
+        "Exits 0 where all was computed, 1 where some audio was not, 2 where nothing could be."
+    )
+    parser.add_argument("row", metavar="ROW", help="a row, such as cqt-48 or mt3; `sweep list representation`")
+    parser.add_argument("audio", metavar="AUDIO", nargs="+", type=from_user, help="a file that libsndfile reads")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        type=from_user,
+        help="folder for the files, made if there is none (default: beside the audio)",
+    )
+    parser.add_argument("--no-picture", action="store_true", help="write the arrays only")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compute the features of all files; return 0 if all were, 1 if some were not.
+
+    Raises:
+        ValueError: nothing could be computed; the message names the option or file, the value and the remedy.
+    """
+    chosen = row(arguments.row)
+    kinds = ("npz",) if arguments.no_picture else ("npz", "png")
+    paths = {
+        file: {kind: (arguments.out or file.parent) / f"{file.stem}.{kind}" for kind in kinds}
+        for file in arguments.audio
+    }
+    check_paths(paths, arguments.out)
+    console = Console(highlight=False)
+    failed = False
+    for file, own in paths.items():
+        try:
+            shape = _compute(file, chosen, own)
+        except (OSError, ValueError) as error:
+            failed = True
+            print(plain(f"sweep features: {error}"), file=sys.stderr)
+            continue
+        except (RuntimeError, MemoryError) as error:  # PyTorch's, without the file's name
+            failed = True
+            why = " ".join(str(error).split()) or "not enough memory"
+            print(plain(f"sweep features: {file}: {why}"), file=sys.stderr)
+            continue
+        say(console, f"{file}: {shape}: {', '.join(map(str, own.values()))}")
+    return int(failed)
+
+
+def _compute(file: Path, chosen: Representation, paths: dict[str, Path]) -> str:
+    """Write the features of one file and say their shape."""
+    import torch  # takes seconds to import, so errors in the command line come first
+
+    audio = torch.from_numpy(_read(file, chosen.sample_rate))
+    front_end = chosen.front_end(len(audio), accuracy="high")
+    with torch.inference_mode():
+        found = {
+            "spectrogram": front_end.spectrogram(audio[None])[0].squeeze(0).numpy(),
+            "features": chosen.features(audio).numpy(),
+            "frequencies": chosen.frequencies,
+            "times": chosen.times(len(audio)),
+        }
+    content = io.BytesIO()
+    np.savez(content, **found)
+    write_whole(paths["npz"], content.getvalue())
+    if "png" in paths:
+        from sweep.report.seen import draw
+
+        write_whole(paths["png"], draw(found["features"], chosen, len(audio), f"{file.name} as {chosen.name} sees it"))
+    channels = f"{chosen.n_channels} channels, " * (chosen.n_channels > 1)
+    return f"{channels}{chosen.bins:,} bins, {len(found['times']):,} frames"
+
+
+def _read(file: Path, sample_rate: float) -> np.ndarray:
+    """Read all of a file as mono at a sample rate, (samples,) float32, full scale 1."""
+    from sweep.transcribe.listening import opened
+
+    with opened(file) as sound:
+        blocks = list(sound.blocks(sample_rate))
+        if not blocks:
+            raise DataError(f"{file}: {sound.problem or 'holds no samples'}: download or convert it again")
+        if sound.problem:
+            print(plain(f"{file}: {sound.problem}; what comes before that was read"), file=sys.stderr)
+    return np.concatenate(blocks)

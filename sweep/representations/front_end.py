@@ -1,0 +1,82 @@
+"""A row's front-end as one module: level, transforms, compression, normalisation and stack."""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from sweep.representations.framing import placed
+from sweep.transforms.transform import Transform
+
+if TYPE_CHECKING:
+    from sweep.representations.representation import Representation
+
+
+class FrontEnd(nn.Module):
+    """A row from audio to features: (batch, samples) -> (batch, channels, bins, frames).
+
+    Args:
+        row: the row.
+        samples: length of the clips; None if they may have any length.
+        options: the transforms' arguments trainable, engine and accuracy.
+
+    Attributes:
+        transforms: transform of each of the row's parts.
+        n_channels, n_bins: channels and bins of the features.
+    """
+
+    def __init__(self, row: "Representation", samples: int | None = None, **options: Any):
+        super().__init__()
+        self.row = row
+        self.transforms = nn.ModuleList(part.transform(samples, **options) for part in row.members)
+        self.n_channels, self.n_bins = row.n_channels, row.bins
+
+    def forward(self, audio: torch.Tensor) -> torch.Tensor:
+        """Compute the features of clips."""
+        row = self.row
+        offset = row.compression.fused_offset
+        x = self._joined(audio, offset)
+        rate = row.sample_rate / row.hop_length
+        y = x if offset is not None else row.compression(x, rate)
+        return row.stack(row.normalisation(y), [part.n_bins for part in row.members])
+
+    def spectrogram(self, audio: torch.Tensor) -> torch.Tensor:
+        """Compute the values before compression: (batch, channels, bins, frames), before any stack."""
+        return self._joined(audio, None)
+
+    def _joined(self, audio: torch.Tensor, offset: float | None) -> torch.Tensor:
+        """Compute log(values + offset) of all parts, or without an offset their values."""
+        row = self.row
+        framed = row.level.FRAMED
+        clip = placed(row.framing, audio.shape[-1], row.hop_length, row.context, framed)
+        x = audio if framed else row.level(audio, clip)
+        if clip.left or clip.right:
+            x = nn.functional.pad(x, (clip.left, clip.right))
+        if framed:
+            x = row.level(x, clip)
+        found = []
+        for transform in self.transforms:
+            y = transform(x) if offset is None else transform.log(x, offset)
+            if clip.skip or clip.count < y.shape[-1]:
+                y = y[..., clip.kept]
+            found.append(y if y.ndim == 4 else y.unsqueeze(1))
+        if len(found) == 1:
+            return found[0]
+        return torch.cat(found, dim=1 if row.join == "channels" else 2)
+
+    def centre(self, samples: int) -> int:
+        """Return the number of the frame nearest to the middle of a clip of so many samples."""
+        times = self.row.times(samples)
+        return int(abs(times - samples / 2 / self.row.sample_rate).argmin())
+
+    def engine_on(self, device: str | torch.device) -> str:
+        """Say which engines evaluate clips on a device, and why, each once."""
+        transforms: list[Transform] = list(self.transforms)
+        return "; ".join(dict.fromkeys(transform.engine_on(device) for transform in transforms))
+
+    def multiply_adds(self, samples: int) -> float:
+        """Return the real multiply-adds of the transforms for a clip of so many samples."""
+        row = self.row
+        clip = placed(row.framing, samples, row.hop_length, row.context, row.level.FRAMED)
+        padded = clip.left + samples + clip.right
+        return sum(transform.multiply_adds(padded) for transform in self.transforms)
