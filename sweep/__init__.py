@@ -4,7 +4,7 @@ The library needs only torch and NumPy:
 
     sweep.filters          definitions of the bins: windows, kernels, Mel bank, in float64
     sweep.engines          fast evaluation of a bank of kernels, each tested against `filters`; engines.gpu: GPU kernels
-    sweep.transforms       CQT, STFT, MelSpectrogram: modules from waveform to spectrogram, built on the engines
+    sweep.transforms       CQT, STFT, MelSpectrogram and others: modules from waveform to spectrogram, on the engines
 
 The other packages need all dependencies of the project:
 
@@ -37,11 +37,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweep.config.rows import row
-    from sweep.transforms import CQT, STFT, MelSpectrogram
+    from sweep.transforms import CQT, STFT, LogBandSpectrogram, MelSpectrogram
 
 __version__ = "0.2.0"
 
-__all__ = ["CQT", "STFT", "MelSpectrogram", "__version__", "row"]
+__all__ = ["CQT", "STFT", "LogBandSpectrogram", "MelSpectrogram", "__version__", "row"]
 
 
 def __getattr__(name: str) -> Any:

@@ -16,9 +16,9 @@ pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")
 @pytest.fixture
 def emulated(tmp_path, monkeypatch):
     def emulate(n_fft: int, groups: int) -> None:
-        def kernel(name: str, n_fft: int, *, lanes: int, power: int, log: bool):
+        def kernel(name: str, n_fft: int, *, lanes: int, power: int, log: bool, first: int):
             size = {"N": n_fft, "GROUPS": groups, "BLOCKS": 1}
-            wanted = {"BANDED": int(lanes > 0), "LANES": max(1, lanes), "POWER": power, "LOG": int(log)}
+            wanted = {"BANDED": int(lanes > 0), "LANES": max(1, lanes), "POWER": power, "LOG": int(log), "FIRST": first}
             return on_the_host(compile_for_the_host(tmp_path, fft, {**size, **wanted, "GRADIENT": 1})["run_" + name])
 
         monkeypatch.setitem(fft._LAUNCHES, n_fft, (groups, 1))

@@ -10,7 +10,8 @@ points of neighbouring bins overlap, so a block of bins is one small matrix prod
 
 Where all bins lie far below half the sample rate, the clip is first resampled, exactly within that band: its FFT is
 truncated and transformed back with fewer points. The window is a smooth function, so its samples at the lower rate are
-the taps there. A frame's FFT gets shorter with the rate.
+the taps there; one without a formula, which has no samples there, stays at the clip's rate. A frame's FFT gets shorter
+with the rate.
 """
 
 import math
@@ -49,9 +50,11 @@ class Banded(Engine):
         super().__init__(kernels, hop_length, pad_mode)
         self.tf32 = tf32
         self.length, self.before = int(kernels.lengths[0]), -int(kernels.first_lags[0])
-        self.half_width = half_width(kernels.window, self.length, tolerance)
-        highest = kernels.frequencies.max() / kernels.sample_rate + (self.half_width + 1) / self.length
-        self.hop = framing.lower_hop(hop_length, highest, self.length, self.before)
+        window = filters.window(kernels.window, self.length, symmetric=kernels.symmetric)
+        self.half_width, self.hop = half_width(window, tolerance), hop_length
+        if filters.has_formula(kernels.window):
+            highest = kernels.frequencies.max() / kernels.sample_rate + (self.half_width + 1) / self.length
+            self.hop = framing.lower_hop(hop_length, highest, self.length, self.before)
         self._tables = Tables()
 
     def forward(self, x: torch.Tensor, phase: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
@@ -163,10 +166,10 @@ def _shares(length: int) -> torch.Tensor:
     return shares
 
 
-def half_width(window: str, length: int, tolerance: float) -> int:
+def half_width(window: np.ndarray, tolerance: float) -> int:
     """Return the distance from the peak, in FFT points, beyond which a window's transform is within the tolerance."""
     finer = 8
-    spectrum = np.abs(np.fft.rfft(filters.window(window, length), finer * length))
+    spectrum = np.abs(np.fft.rfft(window, finer * len(window)))
     # The transform of a window such as Hamming's falls off slowly, so the sum of its tail counts too.
     tail = np.sqrt(np.cumsum(spectrum[::-1] ** 2)[::-1])
     beyond = (spectrum > tolerance * spectrum[0]) | (tail > 3 * tolerance * tail[0])

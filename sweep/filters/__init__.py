@@ -23,11 +23,31 @@ from sweep.filters.kernels import (
     constant_q_kernels,
     fourier_kernels,
 )
-from sweep.filters.mel import MEL_NORMS, MEL_SCALES, hz_to_mel, mel_bank, mel_frequencies, mel_to_hz
-from sweep.filters.windows import PAD_MODES, WINDOWS, window
+from sweep.filters.log_bands import LOG_BAND_CORNERS, LOG_BAND_NORMS, log_band_bank, log_band_corners
+from sweep.filters.mel import (
+    MEL_NORMS,
+    MEL_SCALES,
+    MEL_TRIANGLES,
+    hz_to_mel,
+    mel_bank,
+    mel_frequencies,
+    mel_to_hz,
+)
+from sweep.filters.windows import (
+    NORMALIZATIONS,
+    PAD_MODES,
+    WINDOWS,
+    Window,
+    as_window,
+    frame_window,
+    has_formula,
+    window,
+)
 
 __all__ = [
-    "CONSTANT_Q_ALGORITHMS", "CONSTANT_Q_NORMS", "MEL_NORMS", "MEL_SCALES", "PAD_MODES", "STFT_SCALES", "WINDOWS",
-    "Kernels", "constant_q_frequencies", "constant_q_kernels", "fft_frequencies", "fourier_kernels", "hz_to_mel",
-    "linear_frequencies", "log_frequencies", "mel_bank", "mel_frequencies", "mel_to_hz", "stft_frequencies", "window",
+    "CONSTANT_Q_ALGORITHMS", "CONSTANT_Q_NORMS", "LOG_BAND_CORNERS", "LOG_BAND_NORMS", "MEL_NORMS", "MEL_SCALES",
+    "MEL_TRIANGLES", "NORMALIZATIONS", "PAD_MODES", "STFT_SCALES", "WINDOWS", "Kernels", "Window", "as_window",
+    "constant_q_frequencies", "constant_q_kernels", "fft_frequencies", "fourier_kernels", "frame_window", "has_formula",
+    "hz_to_mel", "linear_frequencies", "log_band_bank", "log_band_corners", "log_frequencies", "mel_bank",
+    "mel_frequencies", "mel_to_hz", "stft_frequencies", "window",
 ]  # fmt: skip

@@ -63,7 +63,13 @@ STFT_SCALES = ("fft", "linear", "log")
 
 
 def stft_frequencies(
-    sample_rate: float, n_fft: int, scale: str, n_bins: int | None, f_min: float, f_max: float
+    sample_rate: float,
+    n_fft: int,
+    scale: str,
+    n_bins: int | None,
+    f_min: float,
+    f_max: float,
+    first_bin: int = 0,
 ) -> np.ndarray:
     """Compute the bin centre frequencies of a short-time Fourier transform.
 
@@ -71,8 +77,9 @@ def stft_frequencies(
         sample_rate: samples per second, in Hz.
         n_fft: window length in samples, even.
         scale: "fft" (the FFT's grid, from 0 Hz), "linear" or "log" (from f_min up to f_max).
-        n_bins: number of bins; None is n_fft // 2 + 1.
+        n_bins: number of bins; None is n_fft // 2 + 1, less first_bin.
         f_min, f_max: lowest bin and open upper end, in Hz; "fft" ignores them.
+        first_bin: lowest bin of the FFT's grid, 1 to leave out 0 Hz; 0 for the other scales.
 
     Returns:
         (n_bins,) float64, in Hz.
@@ -80,13 +87,19 @@ def stft_frequencies(
     check_positive("sample_rate", sample_rate)
     check_even("n_fft", n_fft)
     check_choice("scale", scale, STFT_SCALES)
-    grid = n_fft // 2 + 1
+    check_whole("first_bin", first_bin, least=0)
+    if first_bin and scale != "fft":
+        raise ValueError(f'first_bin {first_bin}: f_min is the lowest bin with scale "{scale}"; choose first_bin 0')
+    grid = n_fft // 2 + 1 - first_bin
+    if grid < 1:
+        raise ValueError(f"first_bin {first_bin} > the last bin of n_fft {n_fft}; choose {n_fft // 2} at most")
     n_bins = grid if n_bins is None else n_bins
     check_whole("n_bins", n_bins)
     if scale == "fft":
         if n_bins > grid:
-            raise ValueError(f"n_bins {n_bins} > {grid} bins of n_fft {n_fft}; choose fewer bins or a longer n_fft")
-        return fft_frequencies(sample_rate, n_fft)[:n_bins]
+            of_it = f"{grid} bins of n_fft {n_fft}" + f" from bin {first_bin} on" * bool(first_bin)
+            raise ValueError(f"n_bins {n_bins} > {of_it}; choose fewer bins or a longer n_fft")
+        return fft_frequencies(sample_rate, n_fft)[first_bin : first_bin + n_bins]
     frequencies = (linear_frequencies if scale == "linear" else log_frequencies)(n_bins, f_min, f_max)
     if f_max > sample_rate / 2:
         raise ValueError(f"f_max {f_max:g} Hz > half the sample rate, {sample_rate / 2:g} Hz; choose a lower f_max")

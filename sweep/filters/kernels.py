@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sweep.checks import check_choice, check_even, check_positive, check_whole
-from sweep.filters.windows import WINDOWS, window
+from sweep.checks import check_choice, check_positive, check_whole
+from sweep.filters.windows import WINDOWS, Window, as_window, check_win_length, window, window_scale
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,13 @@ class Kernels:
     All arrays have the shape (bins,): frequencies in Hz, lags and lengths in samples.
     """
 
-    window: str
+    window: Window
     sample_rate: float
     frequencies: np.ndarray
     first_lags: np.ndarray
     lengths: np.ndarray
     scales: np.ndarray
+    symmetric: bool = False  # the windows
 
     def __len__(self) -> int:
         return len(self.frequencies)
@@ -33,7 +34,7 @@ class Kernels:
     def __getitem__(self, bins: slice | np.ndarray) -> "Kernels":
         """Return the bank of some bins only."""
         parts = (self.frequencies[bins], self.first_lags[bins], self.lengths[bins], self.scales[bins])
-        return Kernels(self.window, self.sample_rate, *parts)
+        return Kernels(self.window, self.sample_rate, *parts, self.symmetric)
 
     @property
     def last_lags(self) -> np.ndarray:
@@ -42,7 +43,8 @@ class Kernels:
 
     def envelope(self, bin: int, lags: np.ndarray) -> np.ndarray:
         """Compute a kernel's envelope (scale times window) at some lags; it is 0 outside the kernel."""
-        return self.scales[bin] * window(self.window, int(self.lengths[bin]), lags - self.first_lags[bin])
+        taper = window(self.window, int(self.lengths[bin]), lags - self.first_lags[bin], self.symmetric)
+        return self.scales[bin] * taper
 
     def taps(self, bin: int, lags: np.ndarray) -> np.ndarray:
         """Compute the complex128 taps of one kernel at some lags; they are 0 outside the kernel."""
@@ -51,20 +53,32 @@ class Kernels:
         return self.envelope(bin, lags) * np.exp(-2j * np.pi * turns)
 
 
-def fourier_kernels(name: str, n_fft: int, frequencies: np.ndarray, sample_rate: float) -> Kernels:
-    """Build windowed Fourier kernels at any frequencies: lags -n_fft // 2 .. n_fft - n_fft // 2 - 1, scale 1.
+def fourier_kernels(
+    name: Window,
+    n_fft: int,
+    frequencies: np.ndarray,
+    sample_rate: float,
+    win_length: int | None = None,
+    symmetric: bool = False,
+    normalized: bool | str = False,
+) -> Kernels:
+    """Build windowed Fourier kernels at any frequencies.
+
+    Their lags are those of the window in a frame, which begins at lag -n_fft // 2: `frame_window` without its zeros.
 
     Args:
-        name: name of the window, one of `WINDOWS`.
-        n_fft: kernel length in samples; even, so that a frame has a centre sample.
+        name: window, as `window` takes it.
+        n_fft: length of a frame in samples; even, so that it has a centre sample.
         frequencies: (bins,) bin centres in Hz, at most half the sample rate.
         sample_rate: samples per second, in Hz.
+        win_length, symmetric, normalized: as of `frame_window`.
     """
-    check_choice("window", name, WINDOWS)
-    check_even("n_fft", n_fft)
+    name, win_length = as_window(name), check_win_length(n_fft, win_length)
     check_positive("sample_rate", sample_rate)
+    scale = window_scale(window(name, win_length, symmetric=symmetric), n_fft, normalized)
     ones = np.ones(len(frequencies), dtype=np.int64)
-    return Kernels(name, sample_rate, frequencies, -(n_fft // 2) * ones, n_fft * ones, 1.0 * ones)
+    first = (n_fft - win_length) // 2 - n_fft // 2
+    return Kernels(name, sample_rate, frequencies, first * ones, win_length * ones, scale * ones, symmetric)
 
 
 CONSTANT_Q_NORMS = ("sqrt_length", "none", "n_fft")

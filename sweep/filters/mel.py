@@ -6,9 +6,11 @@ import numpy as np
 
 from sweep.checks import check_choice, check_even, check_positive, check_range, check_whole
 from sweep.filters.frequencies import fft_frequencies
+from sweep.filters.triangles import normalised, triangular_bands
 
 MEL_SCALES = ("slaney", "htk")
 MEL_NORMS = ("slaney", None)
+MEL_TRIANGLES = ("hz", "mel")
 # Slaney's Auditory Toolbox (1998): linear below 1 kHz, 3 mel per 200 Hz; logarithmic above, 27 mel per factor 6.4.
 _HZ_PER_MEL, _BREAK_HZ, _LOG_STEP = 200.0 / 3, 1000.0, math.log(6.4) / 27
 
@@ -47,8 +49,12 @@ def mel_frequencies(n_mels: int, f_min: float, f_max: float, scale: str = "slane
     check_whole("n_mels", n_mels)
     check_choice("mel_scale", scale, MEL_SCALES)
     check_range(f_min, f_max, lowest=0.0)
+    return mel_to_hz(_mel_corners(n_mels, f_min, f_max, scale), scale)
+
+
+def _mel_corners(n_mels: int, f_min: float, f_max: float, scale: str) -> np.ndarray:
     low, high = hz_to_mel(np.array([f_min, f_max]), scale)
-    return mel_to_hz(np.linspace(low, high, n_mels + 2), scale)
+    return np.linspace(low, high, n_mels + 2)
 
 
 def mel_bank(
@@ -59,6 +65,7 @@ def mel_bank(
     f_max: float | None = None,
     scale: str = "slaney",
     norm: str | None = "slaney",
+    triangles: str = "hz",
 ) -> np.ndarray:
     """Build triangular mel bands over the FFT's grid.
 
@@ -69,16 +76,20 @@ def mel_bank(
         f_min, f_max: lowest and highest corner in Hz; f_max None is half the sample rate.
         scale: "slaney" or "htk".
         norm: normalisation: "slaney" divides each triangle by half its width in Hz (equal area); None keeps peaks of 1.
+        triangles: what the triangles are linear in: "hz" (librosa, torchaudio) or "mel", where 0 Hz has no weight
+            (tf.signal.linear_to_mel_weight_matrix, which takes HTK's scale).
 
     Returns:
         (n_mels, n_fft // 2 + 1) float64. A band narrower than the grid may hold no bin; its row is 0.
     """
     f_max = _check_mel(sample_rate, n_fft, n_mels, f_min, f_max, scale, norm)
-    corners = mel_frequencies(n_mels, f_min, f_max, scale)
-    grid = fft_frequencies(sample_rate, n_fft)
-    low, peak, high = corners[:-2, None], corners[1:-1, None], corners[2:, None]
-    bank = np.maximum(0.0, np.minimum((grid - low) / (peak - low), (high - grid) / (high - peak)))
-    return bank * 2 / (high - low) if norm == "slaney" else bank
+    check_choice("triangles", triangles, MEL_TRIANGLES)
+    corners, grid = mel_frequencies(n_mels, f_min, f_max, scale), fft_frequencies(sample_rate, n_fft)
+    if triangles == "hz":
+        return normalised(triangular_bands(corners, grid), corners, norm)
+    bank = triangular_bands(_mel_corners(n_mels, f_min, f_max, scale), hz_to_mel(grid, scale))
+    bank[:, 0] = 0.0
+    return normalised(bank, corners, norm)
 
 
 def _check_mel(

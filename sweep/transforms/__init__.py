@@ -7,7 +7,8 @@ torch.Size([2, 84, 33])
 """
 
 from sweep.transforms.cqt import CQT
+from sweep.transforms.log_bands import LogBandSpectrogram
 from sweep.transforms.mel import MelSpectrogram
 from sweep.transforms.stft import STFT
 
-__all__ = ["CQT", "STFT", "MelSpectrogram"]
+__all__ = ["CQT", "STFT", "LogBandSpectrogram", "MelSpectrogram"]

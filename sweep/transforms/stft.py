@@ -1,5 +1,7 @@
 """The short-time Fourier transform, on the FFT's grid or at linearly or logarithmically spaced frequencies."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
@@ -10,6 +12,7 @@ from sweep.engines.finish import Finish, finished
 from sweep.engines.framing import fft_multiply_adds, framed_spectrum, n_frames, overlap_add, overlapped
 from sweep.engines.gpu.fft import FusedFFT
 from sweep.engines.tables import Tables
+from sweep.transforms.frame_window import FrameWindow
 from sweep.transforms.transform import OUTPUTS, Transform, check_tensor
 
 # The inverse magnifies rounding in a sample by one over the root of the squared windows' sum there, whose peak is 1 for
@@ -25,18 +28,23 @@ class STFT(Transform):
 
     Args:
         sample_rate: samples per second, in Hz.
-        n_fft: window length in samples, even.
+        n_fft: length of a frame in samples, even.
         hop_length: samples between frames.
-        window: periodic window, "hann", "hamming", "blackman" or "boxcar".
+        window: window, "hann", "hamming", "blackman" or "boxcar", or any other that `filters.window` takes.
         scale: spacing of the bins: "fft", the grid k sample_rate / n_fft; "linear", f_min + k (f_max - f_min) / n_bins;
             "log", f_min (f_max / f_min)^(k / n_bins) (Cheuk et al. 2020). "fft" ignores f_min and f_max.
-        n_bins: number of bins; None is n_fft // 2 + 1. With scale="fft", the lowest n_bins of the grid.
+        n_bins: number of bins; None is n_fft // 2 + 1. With scale="fft", n_bins of the grid from first_bin on.
         f_min, f_max: lowest bin and open upper end, in Hz.
         pad_mode: padding of a clip, "reflect" or "constant" (zeros).
         output: values to return, "magnitude", "power" or "complex".
         trainable: whether the windowed Fourier kernels are parameters.
         engine: "auto", "direct" or "spectral" for scale "linear" and "log"; with scale="fft", "auto" is torch's FFT.
         accuracy: relative L2 error allowed on music: "exact" 1e-5, "high" 1e-4, "fast" 1e-3; the FFT is always exact.
+        win_length: length of the window in samples, centred in n_fft; None is n_fft.
+        symmetric: whether the window is symmetric (numpy.hanning) instead of periodic.
+        normalized: number that the magnitude is divided by, in torchaudio's words: "window", the root of the sum of the
+            window's squares; "frame_length", the root of n_fft; False or "none", 1.
+        first_bin: lowest bin of the FFT's grid; 1 leaves out 0 Hz. Only with scale="fft".
 
     Raises:
         ValueError: a number is out of its range, or a clip is too short for reflect padding.
@@ -51,7 +59,7 @@ class STFT(Transform):
         sample_rate: float = 44100,
         n_fft: int = 2048,
         hop_length: int = 512,
-        window: str = "hann",
+        window: filters.Window = "hann",
         scale: str = "fft",
         n_bins: int | None = None,
         f_min: float = 50.0,
@@ -61,8 +69,12 @@ class STFT(Transform):
         trainable: bool = False,
         engine: str = "auto",
         accuracy: str = "high",
+        win_length: int | None = None,
+        symmetric: bool = False,
+        normalized: bool | str = False,
+        first_bin: int = 0,
     ):
-        frequencies = filters.stft_frequencies(sample_rate, n_fft, scale, n_bins, f_min, f_max)
+        frequencies = filters.stft_frequencies(sample_rate, n_fft, scale, n_bins, f_min, f_max, first_bin)
         check_whole("hop_length", hop_length)
         check_choice("pad_mode", pad_mode, filters.PAD_MODES)
         check_choice("output", output, OUTPUTS)
@@ -70,12 +82,14 @@ class STFT(Transform):
         check_choice("trainable", trainable, (False, True))
         super().__init__(hop_length=hop_length, frequencies=frequencies, context=n_fft)
         self.sample_rate, self.n_fft, self.pad_mode, self.output = sample_rate, n_fft, pad_mode, output
-        self.window, self.scale, self.exponent = window, scale, 2 if output == "power" else 1
-        kernels = filters.fourier_kernels(window, n_fft, frequencies, sample_rate)
+        self.scale, self.exponent, self.first_bin = scale, 2 if output == "power" else 1, first_bin
+        self.window = FrameWindow(window, n_fft, win_length, symmetric, normalized)
         by_fft = scale == "fft" and engine == "auto" and not trainable
         options: dict = {"engine": engine, "accuracy": accuracy, "trainable": trainable}
+        kernels = self.window.kernels(frequencies, sample_rate)
         self.engine = None if by_fft else build(kernels, hop_length, pad_mode, **options)
-        self._fused = FusedFFT(filters.window(window, n_fft), hop_length, pad_mode, self.n_bins, self.exponent)
+        numbers = (hop_length, pad_mode, self.n_bins, self.exponent)
+        self._fused = FusedFFT(self.window.taps(), *numbers, first_bin=first_bin)
         self._tables = Tables()
 
     def spectrogram(self, x: torch.Tensor, offset: float | None, careful: bool = False) -> torch.Tensor:
@@ -83,10 +97,10 @@ class STFT(Transform):
         if self.engine is None:
             if self.output != "complex" and self._fused.serves(x):
                 return self._fused(x, offset)
-            window = self._tables.get((x.device, x.dtype), lambda: fft_window(self.window, self.n_fft, x))
+            window = self._tables.get((x.device, x.dtype), lambda: self.window.on(x))
             spectrum = framed_spectrum(x, window, self.hop_length, self.pad_mode)
             if self.n_bins <= self.n_fft // 2:  # ONNX cannot slice complex values without leaving some out
-                spectrum = spectrum[..., : self.n_bins]
+                spectrum = spectrum[..., self.first_bin : self.first_bin + self.n_bins]
             spectrum = spectrum.transpose(1, 2)
             return spectrum if self.output == "complex" else finish(spectrum)
         if self.output == "complex":
@@ -142,7 +156,8 @@ class STFT(Transform):
             return self.inverse(y, length)[:0].reshape(*spectrum.shape[:-2], length)
         y = y.reshape(-1, *spectrum.shape[-2:])
         like = y.real
-        window = self._tables.get((y.device, like.dtype), lambda: fft_window(self.window, self.n_fft, like))
+        plain = replace(self.window, normalized=False)
+        window = self._tables.get(("plain", y.device, like.dtype), lambda: plain.on(like) / self.window.scale)
         key = ("covered", frames, length, y.device, like.dtype)
         covered = self._tables.get(key, lambda: self._covered(frames, length, like))
         x = overlap_add(torch.fft.irfft(y.transpose(1, 2), self.n_fft) * window, self.hop_length)
@@ -158,7 +173,7 @@ class STFT(Transform):
 
     def _covered(self, frames: int, length: int, like: torch.Tensor) -> torch.Tensor:
         """Return the sum of the squared windows at each sample of the waveform, (length,)."""
-        squared = filters.window(self.window, self.n_fft) ** 2
+        squared = replace(self.window, normalized=False).taps() ** 2
         covered = overlapped(squared, self.hop_length, frames)[self.n_fft // 2 :][:length]
         covered = np.pad(covered, (0, length - len(covered)))
         lost = np.flatnonzero(covered < _LEAST_COVERED[like.dtype])
@@ -167,8 +182,8 @@ class STFT(Transform):
             remedies = ["a shorter hop_length"] + [f"a length of at most {lost[0]}"] * bool(lost[0])
             remedies += ["float64"] * bool(covered.min() >= _LEAST_COVERED[torch.float64])
             raise ValueError(
-                f"window {self.window!r}, n_fft {self.n_fft}, hop_length {self.hop_length}: at sample {lost[0]} the "
-                f"squared windows of {frames} frames sum to {left:.1e}, too little to tell it; choose "
+                f"window {self.window.name!r}, n_fft {self.n_fft}, hop_length {self.hop_length}: at sample {lost[0]} "
+                f"the squared windows of {frames} frames sum to {left:.1e}, too little to tell it; choose "
                 f"{' or '.join(remedies)}"
             )
         return torch.from_numpy(covered).to(like.device, like.dtype)
@@ -177,11 +192,6 @@ class STFT(Transform):
         turns = torch.from_numpy(self.frequencies / self.sample_rate * (self.n_fft // 2) % 1.0)
         phase = torch.polar(torch.ones_like(turns), -2 * torch.pi * turns)
         return phase[:, None].to(like.device, torch.complex128 if like.dtype == torch.float64 else torch.complex64)
-
-
-def fft_window(name: str, n_fft: int, like: torch.Tensor) -> torch.Tensor:
-    """Return a window on a tensor's device, in its type."""
-    return torch.from_numpy(filters.window(name, n_fft)).to(like.device, like.dtype)
 
 
 def describe_fft(bins: str, refusal: str | None) -> str:

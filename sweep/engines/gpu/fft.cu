@@ -8,8 +8,8 @@
 //
 // Who compiles this defines N; GROUPS of threads in a block, each at one frame at a time; BLOCKS on a multiprocessor,
 // at least; POWER, 1 for magnitudes, 2 for their squares; BANDED, 1 for weighted sums of them, LANES threads for
-// one; LOG, 1 for the logarithm, bins or bands before frames in memory, else frames first; GRADIENT, 1 for the way back
-// too.
+// one; FIRST, the lowest bin that is wanted, 0 if BANDED; LOG, 1 for the logarithm, bins or bands before frames in
+// memory, else frames first; GRADIENT, 1 for the way back too.
 //
 // What sets the time is instructions and shared memory, not memory: so each case has code of its own, and addresses are
 // a thread's base with constants within the instructions.
@@ -20,7 +20,7 @@ constexpr int PADDED = M + M / 16;  // float2 of a group's points: 16 neighbours
 struct Job {
     int samples, hop, reflect;   // of a clip; between frames; mirrored at the ends, else zeros
     int frames, total;           // of a clip; of all clips
-    int bins, bands;             // wanted, the lowest
+    int bins, bands;             // after the highest bin that is wanted; wanted
     float offset;                // before the logarithm
     int each;                    // frames of a block
 };
@@ -210,16 +210,18 @@ __device__ __forceinline__ void read(
     }
 }
 
-// The values at k = tid + T n and at M - k, and that in the middle, `stride` apart, those below `count`.
+__device__ __forceinline__ constexpr bool after_first(int k) { return FIRST == 0 || k >= FIRST; }
+
+// The values at k = tid + T n and at M - k, and that in the middle, `stride` apart, those from FIRST to below `count`.
 __device__ __forceinline__ void put(
     float* to, int stride, int count, const float* low, const float* high, float middle, int tid) {
 #pragma unroll
     for (int n = 0; n < 8; n++) {
         const int k = tid + T * n;
-        if (k < count) to[k * stride] = low[n];
-        if (M - k < count) to[(M - k) * stride] = high[n];
+        if (after_first(k) && k < count) to[(k - FIRST) * stride] = low[n];
+        if (after_first(M - k) && M - k < count) to[(M - k - FIRST) * stride] = high[n];
     }
-    if (tid == 0 && M / 2 < count) to[M / 2 * stride] = middle;
+    if (tid == 0 && after_first(M / 2) && M / 2 < count) to[(M / 2 - FIRST) * stride] = middle;
 }
 
 // The weighted sum `row` of some neighbouring values, taken in fours.
@@ -294,7 +296,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS) spectrogram(
     float* __restrict__ out, const Job job) {
     extern __shared__ __align__(16) float2 shared[];
     const int tid = threadIdx.x % T, group = threadIdx.x / T, first = blockIdx.x * job.each;
-    const int values = BANDED ? job.bands : job.bins, row = job.each | 1;  // odd against bank conflicts
+    const int values = BANDED ? job.bands : job.bins - FIRST, row = job.each | 1;  // odd against bank conflicts
     float2* points = shared + group * PADDED;
     float* spectrum = (float*)points;  // of a frame, once its points are no longer needed
     float* tile = (float*)(shared + GROUPS * PADDED);
@@ -364,7 +366,7 @@ __device__ __forceinline__ float slope(
     const float* __restrict__ by_values, long long stride, const float* by_bands, const int* __restrict__ bands,
     const float4* __restrict__ weights, int k, const Job& job) {
     if constexpr (BANDED) return band(by_bands, bands, weights, k, M + 1);
-    return k < job.bins ? by_values[k * stride] : 0.0f;
+    return after_first(k) && k < job.bins ? by_values[(k - FIRST) * stride] : 0.0f;
 }
 
 // What turns X[k] into the gradient by it, given that by its power or magnitude.

@@ -25,11 +25,11 @@ _ROUNDS = 2  # frames, at most, that a group of threads processes one after the 
 
 
 @cache
-def _kernel(name: str, n_fft: int, *, lanes: int, power: int, log: bool) -> nvrtc.Kernel:
+def _kernel(name: str, n_fft: int, *, lanes: int, power: int, log: bool, first: int) -> nvrtc.Kernel:
     """Return a GPU kernel of fft.cu for an FFT length and a kind of output."""
     groups, blocks = _LAUNCHES[n_fft]
     size = {"N": n_fft, "GROUPS": groups, "BLOCKS": blocks}
-    wanted = {"BANDED": int(lanes > 0), "LANES": max(1, lanes), "POWER": power, "LOG": int(log)}
+    wanted = {"BANDED": int(lanes > 0), "LANES": max(1, lanes), "POWER": power, "LOG": int(log), "FIRST": first}
     source = Path(__file__).with_name("fft.cu")
     return nvrtc.Kernel(source, name, **size, **wanted, GRADIENT=int(name == "gradient"))
 
@@ -51,9 +51,10 @@ class FusedFFT:
         window: window, (n_fft,) float64.
         hop_length: samples between frames.
         pad_mode: padding of a clip, "constant" or "reflect".
-        n_bins: number of bins, from the lowest on.
+        n_bins: number of bins.
         power: exponent of the magnitudes, 1 or 2.
         bank: weights of bands, (bands, n_bins) float64; None: the bins themselves.
+        first_bin: lowest bin; 0 with a bank.
     """
 
     def __init__(
@@ -64,9 +65,10 @@ class FusedFFT:
         n_bins: int,
         power: float,
         bank: np.ndarray | None = None,
+        first_bin: int = 0,
     ):
         self.window, self.hop_length, self.pad_mode = window, hop_length, pad_mode
-        self.n_bins, self.power, self.bank = n_bins, power, bank
+        self.n_bins, self.power, self.bank, self.first_bin = n_bins, power, bank, first_bin
         self._lanes = 0 if bank is None else _count_lanes(bank)
         self._tables = Tables()
 
@@ -139,11 +141,13 @@ class FusedFFT:
         return out
 
     def _kernel(self, name: str, log: bool) -> nvrtc.Kernel:
-        return _kernel(name, len(self.window), lanes=self._lanes, power=int(self.power), log=log)
+        options: dict = {"lanes": self._lanes, "power": int(self.power), "first": self.first_bin}
+        return _kernel(name, len(self.window), log=log, **options)
 
     def _job(self, x: torch.Tensor, count: int, each: int, offset: float) -> _Job:
         samples, bands = x.shape[-1], 0 if self.bank is None else len(self.bank)
-        reflect, shape = self.pad_mode == "reflect", (count, len(x) * count, self.n_bins, bands)
+        reflect, stop = self.pad_mode == "reflect", self.first_bin + self.n_bins
+        shape = (count, len(x) * count, stop, bands)
         return _Job(samples, self.hop_length, reflect, *shape, offset, each)
 
     def _make_roots(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
