@@ -18,6 +18,7 @@ from sweep.filters.frequencies import (
 )
 from sweep.filters.kernels import (
     CONSTANT_Q_ALGORITHMS,
+    CONSTANT_Q_BANDWIDTHS,
     CONSTANT_Q_NORMS,
     Kernels,
     constant_q_kernels,
@@ -27,7 +28,7 @@ from sweep.filters.mel import MEL_NORMS, MEL_SCALES, hz_to_mel, mel_bank, mel_fr
 from sweep.filters.windows import PAD_MODES, WINDOWS, window
 
 __all__ = [
-    "CONSTANT_Q_ALGORITHMS", "CONSTANT_Q_NORMS", "MEL_NORMS", "MEL_SCALES", "PAD_MODES", "STFT_SCALES", "WINDOWS",
+    "CONSTANT_Q_ALGORITHMS", "CONSTANT_Q_BANDWIDTHS", "CONSTANT_Q_NORMS", "MEL_NORMS", "MEL_SCALES", "PAD_MODES", "STFT_SCALES", "WINDOWS",
     "Kernels", "constant_q_frequencies", "constant_q_kernels", "fft_frequencies", "fourier_kernels", "hz_to_mel",
     "linear_frequencies", "log_frequencies", "mel_bank", "mel_frequencies", "mel_to_hz", "stft_frequencies", "window",
 ]  # fmt: skip
