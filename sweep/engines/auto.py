@@ -1,18 +1,22 @@
 """Choose an engine for a bank, and combine the direct and the spectral engine, the fastest way for most banks."""
 
+from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 import torch
 from torch import nn
 
 from sweep.checks import check_choice
 from sweep.engines.banded import Banded
+from sweep.engines.cascade import Cascaded
 from sweep.engines.direct import Direct
 from sweep.engines.engine import Engine
 from sweep.engines.framed import Framed
 from sweep.engines.octaves import Octaves
 from sweep.engines.spectral import Spectral
 from sweep.filters import Kernels
+from sweep.filters.cascades import CASCADES
 
 ENGINES = ("auto", "direct", "spectral", "banded")
 # For each accuracy, the spectral engine's tolerance and whether CUDA's matrix products may use TF32. The relative L2
@@ -72,6 +76,7 @@ def build(
 def build_published(
     algorithm: str,
     kernels: Kernels,
+    unit: Callable[[np.ndarray, float], Kernels],
     bins_per_octave: int,
     hop_length: int,
     pad_mode: str,
@@ -81,11 +86,12 @@ def build_published(
     trainable: bool,
     max_samples: int | None = None,
 ) -> Engine:
-    """Build the engine that evaluates a constant-Q bank by a published algorithm.
+    """Build the engine that evaluates a constant-Q bank by a published algorithm, or as a library does.
 
     Args:
-        algorithm: "1992", "1992v2", "2010" or "2010v2", as `sweep.transforms.CQT` describes them.
+        algorithm: "1992", "1992v2", "2010", "2010v2", "librosa" or "nnaudio", as `sweep.transforms.CQT` describes them.
         kernels: bank of kernels, bins from low to high.
+        unit: function that returns kernels whose window sums to 1, for frequencies and a sample rate in Hz.
         bins_per_octave: number of bins per octave.
         hop_length: samples between frames.
         pad_mode: padding of a clip, "constant" or "reflect".
@@ -115,6 +121,9 @@ def build_published(
             max_samples=max_samples if trainable else None,
         )
         return direct.because(asked)
+    if algorithm in CASCADES:
+        bank = (kernels, bins_per_octave, hop_length, pad_mode)
+        return Cascaded(*bank, CASCADES[algorithm], unit, tf32=tf32).because(asked)
     # The values left out have no error bound, so half of the tolerance is used (experiments/engines/README.md).
     framed = partial(Framed, tolerance=tolerance / 2, tf32=tf32)
     if algorithm == "1992":

@@ -18,6 +18,7 @@ from sweep.filters.frequencies import (
 )
 from sweep.filters.kernels import (
     CONSTANT_Q_ALGORITHMS,
+    CONSTANT_Q_BANDWIDTHS,
     CONSTANT_Q_NORMS,
     Kernels,
     constant_q_kernels,
@@ -45,7 +46,8 @@ from sweep.filters.windows import (
 )
 
 __all__ = [
-    "CONSTANT_Q_ALGORITHMS", "CONSTANT_Q_NORMS", "LOG_BAND_CORNERS", "LOG_BAND_NORMS", "MEL_NORMS", "MEL_SCALES",
+    "CONSTANT_Q_ALGORITHMS", "CONSTANT_Q_BANDWIDTHS", "CONSTANT_Q_NORMS", "LOG_BAND_CORNERS", "LOG_BAND_NORMS",
+    "MEL_NORMS", "MEL_SCALES",
     "MEL_TRIANGLES", "NORMALIZATIONS", "PAD_MODES", "STFT_SCALES", "WINDOWS", "Kernels", "Window", "as_window",
     "constant_q_frequencies", "constant_q_kernels", "fft_frequencies", "fourier_kernels", "frame_window", "has_formula",
     "hz_to_mel", "linear_frequencies", "log_band_bank", "log_band_corners", "log_frequencies", "mel_bank",

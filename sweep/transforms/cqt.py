@@ -1,5 +1,6 @@
 """The constant-Q transform as a front-end."""
 
+import numpy as np
 import torch
 
 from sweep import filters
@@ -17,7 +18,9 @@ class CQT(Transform):
     l_k = ceil(Q sample_rate / f_k) samples, Q = 1 / (2^(1 / bins_per_octave) - 1), divided by its window's sum
     (Brown 1991; `sweep.filters.constant_q_kernels`). The phase of the complex output is that of the frame's centre.
 
-    `algorithm` chooses how that is computed. "exact" is the fastest way to compute the sum; the others are published:
+    `bandwidth` chooses between that and the lengths of librosa, a little shorter or longer and with a fraction.
+
+    `algorithm` chooses how the sum is computed. "exact" is the fastest way; four others are published:
 
         1992v2  the same sum as written, each bin's time-domain kernel on the frames (Brown 1991; nnAudio's CQT1992v2)
         1992    each frame's FFT, as wide as the longest kernel, times the kernels' spectra, their values below the
@@ -31,6 +34,15 @@ class CQT(Transform):
     below 0.35 of the sample rate, they stay within 1 % of the sum (3e-4 from 12 on). Nearer to half the sample rate a
     tone above the second octave also shows in it, mirrored: `engine.aliasing(bin)` returns how strongly, in dB.
 
+    Two give the very values of a library, its approximations of the sum included (`sweep.filters.cascades`):
+
+        librosa  the cqt of librosa 0.11 with its default arguments, and its vqt with gamma=0; choose
+                 bandwidth="both_bins"
+        nnaudio  nnAudio's CQT2010v2, and basic-pitch's, without early downsampling
+
+    They pad each octave at its own rate, so that clips may be shorter than the longest kernel with reflection too: of
+    n samples at the top octave's rate, its longest kernel, for each halving twice as many.
+
     Args:
         sample_rate: samples per second, in Hz.
         hop_length: samples between frames.
@@ -40,6 +52,8 @@ class CQT(Transform):
         window: periodic window, "hann", "hamming", "blackman" or "boxcar".
         norm: scale of a kernel: "sqrt_length" multiplies by sqrt(l_k), as librosa and nnAudio do; "none"; "n_fft"
             divides by the power of two above the longest kernel.
+        bandwidth: what sets the kernels' lengths: "next_bin", the distance to the next bin; "both_bins", half that
+            between both neighbours, as in librosa from 0.10 on.
         pad_mode: padding of a clip, "constant" (zeros) or "reflect".
         output: values to return, "magnitude", "power" or "complex".
         trainable: whether the time-domain kernels are parameters.
@@ -47,8 +61,8 @@ class CQT(Transform):
             stored, so that kernels longer than the clip take less memory. None: clips of any length.
         engine: way to evaluate the kernels, "auto", "direct" or "spectral".
         accuracy: relative L2 error allowed on music: "exact" 1e-5, "high" 1e-4, "fast" 1e-3; direct is always exact.
-        algorithm: "exact", "1992", "1992v2", "2010" or "2010v2"; all but "exact" need engine="auto", and only "1992v2"
-            of them can be trained.
+        algorithm: "exact", "1992", "1992v2", "2010", "2010v2", "librosa" or "nnaudio"; all but "exact" need
+            engine="auto", and only "1992v2" of them can be trained.
 
     Raises:
         ValueError: a number is out of its range; a clip is too short for reflect padding, or longer than max_samples;
@@ -68,6 +82,7 @@ class CQT(Transform):
         bins_per_octave: int = 12,
         window: str = "hann",
         norm: str = "sqrt_length",
+        bandwidth: str = "next_bin",
         pad_mode: str = "constant",
         output: str = "magnitude",
         trainable: bool = False,
@@ -84,7 +99,7 @@ class CQT(Transform):
         if max_samples is not None:
             check_whole("max_samples", max_samples)
         check_choice("algorithm", str(algorithm), filters.CONSTANT_Q_ALGORITHMS)  # 1992 may come as a number
-        kernels = filters.constant_q_kernels(window, frequencies, bins_per_octave, sample_rate, norm)
+        kernels = filters.constant_q_kernels(window, frequencies, bins_per_octave, sample_rate, norm, bandwidth)
         super().__init__(hop_length=hop_length, frequencies=frequencies, context=int(kernels.lengths.max()))
         self.output, self.exponent = output, 2 if output == "power" else 1
         self.algorithm = str(algorithm)
@@ -92,7 +107,11 @@ class CQT(Transform):
         if self.algorithm == "exact":
             self.engine = build(kernels, hop_length, pad_mode, **options)
         else:
-            bank = (kernels, bins_per_octave, hop_length, pad_mode)
+
+            def unit(some: np.ndarray, rate: float) -> filters.Kernels:
+                return filters.constant_q_kernels(window, some, bins_per_octave, rate, "none", bandwidth)
+
+            bank = (kernels, unit, bins_per_octave, hop_length, pad_mode)
             self.engine = build_published(self.algorithm, *bank, **options)
 
     def spectrogram(self, x: torch.Tensor, offset: float | None, careful: bool = False) -> torch.Tensor:
