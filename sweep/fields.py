@@ -98,6 +98,11 @@ def folder(**about: Any) -> Any:
     return _field(lambda key, value: check_folder(key, value, needs), needs, kind="folder", **about)
 
 
+def checked(check: Callable[[str, Any], None], takes: str, **about: Any) -> Any:
+    """Make a field with a check of its own, which raises a ValueError for a wrong value; `takes` says what is right."""
+    return _field(check, takes, **about)
+
+
 def values(kind: type, needs: str, **about: Any) -> Any:
     """Make a field for a list or a mapping."""
 
@@ -146,7 +151,7 @@ def _field(
 
     takes = " or ".join([*(f"`{_plain(other)}`" for other in also if _plain(other) not in takes), takes])
     about = Key(checked, takes, changes_result, spelling, usual, kind, None in also)
-    return dataclasses.field(default=default, metadata={"key": about})
+    return dataclasses.field(default=default, hash=False, metadata={"key": about})  # a value may be a list
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,6 @@ import argparse
 import math
 import sys
 import time
-from pathlib import Path
 
 from rich.console import Console
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from sweep import filters
 from sweep.checks import check_choice, shown
-from sweep.fields import Group, choice, group, keys_of, positive, text, values, whole
+from sweep.fields import Group, checked, choice, group, keys_of, positive, text, values, whole
 from sweep.registry import compressions, families, levels, normalisations, stacks
 from sweep.representations import framing
 from sweep.representations.compressions import Compression
@@ -28,6 +28,10 @@ STEPS = {"level": levels, "compression": compressions, "normalisation": normalis
 # Keys that all parts of a row share.
 _SHARED = ("name", "family", "sample_rate", "hop_length", *STEPS, "framing", "parts", "join")
 _NO_ARGUMENTS = {"name", "family", *STEPS, "framing", "parts", "join"}  # keys that no transform takes
+
+
+def _check_window(key: str, value: Any) -> None:
+    filters.window(value, 32)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +71,8 @@ class Representation(Group):
     """Sample rate in Hz."""
     hop_length: int = whole()
     """Samples between frames."""
-    window: str = choice(*filters.WINDOWS)
-    """Window function, periodic."""
+    window: str | list[Any] = checked(_check_window, "name, or list of a name and numbers")
+    """Window function: hann, hamming, blackman, boxcar, or one of scipy.signal.get_window, as [kaiser, 14.0]."""
     f_min: float
     pad_mode: str = choice(*filters.PAD_MODES)
     """Padding beyond the ends of a clip: zeros, or its mirror image; zeros where a clip is too short to reflect."""
@@ -250,13 +254,17 @@ class Representation(Group):
 
         if self.members[0] is not self:
             raise ValueError(f"{self.name} has {len(self.members)} transforms; choose front_end(), or one of .members")
-        names = (field.name for field in keys_of(type(self)) if field.name not in _NO_ARGUMENTS)
-        numbers = {name: getattr(self, name) for name in names}
+        numbers = self.arguments()
         if samples is not None and not self.reflects(samples):
             numbers["pad_mode"] = "constant"
         if options.get("trainable"):
             options |= self.training_options(samples)
         return getattr(transforms, self.TRANSFORM)(**numbers, **options)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the keys that the transform takes as arguments."""
+        names = (field.name for field in keys_of(type(self)) if field.name not in _NO_ARGUMENTS)
+        return {name: getattr(self, name) for name in names}
 
     def remarks(self, samples: int) -> list[str]:
         """Return what a table says of the row, for windows of so many samples; tables list the rows after each.

@@ -27,7 +27,11 @@ class ConstantQ(Representation):
     norm: str = choice(*filters.CONSTANT_Q_NORMS)
     """Factor of a kernel whose window sums to 1; `sqrt_length` is the root of its length."""
     algorithm: str = choice(*filters.CONSTANT_Q_ALGORITHMS)
-    """Evaluation of the sum: `exact`, or by a published algorithm."""
+    """Evaluation of the sum: `exact`, by a published algorithm, or with the approximations of a library."""
+    bandwidth: str = choice(*filters.CONSTANT_Q_BANDWIDTHS, default="next_bin")
+    """What sets the kernels' lengths: the distance to the next bin, or half that between both neighbours (librosa)."""
+    power: int = choice(1, 2, default=1)
+    """Exponent of the magnitude."""
 
     def __post_init__(self):
         object.__setattr__(self, "algorithm", str(self.algorithm))  # YAML reads 1992 as a number
@@ -39,9 +43,13 @@ class ConstantQ(Representation):
                 f"f_min {self.f_min:g}: its kernel would be more than 2^30 samples long; choose a higher one"
             )
         frequencies = filters.constant_q_frequencies(self.n_bins, self.bins_per_octave, self.f_min, self.sample_rate)
-        numbers = (frequencies, self.bins_per_octave, self.sample_rate, self.norm)
+        numbers = (frequencies, self.bins_per_octave, self.sample_rate, self.norm, self.bandwidth)
         kernels = filters.constant_q_kernels(self.window, *numbers)
         return {"frequencies": frequencies, "context": int(kernels.lengths.max())}
+
+    def arguments(self) -> dict[str, Any]:
+        numbers = super().arguments()
+        return {"output": "power" if numbers.pop("power") == 2 else "magnitude", **numbers}
 
     @property
     def part_cost(self) -> float:
@@ -55,7 +63,7 @@ class ConstantQ(Representation):
 
     def check_trainable(self, trainable: bool | str) -> None:
         super().check_trainable(trainable)
-        if trainable and self.algorithm in ("1992", "2010", "2010v2"):
+        if trainable and self.algorithm not in ("exact", "1992v2"):
             raise ValueError(
                 f"frontend.trainable {trainable}: {self.name} with algorithm {self.algorithm} has no time-domain "
                 "kernel for each bin; choose representation.algorithm=exact or 1992v2"

@@ -25,10 +25,24 @@ class Fourier(Representation):
     """Lowest bin in Hz."""
     f_max: float = positive()
     """Open upper end of the bins: frequency of the first bin beyond the highest, in Hz."""
+    first_bin: int = whole(least=0, default=0)
+    """Lowest bin of the FFT's own grid; 1 leaves out 0 Hz."""
+    win_length: int | None = whole(also=(None,), default=None)
+    """Length of the window in samples, centred in n_fft; null is n_fft."""
+    symmetric: bool = choice(False, True, default=False)
+    """Whether the window is symmetric instead of periodic."""
+    normalized: str = choice("none", "window", "frame_length", default="none")
+    """Number that the magnitude is divided by: the root of the sum of the window's squares, or of n_fft."""
+    power: int = choice(1, 2, default=1)
+    """Exponent of the magnitude."""
 
     def measure(self) -> dict[str, Any]:
-        numbers = (self.sample_rate, self.n_fft, self.scale, self.n_bins, self.f_min, self.f_max)
+        numbers = (self.sample_rate, self.n_fft, self.scale, self.n_bins, self.f_min, self.f_max, self.first_bin)
         return {"frequencies": filters.stft_frequencies(*numbers), "context": self.n_fft}
+
+    def arguments(self) -> dict[str, Any]:
+        numbers = super().arguments()
+        return {"output": "power" if numbers.pop("power") == 2 else "magnitude", **numbers}
 
 
 @families.register("linear")

@@ -32,10 +32,18 @@ class Mel(Representation):
     """Normalisation of the bands: equal area (slaney) or peak 1 (null)."""
     power: float = positive()
     """Exponent of the magnitude before it is summed."""
+    triangles: str = choice(*filters.MEL_TRIANGLES, default="hz")
+    """What the triangles are linear in."""
+    win_length: int | None = whole(also=(None,), default=None)
+    """Length of the window in samples, centred in n_fft; null is n_fft."""
+    symmetric: bool = choice(False, True, default=False)
+    """Whether the window is symmetric instead of periodic."""
+    normalized: str = choice("none", "window", "frame_length", default="none")
+    """Number that the magnitude is divided by: the root of the sum of the window's squares, or of n_fft."""
 
     def measure(self) -> dict[str, Any]:
         numbers = (self.sample_rate, self.n_fft, self.n_mels, self.f_min, self.f_max, self.mel_scale, self.norm)
-        bank = filters.mel_bank(*numbers)
+        bank = filters.mel_bank(*numbers, self.triangles)
         corners = filters.mel_frequencies(self.n_mels, self.f_min, self.f_max or self.sample_rate / 2, self.mel_scale)
         empty = int((bank.sum(axis=1) == 0).sum())
         return {"frequencies": corners[1:-1], "context": self.n_fft, "empty_filters": empty}
