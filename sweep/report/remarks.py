@@ -3,8 +3,10 @@
 import pandas as pd
 
 from sweep.registry import families, sources
+from sweep.report.columns import name_of
 from sweep.report.units import FEWEST_RECORDINGS, GROUPS, Sample
 from sweep.results.scoring import BLOCK_SECONDS
+from sweep.results.table import REMARKS
 
 _CNN_BINS = 128  # bins that the CNN's first kernel spans
 
@@ -45,10 +47,11 @@ def remarks_on(table: pd.DataFrame, certainty: list[str]) -> list[str]:
             "note F1: mir_eval.transcription, equal pitch and onset within 50 ms; with offset also that, within 50 ms "
             f"or 20 % of the duration. {' '.join(labels.values())}".rstrip()
         ]
+    remarks += _of_rows(done)
     empty = done[done.empty_filters > 0].drop_duplicates("representation")
     if len(empty):
         filters = ", ".join(f"{row.representation} ({row.empty_filters})" for row in empty.itertuples())
-        remarks += [f"Empty mel filters, whose input is the constant log(1e-5): {filters}."]
+        remarks += [f"Empty filters, whose input is constant: {filters}."]
     for name in (name for name in families.names() if name in set(done.family)):
         said = families[name].remark(values(done.norm[done.family == name]))
         remarks += [said] * (said is not None)
@@ -73,6 +76,22 @@ def remarks_on(table: pd.DataFrame, certainty: list[str]) -> list[str]:
     if (done.source == "demo").any():
         remarks += ["Demo data: these scores are synthetic and are not evidence about recorded music."]
     return remarks
+
+
+def _of_rows(done: pd.DataFrame) -> list[str]:
+    """Write what the rows say of themselves, each remark with the rows that it is about."""
+    rows = done.drop_duplicates(["representation", "variant"])
+    names = list(name_of(rows))
+    about: dict[str, list[str]] = {}
+    for name, remarks in zip(names, rows.remarks, strict=True):
+        for remark in filter(None, remarks.split(REMARKS)):
+            about.setdefault(remark, []).append(name)
+    written = []
+    for remark, some in about.items():
+        others = [name for name in names if name not in some]
+        which = f": all but {', '.join(others)}" if len(some) > len(others) else f": {', '.join(some)}"
+        written.append(f"{remark}{which if others else ''}.")
+    return written
 
 
 def certainty_remarks(lines: pd.DataFrame, sample: Sample) -> list[str]:

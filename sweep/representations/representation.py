@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sweep.representations.front_end import FrontEnd
     from sweep.transforms.transform import Transform
 
+REFERENCE_RATE = 44_100  # Hz, of the rows of the paper
 _MOST = 2**24  # bins or samples of a row; more is a slip of the keyboard, and tables of it fill the memory
 STEPS = {"level": levels, "compression": compressions, "normalisation": normalisations, "stack": stacks}
 # Keys that all parts of a row share.
@@ -272,7 +273,9 @@ class Representation(Group):
         Args:
             samples: length of a window at the row's sample rate.
         """
-        said = [f"Level of a window: {self.level.WORDS}"]
+        said = [f"Audio: a window {self.level.WORDS}"]
+        if self.sample_rate != REFERENCE_RATE:
+            said.append(f"Sample rate {self.sample_rate:,} Hz")
         if self.pad_mode == "reflect" and not all(member.reflects(samples) for member in self.members):
             said.append("Padded with zeros, since a window is too short to reflect")
         if self.compression.per_clip or self.normalisation.per_clip:

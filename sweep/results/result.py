@@ -12,7 +12,7 @@ from sweep.results.json_files import UnreadableError, build, fits, read_object, 
 from sweep.results.scoring import SCORES
 
 RESULT = "result.json"
-FORMAT = 3  # version of the schema, increased whenever a field changes its meaning
+FORMAT = 4  # version of the schema, increased whenever a field changes its meaning
 _REMEDY = "delete it and run the same command again, which redoes this run"
 
 
@@ -44,7 +44,8 @@ class Result:
             "notes" where none were scored. Where the data set names groups, with the recording's "group".
         threshold: probability above which a note was estimated.
         bins, context, empty_filters, norm: properties of the representation; `norm` is None if it has none.
-        window: samples in a window.
+        remarks: what a table says of the row, `Representation.remarks`.
+        window: samples in a window, at the row's sample rate.
         parameters: number of trained weights in "frontend" and "model".
         multiply_adds: multiply-adds of "frontend" and "model" for a second of audio, at an estimate each 512 samples.
         moved: median relative change of the trained "kernels" and "bank"; None for what was not trained.
@@ -75,6 +76,7 @@ class Result:
     context: int
     empty_filters: int
     norm: str | None
+    remarks: list[str]
     window: int
     parameters: dict[str, int]
     multiply_adds: dict[str, float]

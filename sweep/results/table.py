@@ -20,7 +20,8 @@ IDENTITY = ("run", "representation", "variant", "family", "model", "data", "prot
 COUNTS = ("bins", "context", "empty_filters", "recordings", "parameters_frontend", "parameters_model", "resumed_from")
 COUNTS += ("peak_memory_bytes", "window")
 SECONDS = ("seconds_setup", "seconds_training", "seconds_scoring")
-WORDS = ("norm", "source", "arithmetic", "frontend_accuracy", "changed", "device", "git_revision", "engine")
+WORDS = ("norm", "remarks", "source", "arithmetic", "frontend_accuracy", "changed", "device", "git_revision", "engine")
+REMARKS = "; "  # between the remarks on a row
 MOVED = ("moved_kernels", "moved_bank")
 OPERATIONS = ("multiply_adds_frontend", "multiply_adds_model")
 NUMBERS = (*SCORES, "threshold", *OPERATIONS, *SECONDS, "windows_per_second", "gpu_utilisation", *MOVED)
@@ -143,6 +144,7 @@ def _figures(result: Result) -> dict:
         **{f"seconds_{name}": seconds for name, seconds in result.seconds.items()},
         **{f"moved_{name}": change for name, change in result.moved.items()},
         "recordings": len(result.recordings),
+        "remarks": REMARKS.join(result.remarks),
         "arithmetic": result.precision,
     }
 

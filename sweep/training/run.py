@@ -114,6 +114,7 @@ def write(
         context=row.context,
         empty_filters=row.empty_filters,
         norm=getattr(row, "norm", None),
+        remarks=row.remarks(config.protocol.window),
         window=config.protocol.window,
         parameters={part: _count_parameters(getattr(transcriber, part)) for part in ("frontend", "model")},
         multiply_adds=multiply_adds,
