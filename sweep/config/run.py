@@ -19,7 +19,6 @@ from sweep.config.groups import (
     Protocol,
     implied_accuracy,
 )  # fmt: skip
-from sweep.data.recording import SAMPLE_RATE
 from sweep.fields import Group, choice, folder, group, keys_of, share, values, whole
 from sweep.names import folder_name
 from sweep.representations import Representation, from_tree
@@ -71,14 +70,14 @@ class RunConfig(Group):
         if self.data.validation:
             check_whole("protocol.validation_windows", self.protocol.validation_windows)
         row, window = self.representation, self.protocol.window
-        if row.sample_rate != SAMPLE_RATE:
+        samples = row.samples(window)
+        if not samples:
+            raise ValueError(f"protocol.window {window}: no sample at {row.sample_rate} Hz; choose a longer window")
+        if row.pad_mode == "reflect" and samples <= row.context // 2:
+            at = f", {samples} at {row.sample_rate} Hz" * (samples != window)
             raise ValueError(
-                f"{row.place}sample_rate {row.sample_rate}: the recordings have {SAMPLE_RATE} Hz; choose that"
-            )
-        if row.pad_mode == "reflect" and window <= row.context // 2:
-            raise ValueError(
-                f"protocol.window {window}: too short for {row.name}, whose reflect padding takes {row.context // 2} "
-                "samples; choose a longer window"
+                f"protocol.window {window}{at}: too short for {row.name}, whose reflect padding takes "
+                f"{row.context // 2} samples; choose a longer window"
             )
 
     @classmethod

@@ -9,12 +9,14 @@ import numpy as np
 
 from sweep import filters
 from sweep.checks import shown
-from sweep.fields import Group, choice, keys_of, positive, text, whole
+from sweep.clock import at_rate
+from sweep.fields import Group, choice, keys_of, text, whole
 from sweep.registry import families
 
 if TYPE_CHECKING:
     from sweep.transforms.transform import Transform
 
+_RATES = (1_000, 384_000)  # Hz; below, the resampler may crash; above, audio would fill memory with nothing heard
 _MOST = 2**24  # bins or samples of a row; more is a slip of the keyboard, and tables of it fill the memory
 
 
@@ -44,8 +46,8 @@ class Representation(Group):
     """The file's and the row's name."""
     family: str = text()
     """Kind of spectrogram."""
-    sample_rate: float = positive()
-    """Sample rate in Hz."""
+    sample_rate: int = whole()
+    """Sample rate in Hz, to which the recordings are resampled, 1,000 to 384,000."""
     hop_length: int = whole()
     """Samples between frames."""
     window: str = choice(*filters.WINDOWS)
@@ -68,6 +70,9 @@ class Representation(Group):
             value = getattr(self, field.name)
             if isinstance(value, int) and value > _MOST:
                 raise ValueError(f"{self.place}{field.name} {shown(value)}: needs a number of at most {_MOST:,}")
+        if not _RATES[0] <= self.sample_rate <= _RATES[1]:
+            words = f"needs a whole number from {_RATES[0]:,} to {_RATES[1]:,}"
+            raise ValueError(f"{self.place}sample_rate {shown(self.sample_rate)}: {words}")
         try:
             measured = self.measure()
         except (ValueError, ArithmeticError, MemoryError) as error:
@@ -104,6 +109,10 @@ class Representation(Group):
             raise ValueError(
                 f"frontend.trainable {trainable}: {self.name} has no mel bank beside its kernels; choose true"
             )
+
+    def samples(self, window: int) -> int:
+        """Return the row's number of samples for a window of so many in the reference clock, 44,100 Hz."""
+        return at_rate(window, self.sample_rate)
 
     def n_frames(self, samples: int) -> int:
         """Return the number of frames of a clip of so many samples."""

@@ -44,7 +44,7 @@ class Result:
             "notes" where none were scored. Where the data set names groups, with the recording's "group".
         threshold: probability above which a note was estimated.
         bins, context, empty_filters, norm: properties of the representation; `norm` is None if it has none.
-        window: samples in a window.
+        window: samples in a window at the representation's rate, as those of `context`.
         parameters: number of trained weights in "frontend" and "model".
         multiply_adds: multiply-adds of "frontend" and "model" for a second of audio, at an estimate each 512 samples.
         moved: median relative change of the trained "kernels" and "bank"; None for what was not trained.

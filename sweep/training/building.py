@@ -57,20 +57,23 @@ def build_transcriber(config: RunConfig, bias: torch.Tensor | None) -> Transcrib
         bias: initial output bias, (128,); None for no bias.
     """
     frontend, model = build_frontend(config), _build_model(config, bias)
-    n_frames, rate = config.representation.n_frames(config.protocol.window), config.frontend.learning_rate
+    row, rate = config.representation, config.frontend.learning_rate
+    n_frames = row.n_frames(row.samples(config.protocol.window))
     return Transcriber(frontend, model, config.protocol, n_frames, config.precision, config.control.width, rate)
 
 
 def _build_model(config: RunConfig, bias: torch.Tensor | None) -> torch.nn.Module:
-    n_frames = config.representation.n_frames(config.protocol.window)
-    n_features = config.control.width or config.representation.n_bins
+    row = config.representation
+    n_frames = row.n_frames(row.samples(config.protocol.window))
+    n_features = config.control.width or row.n_bins
     return models[config.model.name](n_features, n_frames, bias, **config.model.options)
 
 
 def build_frontend(config: RunConfig) -> Transform:
     """Build the front-end as it is before the first step."""
     options = {"trainable": config.frontend.trainable, "accuracy": config.frontend.accuracy}
-    return config.representation.transform(config.protocol.window, **options)
+    row = config.representation
+    return row.transform(row.samples(config.protocol.window), **options)
 
 
 def cost(config: RunConfig, frontend: Transform) -> dict[str, float]:
@@ -84,7 +87,8 @@ def cost(config: RunConfig, frontend: Transform) -> dict[str, float]:
         Multiply-adds of the "frontend", by the formula of the engine that it takes on a CPU, and of the "model", as
         PyTorch counts the products of its forward pass.
     """
-    row, window, width = config.representation, config.protocol.window, config.control.width
+    row, width = config.representation, config.control.width
+    window = row.samples(config.protocol.window)
     projected = width * row.n_bins * row.n_frames(window) if width else 0
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         _build_model(config, None).eval()(torch.empty(1, width or row.n_bins, row.n_frames(window)))
