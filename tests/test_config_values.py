@@ -219,7 +219,7 @@ def test_a_missing_folder_of_recordings_is_said_with_the_key(root):
         ({"frontend__trainable": "bank"}, "frontend.trainable bank: cqt-48 has no mel bank beside its kernels"),
         ({"threshold": "tuned", "data__validation": 0}, "threshold tuned: needs held-out recordings to choose it on"),
         ({"protocol__validation_windows": 0}, "protocol.validation_windows 0: needs a whole number of at least 1"),
-        ({"representation__sample_rate": 22050}, "conf/representation/cqt-48.yaml: sample_rate 22050: the recordings"),
+        ({"protocol__window": 1, "representation__sample_rate": 22049}, "protocol.window 1: no sample at 22049 Hz"),
         ({"representation__pad_mode": "reflect", "protocol__window": 4096}, "protocol.window 4096: too short for"),
     ],
 )

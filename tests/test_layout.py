@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SWEEP = ROOT / "sweep"
 # From the bottom up: each may import what stands before it. CONTRIBUTING.md draws the same.
 LAYERS = [
-    {"checks", "locks", "files", "fields", "names", "registry", "terminal", "walking"},
+    {"checks", "clock", "locks", "files", "fields", "names", "registry", "terminal", "walking"},
     {"filters"},
     {"engines"},
     {"transforms"},
@@ -53,7 +53,7 @@ def test_imports_run_one_way(path):
 
 
 def test_few_files_stand_at_the_top_and_none_is_long():
-    assert len(list(SWEEP.glob("*.py"))) <= 10
+    assert len(list(SWEEP.glob("*.py"))) <= 11
     long = {path: n for path in MODULES if (n := len(path.read_text().splitlines())) > 300}
     assert not long
 

@@ -172,7 +172,7 @@ def test_a_training_says_what_may_be_missing_and_refuses_a_copy(tmp_path, music,
     put(tmp_path / "test/c.wav", music)
     os.symlink("gone", tmp_path / "train/lost.wav")
     config = make_config("data=folder", f"data.root={tmp_path}", "data.cache=null").data
-    load(config, torch.device("cpu"), Console(quiet=True))
+    load(config, 44100, torch.device("cpu"), Console(quiet=True))
     assert capsys.readouterr().err.splitlines() == [
         f"{tmp_path}/train/lost.wav: a link that leads nowhere: mend or remove it",
         f"notes without a key up, ended with their track: 1; the first: {midi}: instrument 1 (Acoustic Grand Piano): "
@@ -180,4 +180,4 @@ def test_a_training_says_what_may_be_missing_and_refuses_a_copy(tmp_path, music,
     ]
     put(tmp_path / "train/d.flac", 0.5 * music)
     with pytest.raises(UnreadableError, match="test/c.wav: the same audio as"):
-        load(replace(config, fingerprint="another"), torch.device("cpu"), Console(quiet=True))
+        load(replace(config, fingerprint="another"), 44100, torch.device("cpu"), Console(quiet=True))

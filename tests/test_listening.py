@@ -9,7 +9,15 @@ from test_audio import sine
 
 from sweep.data.audio import decode
 from sweep.data.recording import DataError
-from sweep.transcribe.listening import opened
+from sweep.transcribe.listening import Sound, opened
+
+
+def cut_out(sound: Sound, length: int, step: int, rate: int = 44100) -> np.ndarray:
+    """All windows of a file, (windows, samples at the rate)."""
+    size = (2 * length * rate + 44100) // 88200
+    parts = [(piece.numpy(), starts.tolist()) for piece, starts in sound.windows(length, step, rate)]
+    assert all(0 <= start <= len(piece) - size for piece, starts in parts for start in starts)
+    return np.stack([piece[start : start + size] for piece, starts in parts for start in starts])
 
 
 @pytest.mark.parametrize("hop", [5000, 20_000, 400_000])  # the last two leave samples out between windows
@@ -24,7 +32,7 @@ def test_windows_are_those_of_the_training_readers_samples(tmp_path, ending, rat
     samples = decode(path).samples
     samples = samples / np.float32(32768) if samples.dtype == np.int16 else samples
     with opened(path) as sound:
-        windows = np.concatenate([part.numpy() for part in sound.windows(length, hop)])
+        windows = cut_out(sound, length, hop)
         assert sound.seconds == pytest.approx(len(noise) / rate) and not sound.truncated
     assert windows.shape == (1 + len(samples) // hop, length)
     padded = np.pad(samples, (length // 2, length))
@@ -37,7 +45,7 @@ def test_there_is_a_frame_for_each_hop_of_any_length(tmp_path, samples):
     path = tmp_path / "x.wav"
     soundfile.write(path, np.full(samples, 0.5), 44100)
     with opened(path) as sound:
-        windows = np.concatenate([part.numpy() for part in sound.windows(16384, 512)])
+        windows = cut_out(sound, 16384, 512)
     assert len(windows) == 1 + samples // 512
     assert windows[0, 8192] == 0.5 and (windows[0, :8192] == 0).all()  # the first one's centre is the first sample
 
@@ -47,7 +55,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
     soundfile.write(path, np.zeros(300 * 44100, np.int16), 44100)
     tracemalloc.start()
     with opened(path) as sound:
-        frames = sum(len(part) for part in sound.windows(16384, 512))
+        frames = sum(len(starts) for _, starts in sound.windows(16384, 512, 44100))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert frames == 1 + 300 * 44100 // 512
@@ -72,7 +80,7 @@ def test_what_is_no_audio_is_said_in_a_line(tmp_path, make, said):
     path = tmp_path / "x.wav"
     make(path)
     with pytest.raises(DataError) as caught, opened(path) as sound:
-        list(sound.windows(16384, 512))
+        list(sound.windows(16384, 512, 44100))
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -81,5 +89,5 @@ def test_what_there_is_of_a_truncated_file_is_read_and_said(tmp_path):
     soundfile.write(path, sine(44100, 2.0), 44100)
     path.write_bytes(path.read_bytes()[:100_000])
     with opened(path) as sound:
-        list(sound.windows(16384, 512))
+        list(sound.windows(16384, 512, 44100))
         assert sound.truncated and sound.seconds == pytest.approx(1.13, abs=0.01)

@@ -80,7 +80,7 @@ def _gpu_memory(run: Run, weights: int) -> float:
     """Estimate the bytes of weights, gradients, Adam's two moments, and twice the features computed in one batch."""
     config = run.config
     row, protocol = config.representation, config.protocol
-    features = 4 * protocol.batch_size * row.n_channels * row.bins * row.n_frames(protocol.window)
+    features = 4 * protocol.batch_size * row.n_channels * row.bins * row.n_frames(row.samples(protocol.window))
     return 16.0 * weights + 2 * min(10 * features, max(features, 256 << 20))
 
 

@@ -19,7 +19,6 @@ from sweep.config.groups import (
     Protocol,
     implied_accuracy,
 )  # fmt: skip
-from sweep.data.recording import SAMPLE_RATE
 from sweep.fields import Group, choice, folder, group, keys_of, share, values, whole
 from sweep.names import folder_name
 from sweep.representations import Representation, from_tree
@@ -71,14 +70,13 @@ class RunConfig(Group):
         if self.data.validation:
             check_whole("protocol.validation_windows", self.protocol.validation_windows)
         row, window = self.representation, self.protocol.window
-        if row.sample_rate != SAMPLE_RATE:
+        samples = row.samples(window)
+        if not samples:
+            raise ValueError(f"protocol.window {window}: no sample at {row.sample_rate} Hz; choose a longer window")
+        if not (self.protocol.standardise or row.as_published):
             raise ValueError(
-                f"{row.place}sample_rate {row.sample_rate}: the recordings have {SAMPLE_RATE} Hz; choose that"
-            )
-        if row.pad_mode == "reflect" and window <= row.context // 2:
-            raise ValueError(
-                f"protocol.window {window}: too short for {row.name}, whose reflect padding takes {row.context // 2} "
-                "samples; choose a longer window"
+                f"protocol {self.protocol.name}: its learning rate is for logarithms of windows of unit norm, and the "
+                f"features of {row.name} are others; choose protocol=converged, or protocol.standardise=4"
             )
 
     @classmethod

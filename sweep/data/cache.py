@@ -22,9 +22,9 @@ NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" els
 
 
 def cached(
-    folder: Path, root: Path, split: str, paths: list[Path], how: dict, decode: Callable[[], Iterator[Audio]]
+    folder: Path, root: Path, name: str, paths: list[Path], how: dict, decode: Callable[[], Iterator[Audio]]
 ) -> list[Audio]:
-    """Return the audio of a split from the cache; decode and cache it if these files are not cached.
+    """Return the audio of a split at one sample rate from the cache; decode and cache it if these files are not cached.
 
     A file of the cache holds the samples one recording after the other, then an index in JSON, then the index's length
     and a magic word, so an incomplete file lacks its end. It is written under a temporary name and renamed once it is
@@ -32,8 +32,9 @@ def cached(
     other waits for it.
 
     Args:
-        folder: folder of the cache; it holds one file for each root and split.
-        root, split, paths: folder of the data, name of the split, and its audio files in order.
+        folder: folder of the cache; it holds one file for each root and name.
+        root, name, paths: folder of the data, name of the split, with the rate if it is a row's own, and the split's
+            audio files in order.
         how: other settings that decide the samples, as JSON values.
         decode: function that yields the audio of each path; called if the audio is not cached.
 
@@ -45,7 +46,7 @@ def cached(
     """
     root = root.resolve()
     place = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
-    file = folder / f"{locks.short(root.name)}-{place}-{split}.audio"
+    file = folder / f"{locks.short(root.name)}-{place}-{name}.audio"
     try:
         key = _key(root, paths, how)
         audio = _read(file, key)

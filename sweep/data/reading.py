@@ -5,7 +5,9 @@ from collections import Counter
 from functools import partial
 from pathlib import Path
 
-from sweep.data.audio import decode_all, in_order
+import numpy as np
+
+from sweep.data.audio import Audio, decode_all, in_order
 from sweep.data.cache import cached
 from sweep.data.labels import check_labels
 from sweep.data.likeness import alike, leak, print_of
@@ -65,9 +67,7 @@ def read_split(
     pairs, lines = find_pairs(found, split)
     refuse(pairs, lines)
     paths = [pair.audio for pair in pairs]
-    how: dict = {"sample_rate": sample_rate, "resample": found.RESAMPLES}
-    decode = partial(decode_all, paths, **how)
-    decoded = cached(Path(cache), root, split, paths, how, decode) if cache else list(decode())
+    decoded = _decoded(root, split, paths, cache, sample_rate, found.RESAMPLES)
     recordings = []
     for pair, audio in zip(pairs, decoded, strict=True):
         notes, said = check_labels(pair.labels, audio, sample_rate)
@@ -77,6 +77,39 @@ def read_split(
     if remarks is not None:
         remarks += lines
     return recordings
+
+
+def read_audio_at(
+    root: Path, split: str, paths: list[Path], sample_rate: int, source: str = "musicnet", cache: Path | None = None
+) -> list[np.ndarray]:
+    """Read the audio of a split that `read_split` has read, at the sample rate of a row.
+
+    Each file is resampled from its own rate. A source that refuses files of another rate than 44,100 Hz has done so
+    then; for the row its audio is resampled all the same.
+
+    Args:
+        root, split, source, cache: as in `read_split`.
+        paths: audio files of all recordings of the split, in its order.
+        sample_rate: sample rate of the result in Hz.
+
+    Returns:
+        The samples of each file, (samples,) int16 or float32, as `Recording.audio`.
+
+    Raises:
+        DataError: a file has vanished or changed and cannot be read any more.
+    """
+    resample = sources[source](Path(root)).RESAMPLES or sample_rate != SAMPLE_RATE
+    return [audio.samples for audio in _decoded(Path(root), split, paths, cache, sample_rate, resample)]
+
+
+def _decoded(
+    root: Path, split: str, paths: list[Path], cache: Path | None, sample_rate: int, resample: bool
+) -> list[Audio]:
+    """Decode files, or load them from the cache, which has a file for each split and rate."""
+    how: dict = {"sample_rate": sample_rate, "resample": resample}
+    decode = partial(decode_all, paths, **how)
+    name = split if sample_rate == SAMPLE_RATE else f"{split}-{sample_rate}"
+    return cached(Path(cache), root, name, paths, how, decode) if cache else list(decode())
 
 
 def find_pairs(source: Source, split: str) -> tuple[list[Pair], list[str]]:

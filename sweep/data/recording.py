@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from sweep.clock import SAMPLE_RATE as SAMPLE_RATE  # of every recording once it is read, beside a row's own rate
 from sweep.names import spelled
 
-SAMPLE_RATE = 44_100  # Hz, of every recording once it is read
 N_NOTES = 128  # MIDI
 
 

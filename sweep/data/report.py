@@ -15,7 +15,7 @@ from sweep.data.labels import check_labels
 from sweep.data.likeness import Print, alike, print_of
 from sweep.data.reading import find_pairs
 from sweep.data.recording import SAMPLE_RATE, Changed, DataError, Pair, Remark, summed
-from sweep.data.recordings import label_segments
+from sweep.data.targets import label_segments
 from sweep.names import spelled
 from sweep.registry import sources
 

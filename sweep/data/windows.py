@@ -6,6 +6,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from sweep.clock import at_rate
 from sweep.data.recording import DataError, Recording
 from sweep.data.recordings import Recordings
 
@@ -59,7 +60,7 @@ def training_windows(
     """Return the windows of one training step, and the notes that sound in them.
 
     Returns:
-        audio: (batch_size, length) float32, full scale 1.
+        audio: (batch_size, length at the recordings' rate) float32, full scale 1.
         target: (batch_size, 128) float32, the notes sounding at each window's centre, sample start + length // 2.
 
     Raises:
@@ -101,23 +102,39 @@ def scoring_windows(recordings: Recordings, index: int, *, length: int, count: i
     return FIRST_SCORED + stride * torch.arange(count)
 
 
-def listening_windows(recordings: Recordings, index: int, *, length: int, step: int) -> torch.Tensor:
-    """Cut a whole recording into windows whose centres are evenly spaced.
+def listening_windows(
+    recordings: Recordings, index: int, *, length: int, step: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Choose the windows of a whole recording whose centres are evenly spaced: those of `sweep transcribe`.
 
-    The first is centred on sample 0, and the recording is padded with zeros: the windows of `sweep transcribe`.
+    The first is centred on sample 0, and the recording is padded with zeros. Window n starts at sample
+    n step - length // 2 of the reference clock, rounded to the recordings' rate.
 
     Args:
         recordings: recordings of the split.
         index: index of the recording.
-        length: length of a window in samples.
-        step: samples between the centres of two windows.
+        length: length of a window in samples of the reference clock.
+        step: samples of the reference clock between the centres of two windows.
 
     Returns:
-        (1 + samples // step, length) float32, full scale 1: a view of the audio, in which windows overlap.
+        audio: the padded recording at its rate, (samples,) float32, full scale 1, on the recordings' device.
+        starts: first sample of each window in it, (1 + samples at 44,100 Hz // step,) int64, on the CPU.
     """
-    audio = recordings.whole(index)
-    last = (len(audio) // step) * step + length - length // 2  # one past the last window's last sample
-    return F.pad(audio, (length // 2, max(0, last - len(audio)))).unfold(0, length, step)
+    audio, rate = recordings.whole(index), recordings.sample_rate
+    starts = listening_starts(range(1 + int(recordings.lengths[index]) // step), length, step, rate)
+    before, last = -int(starts[0]), int(starts[-1]) + at_rate(length, rate)
+    return F.pad(audio, (before, max(0, last - len(audio)))), starts + before
+
+
+def listening_starts(windows: range, length: int, step: int, sample_rate: int) -> torch.Tensor:
+    """Return the first samples of windows centred each `step` samples: (windows,) int64, negative before sample 0.
+
+    Args:
+        windows: numbers of the windows, one after the other.
+        length, step: in samples of the reference clock.
+        sample_rate: rate of the samples that are counted in the result.
+    """
+    return at_rate(torch.arange(windows.start, windows.stop) * step - length // 2, sample_rate)
 
 
 def split_validation(recordings: list[Recording], share: float) -> tuple[list[Recording], list[Recording]]:

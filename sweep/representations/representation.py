@@ -9,13 +9,15 @@ import numpy as np
 
 from sweep import filters
 from sweep.checks import check_choice, shown
-from sweep.fields import Group, checked, choice, group, keys_of, positive, text, values, whole
+from sweep.clock import SAMPLE_RATE, at_rate
+from sweep.fields import Group, checked, choice, group, keys_of, text, values, whole
 from sweep.registry import compressions, families, levels, normalisations, stacks
 from sweep.representations import framing
 from sweep.representations.compressions import Compression
 from sweep.representations.levels import Level
 from sweep.representations.normalisations import Normalisation
-from sweep.representations.stacks import Stack, Unstacked
+from sweep.representations.parts import check_padding, joined, members_of
+from sweep.representations.stacks import Stack
 
 if TYPE_CHECKING:
     import torch
@@ -23,11 +25,9 @@ if TYPE_CHECKING:
     from sweep.representations.front_end import FrontEnd
     from sweep.transforms.transform import Transform
 
-REFERENCE_RATE = 44_100  # Hz, of the rows of the paper
+_RATES = (1_000, 384_000)  # Hz; below, the resampler may crash; above, audio would fill memory with nothing heard
 _MOST = 2**24  # bins or samples of a row; more is a slip of the keyboard, and tables of it fill the memory
 STEPS = {"level": levels, "compression": compressions, "normalisation": normalisations, "stack": stacks}
-# Keys that all parts of a row share.
-_SHARED = ("name", "family", "sample_rate", "hop_length", *STEPS, "framing", "parts", "join")
 _NO_ARGUMENTS = {"name", "family", *STEPS, "framing", "parts", "join"}  # keys that no transform takes
 
 
@@ -68,8 +68,8 @@ class Representation(Group):
     """The file's and the row's name."""
     family: str = text()
     """Kind of spectrogram."""
-    sample_rate: float = positive()
-    """Sample rate in Hz."""
+    sample_rate: int = whole()
+    """Sample rate in Hz, to which the recordings are resampled, 1,000 to 384,000."""
     hop_length: int = whole()
     """Samples between frames."""
     window: str | list[Any] = checked(_check_window, "name, or list of a name and numbers")
@@ -96,6 +96,12 @@ class Representation(Group):
     n_channels: int = dataclasses.field(init=False, repr=False, compare=False)
     bins: int = dataclasses.field(init=False, repr=False, compare=False)
 
+    @property
+    def as_published(self) -> bool:
+        """Whether the features are of the kind that the paper's learning rate is for."""
+        plain = (self.normalisation.name, self.stack.name, self.level.name) == ("none", "none", "window")
+        return plain and self.compression.fused_offset is not None
+
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any], place: str | None = None) -> Self:
         tree = dict(tree)
@@ -118,12 +124,16 @@ class Representation(Group):
             value = getattr(self, field.name)
             if isinstance(value, int) and value > _MOST:
                 raise ValueError(f"{self.place}{field.name} {shown(value)}: needs a number of at most {_MOST:,}")
+        if not _RATES[0] <= self.sample_rate <= _RATES[1]:
+            words = f"needs a whole number from {_RATES[0]:,} to {_RATES[1]:,}"
+            raise ValueError(f"{self.place}sample_rate {shown(self.sample_rate)}: {words}")
         try:
             measured = self.measure()
             frequencies = measured.pop("frequencies")
             self._set(n_bins=len(frequencies), frequencies=frequencies, **measured)
-            self._set(members=self._members())
-            self._join()
+            self._set(members=members_of(self))
+            self._set(**joined(self, self.members))
+            check_padding(self)
         except (ValueError, ArithmeticError, MemoryError) as error:
             said = str(error)
             raise ValueError(said if said.startswith(self.place) else f"{self.place}{said}") from None
@@ -131,43 +141,6 @@ class Representation(Group):
     def _set(self, **attributes: Any) -> None:
         for key, value in attributes.items():
             object.__setattr__(self, key, value)
-
-    def _members(self) -> tuple["Representation", ...]:
-        """Build a row for each part."""
-        if self.parts is None:
-            return (self,)
-        if not self.parts:
-            raise ValueError("parts []: needs a part at least, or null")
-        known = [field.name for field in keys_of(type(self)) if field.name not in _SHARED]
-        found = []
-        for part in self.parts:
-            if not isinstance(part, Mapping):
-                raise ValueError(f"parts: {shown(part)} is no part, which is keys with values, such as {{n_fft: 1024}}")
-            for key in part:
-                if key not in known:
-                    raise ValueError(f"parts: {shown(key)}: no key of a part; there is {', '.join(known)}")
-            found.append(dataclasses.replace(self, parts=None, stack=Unstacked(name="none"), **part))
-        return tuple(found)
-
-    def _join(self) -> None:
-        """Set what follows from all parts and from the stack."""
-        members = self.members
-        sizes = [member.n_bins for member in members]
-        beside = self.join == "bins" or len(members) == 1
-        if not beside and len(set(sizes)) > 1:
-            raise ValueError(f"join channels: the parts have {sizes} bins; choose join=bins, or equally many")
-        channels = self.CHANNELS if beside else self.CHANNELS * len(members)
-        frequencies = [member.frequencies for member in (members if beside else members[:1])]
-        if len(members) > 1:
-            context = max(member.context for member in members)
-            self._set(context=context, empty_filters=sum(member.empty_filters for member in members))
-        channels, stacked = self.stack.shape(channels, frequencies)
-        self._set(n_channels=channels, bins=len(stacked), frequencies=stacked)
-        moved = framing.placed(self.framing, 2**20, self.hop_length, self.context)
-        if (moved.left or moved.right) and self.pad_mode != "constant":
-            raise ValueError(f"framing {self.framing}: needs zeros beyond the ends; choose pad_mode=constant")
-        if self.level.FRAMED and self.pad_mode != "constant":
-            raise ValueError(f"level {self.level.name}: needs zeros beyond the ends; choose pad_mode=constant")
 
     def measure(self) -> dict[str, Any]:
         """Compute the attributes that follow from the numbers: frequencies, context and, for Mel rows, empty_filters.
@@ -204,6 +177,10 @@ class Representation(Group):
             raise ValueError(
                 f"frontend.trainable {trainable}: {self.name} has no mel bank beside its kernels; choose true"
             )
+
+    def samples(self, window: int) -> int:
+        """Return the row's number of samples for a window of so many in the reference clock, 44,100 Hz."""
+        return at_rate(window, self.sample_rate)
 
     def n_frames(self, samples: int) -> int:
         """Return the number of frames of a clip of so many samples."""
@@ -274,7 +251,7 @@ class Representation(Group):
             samples: length of a window at the row's sample rate.
         """
         said = [f"Audio: a window {self.level.WORDS}"]
-        if self.sample_rate != REFERENCE_RATE:
+        if self.sample_rate != SAMPLE_RATE:
             said.append(f"Sample rate {self.sample_rate:,} Hz")
         if self.pad_mode == "reflect" and not all(member.reflects(samples) for member in self.members):
             said.append("Padded with zeros, since a window is too short to reflect")

@@ -57,7 +57,8 @@ def build_transcriber(config: RunConfig, bias: torch.Tensor | None) -> Transcrib
         bias: initial output bias, (128,); None for no bias.
     """
     frontend, model = build_frontend(config), _build_model(config, bias)
-    n_frames, rate = config.representation.n_frames(config.protocol.window), config.frontend.learning_rate
+    row, rate = config.representation, config.frontend.learning_rate
+    n_frames = row.n_frames(row.samples(config.protocol.window))
     return Transcriber(frontend, model, config.protocol, n_frames, config.precision, config.control.width, rate)
 
 
@@ -70,13 +71,14 @@ def model_input(config: RunConfig) -> tuple[int, int, int]:
     """Return the shape of the model's input: channels, bins and frames."""
     row, width = config.representation, config.control.width
     channels, bins = (1, width) if width else (row.n_channels, row.bins)
-    return channels, bins, row.n_frames(config.protocol.window)
+    return channels, bins, row.n_frames(row.samples(config.protocol.window))
 
 
 def build_frontend(config: RunConfig) -> FrontEnd:
     """Build the front-end as it is before the first step."""
     options = {"trainable": config.frontend.trainable, "accuracy": config.frontend.accuracy}
-    return config.representation.front_end(config.protocol.window, **options)
+    row = config.representation
+    return row.front_end(row.samples(config.protocol.window), **options)
 
 
 def cost(config: RunConfig, frontend: FrontEnd) -> dict[str, float]:
@@ -90,7 +92,8 @@ def cost(config: RunConfig, frontend: FrontEnd) -> dict[str, float]:
         Multiply-adds of the "frontend", by the formula of the engine that it takes on a CPU, and of the "model", as
         PyTorch counts the products of its forward pass.
     """
-    row, window, width = config.representation, config.protocol.window, config.control.width
+    row, width = config.representation, config.control.width
+    window = row.samples(config.protocol.window)
     projected = width * row.n_channels * row.bins * row.n_frames(window) if width else 0
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         _build_model(config, None).eval()(torch.empty(1, *model_input(config)))

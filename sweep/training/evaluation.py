@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from sweep.clock import at_rate
 from sweep.config import Protocol, RunConfig
 from sweep.data.recording import SAMPLE_RATE
 from sweep.data.recordings import Recordings
@@ -121,9 +122,11 @@ def score_recordings(
 
 
 def hear_notes(transcriber: Transcriber, test: Recordings, index: int, step: int, threshold: float) -> pd.DataFrame:
-    """Form the notes of a recording as `sweep transcribe` does with a hop of `step` samples: `Stretches.notes`."""
-    windows = listening_windows(test, index, length=transcriber.protocol.window, step=step)
-    heard = torch.cat([probability for probability, _ in transcriber.listen(windows)])
+    """Form the notes of a recording as `sweep transcribe` does with a hop of `step`: `Stretches.notes`."""
+    window = transcriber.protocol.window
+    audio, starts = listening_windows(test, index, length=window, step=step)
+    listened = transcriber.listen(audio, starts, at_rate(window, test.sample_rate))
+    heard = torch.cat([probability for probability, _ in listened])
     found = notes.Stretches(threshold)
     found.add(heard[:, scoring.PITCHES].cpu().numpy())
     return found.notes(step / SAMPLE_RATE, int(test.lengths[index]) / SAMPLE_RATE)

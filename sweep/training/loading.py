@@ -4,13 +4,16 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from rich.console import Console
 
+from sweep.clock import SAMPLE_RATE
 from sweep.config import Data
-from sweep.data.reading import read
-from sweep.data.recording import SAMPLE_RATE, Changed, DataError, summed
+from sweep.data.reading import read, read_audio_at
+from sweep.data.recording import Changed, DataError, summed
 from sweep.data.recordings import Recordings
+from sweep.data.targets import Labels
 from sweep.data.windows import split_validation
 from sweep.names import spelled
 from sweep.registry import sources
@@ -19,7 +22,7 @@ MOST = 5  # remarks on the data
 
 
 class Loaded(NamedTuple):
-    """The recordings of a run, on its device.
+    """The recordings of a run, on its device, at its row's sample rate.
 
     Attributes:
         train, test: recordings to train on, and recordings to score.
@@ -35,39 +38,72 @@ class UnreadableError(DataError):
     """A split cannot be read, so no run that needs it can start."""
 
 
-def load(config: Data, device: torch.device, console: Console) -> Loaded:
-    """Load the recordings onto a device; they stay there for the runs that follow.
+def load(config: Data, sample_rate: int, device: torch.device, console: Console) -> Loaded:
+    """Load the recordings at a rate onto a device; they stay there for the runs that follow.
+
+    Labels are read once for all rates. Audio is read at 44,100 Hz first, whose samples the labels count, and stays on
+    the device only if a run needs that rate.
 
     Args:
         config: the configuration's group `data`.
+        sample_rate: sample rate of the audio in Hz.
         device: device to load onto.
         console: console on which the size and place of the recordings are printed.
     """
-    if (config, device) not in _loaded:
-        _loaded.clear()  # free memory before the next set is loaded
-        _loaded[config, device] = _load(config, device, console)
-    return _loaded[config, device]
+    if (config, device) not in _held:
+        _held.clear()  # free memory before the next set is loaded
+        _held[config, device] = _Set(config, device, console, sample_rate)
+    return _held[config, device].at(sample_rate, console)
 
 
-_loaded: dict[tuple, Loaded] = {}
+class _Set:
+    """A data set on a device: its labels, and its audio at each rate that a run has needed."""
+
+    def __init__(self, config: Data, device: torch.device, console: Console, sample_rate: int):
+        self._config, self._root = config, Path(config.root)
+        self._cache = Path(config.cache) if config.cache else None
+        sources[config.source](self._root).make(console)
+        try:
+            splits, remarks = read(self._root, source=config.source, cache=self._cache)
+        except DataError as error:
+            raise UnreadableError(str(error)) from error
+        _say(remarks, self._root)
+        self._paths = {split: [recording.path for recording in part] for split, part in splits.items()}
+        train, held_out = split_validation(splits["train"], config.validation)
+        parts = {"train": train, "validation": held_out, "test": splits["test"]}
+        self._labels = {name: Labels(part, device) if part else None for name, part in parts.items()}
+        self._loaded: dict[int, Loaded] = {}
+        if sample_rate == SAMPLE_RATE:  # without a cache it would be decoded twice
+            audio = {recording.path: recording.audio for part in splits.values() for recording in part}
+            self._place(audio, sample_rate, console)
+
+    def at(self, sample_rate: int, console: Console) -> Loaded:
+        """Return the recordings at a rate, loaded when a run first needs them."""
+        if sample_rate not in self._loaded:
+            audio: dict[Path, np.ndarray] = {}
+            try:
+                for split, paths in self._paths.items():
+                    part = read_audio_at(self._root, split, paths, sample_rate, self._config.source, self._cache)
+                    audio |= zip(paths, part, strict=True)
+            except DataError as error:
+                raise UnreadableError(str(error)) from error
+            self._place(audio, sample_rate, console)
+        return self._loaded[sample_rate]
+
+    def _place(self, audio: dict[Path, np.ndarray], sample_rate: int, console: Console) -> None:
+        """Copy audio at a rate to where it belongs, beside the labels."""
+        placed: dict[str, Recordings | None] = {}
+        for name, labels in self._labels.items():
+            placed[name] = None
+            if labels:
+                part = [audio[path] for path in labels.paths]
+                placed[name] = recordings = Recordings.of(labels, part, sample_rate, self._config.placement)
+                if recordings.device.type == "cuda":
+                    console.print(f"{name}: {describe(recordings)}", style="dim", soft_wrap=True)
+        self._loaded[sample_rate] = Loaded(*placed.values())
 
 
-def _load(config: Data, device: torch.device, console: Console) -> Loaded:
-    root, cache = Path(config.root), Path(config.cache) if config.cache else None
-    sources[config.source](root).make(console)
-    try:
-        splits, remarks = read(root, source=config.source, cache=cache)
-    except DataError as error:
-        raise UnreadableError(str(error)) from error
-    _say(remarks, root)
-    train, held_out = split_validation(splits["train"], config.validation)
-    parts = {"train": train, "validation": held_out, "test": splits["test"]}
-    placed = {name: Recordings(part, device, config.placement) if part else None for name, part in parts.items()}
-    if device.type == "cuda":
-        for name, part in placed.items():
-            if part:
-                console.print(f"{name}: {describe(part)}", style="dim", soft_wrap=True)
-    return Loaded(*placed.values())
+_held: dict[tuple, _Set] = {}
 
 
 def _say(remarks: list[str], root: Path) -> None:
@@ -80,12 +116,16 @@ def _say(remarks: list[str], root: Path) -> None:
 
 
 def describe(recordings: Recordings) -> str:
-    """Describe the size and place of recordings: "8 recordings, 15.6 min, int16 on cuda:0, 79 MiB"."""
-    samples = recordings.samples
+    """Describe the size and place of recordings: "8 recordings, 15.6 min, int16 on cuda:0, 79 MiB".
+
+    Another rate than 44,100 Hz is named: "8 recordings, 15.6 min at 16,000 Hz, ...".
+    """
+    samples, rate = recordings.samples, recordings.sample_rate
     where = "pinned in host memory" if recordings.on_host else f"on {samples.device}"
-    minutes = len(samples) / SAMPLE_RATE / 60
+    minutes = int(recordings.lengths.sum()) / SAMPLE_RATE / 60
     long = f"{minutes:.1f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
+    at = f" at {rate:,} Hz" * (rate != SAMPLE_RATE)
     return (
-        f"{len(recordings)} recording{'s' * (len(recordings) > 1)}, {long}, "
+        f"{len(recordings)} recording{'s' * (len(recordings) > 1)}, {long}{at}, "
         f"{str(samples.dtype).removeprefix('torch.')} {where}, {samples.nbytes / 2**20:,.0f} MiB"
     )

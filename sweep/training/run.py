@@ -46,7 +46,7 @@ def run(config: RunConfig, console: Console, title: str, lock: Lock) -> Result:
     machine.keep_memory(device)
     machine.reset_peak_memory(device)
 
-    loaded = load(config.data, device, console)
+    loaded = load(config.data, config.representation.sample_rate, device, console)
     exam = prepare_evaluation(config, loaded.test)
     transcriber = build_or_resume(config, loaded.train, device, kept, first)
     multiply_adds = cost(config, transcriber.frontend)
@@ -114,8 +114,8 @@ def write(
         context=row.context,
         empty_filters=row.empty_filters,
         norm=getattr(row, "norm", None),
-        remarks=row.remarks(config.protocol.window),
-        window=config.protocol.window,
+        remarks=row.remarks(row.samples(config.protocol.window)),
+        window=row.samples(config.protocol.window),
         parameters={part: _count_parameters(getattr(transcriber, part)) for part in ("frontend", "model")},
         multiply_adds=multiply_adds,
         moved={part: float(np.nanmedian(change)) for part, change in moved.items()},

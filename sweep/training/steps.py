@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
+from sweep.clock import at_rate
 from sweep.data.cutting import full_scale_1
 from sweep.data.recordings import Recordings
 from sweep.data.windows import Windows
@@ -69,7 +70,7 @@ class Steps:
         self.rates = torch.zeros(self.group, 2, device=self.device)
         self.losses = torch.zeros(self.group, device=self.device)
         if recordings.on_host:
-            audio = (self.group * self.batch_size, self.length)
+            audio = (self.group * self.batch_size, at_rate(self.length, recordings.sample_rate))
             self.audio = torch.zeros(audio, dtype=recordings.samples.dtype, device=self.device)
 
     def __call__(self, windows: Windows) -> Losses:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from sweep.config import Protocol, RunConfig
+from sweep.data.cutting import cut
 from sweep.data.recordings import Recordings
 from sweep.data.windows import Windows
 from sweep.results.notes import SILENCE
@@ -108,19 +109,24 @@ class Transcriber(L.LightningModule):
             parts = self.scaled(z).split(self.protocol.batch_size)
             return torch.cat([self.logits(part) for part in parts]), centre
 
-    def listen(self, windows: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def listen(
+        self, audio: torch.Tensor, starts: torch.Tensor, length: int
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Compute some windows at a time what `look` does, but probabilities for logits, 0 in a silent window.
 
         Args:
-            windows: (windows, samples), on any device; they may overlap in memory.
+            audio: audio at the front-end's rate, (samples,) float32, on any device.
+            starts: first sample in it of each window, (windows,) int64, on the CPU.
+            length: samples in a window.
         """
+        audio = audio.to(self.device)
         on_gpu = self.device.type == "cuda"
         size = self.protocol.batch_size * group_length(self, self.device) if on_gpu else _ON_CPU
-        for part in windows.split(size):
+        for part in starts.split(size):
             with torch.inference_mode():
-                audio = part.to(self.device).contiguous()
-                logits, centre = self.look(audio)
-                loud = audio.square().mean(dim=1, keepdim=True).sqrt() >= SILENCE
+                windows = cut(audio, part.to(self.device), length)
+                logits, centre = self.look(windows)
+                loud = windows.square().mean(dim=1, keepdim=True).sqrt() >= SILENCE
                 heard = logits.sigmoid() * loud
             yield heard, centre
 

@@ -8,9 +8,11 @@ import numpy as np
 import soxr
 import torch
 
+from sweep.clock import SAMPLE_RATE, at_rate
 from sweep.data import stream
-from sweep.data.recording import SAMPLE_RATE, DataError
+from sweep.data.recording import DataError
 from sweep.data.stream import Stream
+from sweep.data.windows import listening_starts
 
 
 class Sound:
@@ -43,14 +45,14 @@ class Sound:
         """Whether the file, once read, was shorter than it should be."""
         return bool(self.problem)
 
-    def blocks(self) -> Iterator[np.ndarray]:
-        """Yield blocks of mono float32 at 44,100 Hz, full scale 1: the channels' mean, resampled as in training.
+    def blocks(self, sample_rate: int) -> Iterator[np.ndarray]:
+        """Yield blocks of mono float32 at a sample rate, full scale 1: the channels' mean, resampled as in training.
 
         Raises:
             DataError: a sample is not finite.
         """
         rate = self._stream.rate
-        resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, "float32", quality="VHQ")
+        resampler = None if rate == sample_rate else soxr.ResampleStream(rate, sample_rate, 1, "float32", quality="VHQ")
         for block in self._stream.blocks():
             if block.dtype == np.int16:
                 block = block / np.float32(32768)
@@ -61,39 +63,49 @@ class Sound:
         if resampler is not None and len(block := resampler.resample_chunk(np.empty(0, np.float32), last=True)):
             yield block
 
-    def windows(self, length: int, hop_length: int) -> Iterator[torch.Tensor]:
-        """Yield windows whose centres are hop_length apart, some hundreds at a time: (windows, length) float32.
+    def windows(self, length: int, step: int, sample_rate: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield windows whose centres are `step` apart, some hundreds at a time.
 
-        The first window is centred on sample 0 and the clip is padded with zeros, so there are
-        1 + samples // hop_length windows, as in librosa.
+        The first window is centred on sample 0 and the clip is padded with zeros, so there are 1 + samples // step
+        windows, as in librosa. They are those of `listening_windows`.
 
         Args:
-            length: samples in a window.
-            hop_length: samples between the centres of two windows.
+            length: samples of the reference clock in a window.
+            step: samples of the reference clock between the centres of two windows.
+            sample_rate: rate of the result in Hz.
+
+        Returns:
+            audio: a piece of the clip at that rate, (samples,) float32.
+            starts: first sample in it of each window, (windows,) int64.
 
         Raises:
             DataError: `blocks` raised it, or the file holds no samples.
         """
-        before, skipped = length // 2, 0
-        kept, samples, frames = np.zeros(before, np.float32), 0, 0
-        for block in self.blocks():
+        size = at_rate(length, sample_rate)
+        first = int(listening_starts(range(1), length, step, sample_rate))
+        kept, frames, samples = np.zeros(-first, np.float32), 0, 0  # the audio from its sample `first` on
+        for block in self.blocks(sample_rate):
             samples += len(block)
-            kept = np.concatenate([kept, block[skipped:]])
-            skipped = max(0, skipped - len(block))
-            if len(kept) >= length:
-                windows = torch.from_numpy(kept).unfold(0, length, hop_length)
-                frames += len(windows)
-                yield windows
-                passed = len(windows) * hop_length
-                skipped = max(0, passed - len(kept))  # where windows are further apart than they are long
-                kept = kept[passed:]
+            kept = np.concatenate([kept, block])
+            most = min(1 + self._samples // step, frames + 1 + len(kept) * SAMPLE_RATE // (step * sample_rate))
+            starts = listening_starts(range(frames, most + 1), length, step, sample_rate) - first
+            count = int((starts[:-1] + size <= len(kept)).sum())
+            if count:
+                yield torch.from_numpy(kept), starts[:count]
+            frames += count
+            passed = min(int(starts[count]), len(kept))  # less where windows are further apart than they are long
+            kept, first = kept[passed:], first + passed
         if not samples:
             why = self.problem or "holds no samples"
             raise DataError(f"{self.path}: {why}, there is nothing to transcribe: download or convert it again")
-        left = 1 + samples // hop_length - frames
-        if left > 0:
-            kept = np.pad(kept[skipped:], (0, max(0, (left - 1) * hop_length + length - len(kept))))
-            yield torch.from_numpy(kept).unfold(0, length, hop_length)
+        starts = listening_starts(range(frames, 1 + self._samples // step), length, step, sample_rate) - first
+        if len(starts):
+            yield torch.from_numpy(np.pad(kept, (0, max(0, int(starts[-1]) + size - len(kept))))), starts
+
+    @property
+    def _samples(self) -> int:
+        """Number of samples read so far in the reference clock, as soxr rounds it."""
+        return int(self._stream.frames / (self._stream.rate / SAMPLE_RATE) + 0.5)
 
 
 @contextmanager

@@ -31,7 +31,8 @@ class Ear:
         representation: representation of its run.
         name: name of the representation and variant, for titles.
         threshold: probability above which a note sounds.
-        hop_length: samples between frames; independent of the representation's, because each frame is a whole window.
+        hop_length: samples at 44,100 Hz between frames; independent of the representation's, because each frame is a
+            whole window.
         gap, shortest: longest gap that is closed and shortest note that is kept, in seconds; see `results.notes`.
     """
 
@@ -84,8 +85,9 @@ def _frames(sound: Sound, ear: Ear):
     columns = TextColumn("{task.description}", markup=False), *Progress.get_default_columns()[1:]
     with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
         bar = progress.add_task(plain(sound.path.name), total=sound.declared)
-        for windows in sound.windows(transcriber.protocol.window, ear.hop_length):
-            parts = zip(*transcriber.listen(windows), strict=True)
+        window, row = transcriber.protocol.window, ear.representation
+        for piece, starts in sound.windows(window, ear.hop_length, row.sample_rate):
+            parts = zip(*transcriber.listen(piece, starts, row.samples(window)), strict=True)
             probability, spectrum = (torch.cat(part).cpu().numpy() for part in parts)
             yield probability[:, PITCHES], np.maximum.reduceat(spectrum, starts, axis=1)
             progress.update(bar, completed=sound.seconds)

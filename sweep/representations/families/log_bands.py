@@ -31,7 +31,7 @@ class LogBands(Representation):
     corners: str = choice(*filters.LOG_BAND_CORNERS, default="exact")
     """Where the triangles have their corners: f_min 2^(k / bins_per_octave), or the FFT's bins nearest to A4's scale."""
     norm: str | None = choice(*filters.LOG_BAND_NORMS, default=None)
-    """Normalisation of the bands: equal area in Hz (slaney), weights that sum to 1 (area), or peak 1 (null)."""
+    """Normalisation of the bands: equal area (slaney), weights that sum to 1 (area), or peak 1 (null)."""
     power: float = positive()
     """Exponent of the magnitude before it is summed."""
     win_length: int | None = whole(also=(None,), default=None)
