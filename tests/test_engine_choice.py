@@ -8,7 +8,7 @@ from definition import constant_q_taps, fourier_taps
 
 from sweep.engines import Engine
 from sweep.engines.gpu import nvrtc
-from sweep.transforms import CQT, STFT, MelSpectrogram
+from sweep.transforms import CQT, STFT, LogBandSpectrogram, MelSpectrogram
 
 LOG = {"scale": "log", "n_bins": 40}
 SAYS = {
@@ -44,6 +44,22 @@ SAYS = {
         "torch's FFT: bands of the FFT's bins at 1/4 of the sample rate, for no band reaches far up; the fused FFT "
         "kernel needs CUDA",
     ),
+    "log bands": (
+        LogBandSpectrogram,
+        {},
+        "torch's FFT: bands of the FFT's bins; the fused FFT kernel needs CUDA",
+    ),
+    "log bands, lower rate": (
+        LogBandSpectrogram,
+        {"accuracy": "fast", "f_max": 4000.0},
+        "torch's FFT: bands of the FFT's bins at 1/4 of the sample rate, for no band reaches far up; the fused FFT "
+        "kernel needs CUDA",
+    ),
+    "no lower rate": (
+        LogBandSpectrogram,
+        {"accuracy": "fast", "f_max": 4000.0, "window": "blackmanharris"},
+        "torch's FFT: bands of the FFT's bins; the fused FFT kernel needs CUDA",
+    ),
     "mel, trained bank": (
         MelSpectrogram,
         {"trainable": "bank"},
@@ -68,6 +84,8 @@ def test_it_says_so_of_cuda_where_there_is_none(monkeypatch):
     assert STFT().engine_on("cuda").endswith("the fused FFT kernel needs NVRTC, which comes with torch for CUDA")
     monkeypatch.setattr(nvrtc, "available", lambda: True)
     assert STFT().engine_on("cuda") == "fused FFT kernel: bins on the FFT's grid"
+    assert STFT(first_bin=1, window="blackmanharris").engine_on("cuda") == "fused FFT kernel: bins on the FFT's grid"
+    assert LogBandSpectrogram().engine_on("cuda") == "fused FFT kernel: bands of the FFT's bins"
     assert MelSpectrogram().engine_on("cuda:1") == "fused FFT kernel: bands of the FFT's bins"
     assert STFT(n_fft=1000).engine_on("cuda").endswith("takes n_fft 256, 512, 1024, 2048, 4096, 8192")
     assert MelSpectrogram(power=0.5).engine_on("cuda").endswith("takes power 1 or 2")

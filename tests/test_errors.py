@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sweep.transforms import CQT, STFT, MelSpectrogram
+from sweep.transforms import CQT, STFT, LogBandSpectrogram, MelSpectrogram
 
 
 def message(front_end, samples: int | None = None, **settings) -> str:
@@ -45,6 +45,22 @@ WHEN_BUILT = [
     (CQT, {"norm": "1"}, ["norm", "'1'", "sqrt_length, none, n_fft"]),
     (MelSpectrogram, {"norm": "area"}, ["norm", "'area'", "slaney, None"]),
     (MelSpectrogram, {"mel_scale": "bark"}, ["mel_scale", "'bark'", "slaney, htk"]),
+    (MelSpectrogram, {"triangles": "bark"}, ["triangles", "'bark'", "hz, mel"]),
+    (STFT, {"first_bin": -1}, ["first_bin", "-1", "whole number"]),
+    (STFT, {"first_bin": 1026}, ["first_bin", "1026", "n_fft 2048", "choose 1024"]),
+    (STFT, {"first_bin": 1, "n_bins": 1025}, ["n_bins", "1025", "1024", "from bin 1", "choose"]),
+    (STFT, {"first_bin": 1, "scale": "log"}, ["first_bin", "1", "f_min", "choose first_bin 0"]),
+    (LogBandSpectrogram, {"n_fft": 511}, ["n_fft", "511", "odd", "510", "512"]),
+    (LogBandSpectrogram, {"f_min": 0.0}, ["f_min", "0", "above 0"]),
+    (LogBandSpectrogram, {"f_min": 500.0, "f_max": 400.0}, ["f_min", "500", "f_max", "400", "choose"]),
+    (LogBandSpectrogram, {"f_max": 30000.0}, ["f_max", "30000", "22050", "choose"]),
+    (LogBandSpectrogram, {"f_min": 30000.0, "n_bands": 2}, ["f_min", "30000", "22050", "choose"]),
+    (LogBandSpectrogram, {"f_max": 5000.0, "n_bands": 12}, ["n_bands 12", "f_max 5000", "choose None"]),
+    (LogBandSpectrogram, {"corners": "fft_bins", "n_bands": 12}, ["n_bands", "12", "fft_bins", "choose None"]),
+    (LogBandSpectrogram, {"corners": "mel"}, ["corners", "'mel'", "exact, fft_bins"]),
+    (LogBandSpectrogram, {"norm": "energy"}, ["norm", "'energy'", "slaney, area, None"]),
+    (LogBandSpectrogram, {"f_min": 100.0, "f_max": 110.0}, ["100", "110", "2 corners", "choose a wider"]),
+    (LogBandSpectrogram, {"trainable": "all"}, ["trainable", "'all'", "bank", "kernels"]),
     (MelSpectrogram, {"trainable": "all"}, ["trainable", "'all'", "bank", "kernels"]),
     (STFT, {"trainable": "bank"}, ["trainable", "'bank'", "False, True"]),
     (CQT, {"trainable": "bank"}, ["trainable", "'bank'", "False, True"]),
@@ -56,8 +72,25 @@ SHARED = [
     ({"window": "hanning"}, ["window", "'hanning'", "hann, hamming, blackman, boxcar"]),
     ({"pad_mode": "zeros"}, ["pad_mode", "'zeros'", "constant, reflect"]),
 ]
-WHEN_BUILT += [(front_end, *case) for front_end in (STFT, MelSpectrogram, CQT) for case in SHARED]
+FRAMED = [
+    ({"win_length": 2049}, ["win_length", "2049", "n_fft 2048", "choose"]),
+    ({"win_length": 0}, ["win_length", "0", "whole number"]),
+    ({"symmetric": 1}, ["symmetric", "1", "False, True"]),
+    ({"normalized": True}, ["normalized", "True", "none, window, frame_length"]),
+    ({"window": "kaiser"}, ["window", "'kaiser'", "hann, hamming, blackman, boxcar", "scipy.signal.get_window"]),
+    ({"window": ("gaussian", 0.0)}, ["window", "gaussian", "no window of 2048 samples", "choose"]),
+    ({"window": ("hann", "wide")}, ["window", "wide", "numbers"]),
+    ({"window": 3}, ["window", "3", "needs a name"]),
+    ({"window": []}, ["window", "[]", "needs a name"]),
+    ({"window": "shifted_gaussian"}, ["window", "shifted_gaussian", "centre and width", "0.25"]),
+    ({"window": ["shifted_gaussian", 0.5, 0]}, ["window", "shifted_gaussian", "width, above 0"]),
+    ({"window": ("shifted_gaussian", 0.5, 0.2), "symmetric": True}, ["symmetric", "True", "symmetric=False"]),
+]
+OF_FFT = (STFT, MelSpectrogram, LogBandSpectrogram)
+WHEN_BUILT += [(front_end, *case) for front_end in (*OF_FFT, CQT) for case in SHARED]
+WHEN_BUILT += [(front_end, *case) for front_end in OF_FFT for case in FRAMED]
 WHOLE = [(STFT, "n_fft"), (STFT, "n_bins"), (MelSpectrogram, "n_fft"), (MelSpectrogram, "n_mels")]
+WHOLE += [(LogBandSpectrogram, key) for key in ("n_fft", "n_bands", "bins_per_octave")]
 WHOLE += [(CQT, "n_bins"), (CQT, "bins_per_octave")]
 WHEN_BUILT += [(front_end, {key: 0}, [key, "0", "whole number"]) for front_end, key in WHOLE]
 WHEN_BUILT += [(front_end, {key: -64}, [key, "-64", "whole number"]) for front_end, key in WHOLE]
@@ -77,6 +110,7 @@ TOO_SHORT = [
     (STFT, {"n_fft": 512, "engine": "direct"}, 256),
     (STFT, {"n_fft": 512, "scale": "log", "engine": "spectral"}, 256),
     (MelSpectrogram, {"n_fft": 512}, 256),
+    (LogBandSpectrogram, {"n_fft": 512}, 256),
     (CQT, {"f_min": 440.0, "n_bins": 12, "pad_mode": "reflect"}, 843),  # of 1,686 samples
     (CQT, {"f_min": 440.0, "n_bins": 12, "pad_mode": "reflect", "engine": "spectral"}, 843),
     (CQT, {"f_min": 440.0, "n_bins": 12, "pad_mode": "reflect", "trainable": True}, 843),
@@ -91,7 +125,7 @@ def test_a_clip_too_short_for_reflection(front_end, settings, samples):
     assert front_end(**settings)(torch.zeros(2, samples + 1)).shape[0] == 2
 
 
-@pytest.mark.parametrize("front_end", [STFT, MelSpectrogram, CQT])
+@pytest.mark.parametrize("front_end", [STFT, MelSpectrogram, LogBandSpectrogram, CQT])
 def test_what_is_no_waveform(front_end):
     transform = front_end()
     for waveform, parts in (
@@ -104,7 +138,7 @@ def test_what_is_no_waveform(front_end):
         assert [part for part in parts if part not in str(caught.value)] == []
 
 
-@pytest.mark.parametrize("front_end", [STFT, MelSpectrogram, CQT])
+@pytest.mark.parametrize("front_end", [STFT, MelSpectrogram, LogBandSpectrogram, CQT])
 def test_all_arguments_are_keywords_and_known(front_end):
     with pytest.raises(TypeError):
         front_end(44100)

@@ -8,7 +8,7 @@ import torch
 from emulation import compile_for_the_host, on_the_host
 
 from sweep.engines.gpu import fft
-from sweep.transforms import STFT, MelSpectrogram
+from sweep.transforms import STFT, LogBandSpectrogram, MelSpectrogram
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")
 
@@ -34,6 +34,9 @@ CASES = {
     "many bands": (lambda: MelSpectrogram(n_fft=256, n_mels=100, pad_mode="constant"), 4, 900),
     "magnitudes": (lambda: MelSpectrogram(n_fft=512, n_mels=60, hop_length=200, power=1), 2, 1501),
     "lowest bins": (lambda: STFT(n_fft=1024, n_bins=100, output="power", pad_mode="constant"), 2, 2000),
+    "from the second bin": (lambda: STFT(n_fft=256, first_bin=1, win_length=200, pad_mode="constant"), 2, 700),
+    "from the middle": (lambda: STFT(n_fft=256, first_bin=100, n_bins=20, output="power"), 2, 700),
+    "log bands": (lambda: LogBandSpectrogram(n_fft=512, corners="fft_bins", norm="area", symmetric=True), 2, 1501),
     "two lanes of four frames": (lambda: MelSpectrogram(n_fft=256, n_mels=18, f_min=100.0), 4, 900),
     "wide bands": (lambda: MelSpectrogram(n_fft=2048, n_mels=20), 1, 2500),
     "long": (lambda: STFT(n_fft=4096, hop_length=1024), 1, 5000),

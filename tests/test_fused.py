@@ -8,7 +8,7 @@ from conftest import FOUR, ROWS, each, synthesised_music
 
 from sweep.engines.gpu import fft, fused
 from sweep.training.adam import Adam
-from sweep.transforms import CQT, STFT, MelSpectrogram
+from sweep.transforms import CQT, STFT, LogBandSpectrogram, MelSpectrogram
 
 pytestmark = list(conftest.gpu)
 OFFSET = 0.01  # so large that the logarithm does not magnify the rounding of values near 0
@@ -86,7 +86,10 @@ def test_mel(n_fft, n_mels, power):
     [
         lambda pad_mode: STFT(n_fft=512, pad_mode=pad_mode),
         lambda pad_mode: STFT(n_fft=2048, n_bins=200, output="power", pad_mode=pad_mode),
+        lambda pad_mode: STFT(n_fft=1024, first_bin=1, win_length=1000, normalized="window", pad_mode=pad_mode),
+        lambda pad_mode: STFT(n_fft=1024, first_bin=500, n_bins=9, output="power", pad_mode=pad_mode),
         lambda pad_mode: MelSpectrogram(n_fft=1024, n_mels=80, pad_mode=pad_mode),
+        lambda pad_mode: LogBandSpectrogram(n_fft=2048, corners="fft_bins", symmetric=True, pad_mode=pad_mode),
         lambda pad_mode: MelSpectrogram(n_fft=4096, n_mels=300, power=1, pad_mode=pad_mode),
     ],
 )

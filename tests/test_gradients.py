@@ -5,17 +5,21 @@ import torch
 from conftest import ALL_34, DEVICES, WINDOW, each
 from torch.autograd import gradcheck
 
-from sweep.transforms import CQT, STFT, MelSpectrogram
+from sweep.transforms import CQT, STFT, LogBandSpectrogram, MelSpectrogram
 
 STFT_8 = {"sample_rate": 8000, "n_fft": 16, "hop_length": 24, "n_bins": 5, "f_min": 500.0, "f_max": 3500.0}
 MEL_4 = {"sample_rate": 8000, "n_fft": 32, "hop_length": 24, "n_mels": 4, "f_min": 100.0}
+LOG_4 = {"sample_rate": 8000, "n_fft": 32, "hop_length": 24, "f_min": 400.0, "bins_per_octave": 2, "symmetric": True}
 CQT_4 = {"sample_rate": 8000, "hop_length": 24, "f_min": 300.0, "n_bins": 4, "bins_per_octave": 3}
-STFTS = [{**STFT_8, "scale": "fft"}] + [
+STFTS = [{**STFT_8, "scale": "fft"}, {**STFT_8, "scale": "fft", "first_bin": 1, "win_length": 9}] + [
     {**STFT_8, "scale": scale, "engine": engine} for scale in ("linear", "log") for engine in ("direct", "spectral")
 ]
 CQTS = [{**CQT_4, "engine": engine} for engine in ("direct", "spectral")]
 CQTS.append({**CQT_4, "f_min": 5.0, "engine": "auto"})  # kernels of 6,200 samples and fewer: either engine
 MELS = [{**MEL_4, "engine": engine, "power": power} for engine in ("auto", "direct") for power in (1.0, 2.0, 3.0)]
+
+
+LOG_BANDS = [{**LOG_4, "engine": engine, "power": power} for engine in ("auto", "direct") for power in (1.0, 2.0)]
 
 
 def clip(samples: int = 60) -> torch.Tensor:
@@ -46,6 +50,11 @@ def test_mel_by_finite_differences(settings):
     assert gradcheck(MelSpectrogram(**settings), clip())
 
 
+@pytest.mark.parametrize("settings", LOG_BANDS, ids=spell)
+def test_log_bands_by_finite_differences(settings):
+    assert gradcheck(LogBandSpectrogram(**settings, normalized="window"), clip())
+
+
 @pytest.mark.parametrize("pad_mode", ["constant", "reflect"])
 def test_a_clip_cut_into_blocks_by_finite_differences(pad_mode):
     settings = {**CQT_4, "f_min": 1500.0, "n_bins": 2, "hop_length": 2, "pad_mode": pad_mode}
@@ -67,7 +76,9 @@ TRAINED = [
     STFT(**STFT_8, scale="log", output="complex", trainable=True),
     STFT(**STFT_8, trainable=True),
     CQT(**CQT_4, trainable=True),
+    STFT(**STFT_8, first_bin=1, win_length=9, window=("kaiser", 3.0), normalized="window", trainable=True),
     MelSpectrogram(**MEL_4, trainable=True),
+    LogBandSpectrogram(**LOG_4, trainable=True),
     MelSpectrogram(**MEL_4, trainable="bank"),
     MelSpectrogram(**MEL_4, trainable="kernels"),
 ]
@@ -113,6 +124,7 @@ EVERY_OUTPUT = [
     for output in ("magnitude", "power", "complex")
 ]
 EVERY_OUTPUT += [MelSpectrogram(**settings) for settings in MELS]
+EVERY_OUTPUT += [LogBandSpectrogram(**settings, normalized="window") for settings in LOG_BANDS]
 EVERY_OUTPUT += [MelSpectrogram(**MEL_4, power=0.5), MelSpectrogram(**MEL_4, power=0.5, engine="direct"), *TRAINED]
 
 

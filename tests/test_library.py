@@ -7,14 +7,16 @@ import pytest
 import torch
 from conftest import ROOT
 
-from sweep.transforms import CQT, STFT, MelSpectrogram
+from sweep.transforms import CQT, STFT, LogBandSpectrogram, MelSpectrogram
 
 SAMPLES = 6000
 FRONT_ENDS = {
     "grid": (STFT, {"n_fft": 512}),
     "log, banded": (STFT, {"n_fft": 1024, "scale": "log", "n_bins": 40}),
     "log, direct": (STFT, {"n_fft": 512, "scale": "log", "n_bins": 40, "engine": "direct"}),
+    "grid, part": (STFT, {"n_fft": 512, "first_bin": 1, "win_length": 400, "window": ("kaiser", 9.0)}),
     "mel": (MelSpectrogram, {"n_fft": 512, "n_mels": 32}),
+    "log bands": (LogBandSpectrogram, {"n_fft": 512, "corners": "fft_bins", "normalized": "window"}),
     "mel, lower rate": (MelSpectrogram, {"n_fft": 2048, "n_mels": 32, "f_max": 4000.0, "accuracy": "fast"}),
     "cqt, mixed": (CQT, {"f_min": 110.0, "n_bins": 60}),
     "cqt, direct": (CQT, {"f_min": 440.0, "n_bins": 24, "engine": "direct"}),

@@ -10,7 +10,7 @@ import torch
 from conftest import DEVICES, ROWS, SAMPLE_RATE, each
 from definition import constant_q_lengths, relative_l2
 
-from sweep.transforms import CQT, STFT, MelSpectrogram
+from sweep.transforms import CQT, STFT, LogBandSpectrogram, MelSpectrogram
 
 # Each family by each engine; kernels on both sides of the 2,048 samples where the default changes engines.
 SETTINGS = [
@@ -20,6 +20,11 @@ SETTINGS = [
     (STFT, {"n_fft": 4096, "scale": "log", "n_bins": 50, "output": "power"}),
     (MelSpectrogram, {"n_fft": 1024, "n_mels": 40}),
     (MelSpectrogram, {"n_fft": 1024, "n_mels": 40, "engine": "direct", "power": 1.0}),
+    (STFT, {"n_fft": 512, "first_bin": 1, "window": ("kaiser", 14.0), "normalized": "window"}),
+    (STFT, {"n_fft": 2048, "scale": "log", "n_bins": 50, "win_length": 1500, "window": "blackmanharris"}),
+    (MelSpectrogram, {"n_fft": 1024, "n_mels": 40, "win_length": 700, "symmetric": True, "triangles": "mel"}),
+    (LogBandSpectrogram, {"n_fft": 1024, "corners": "fft_bins", "norm": "area"}),
+    (LogBandSpectrogram, {"n_fft": 1024, "engine": "direct", "window": ("shifted_gaussian", 0.4, 0.3)}),
     (CQT, {"f_min": 110.0}),
     (CQT, {"f_min": 440.0, "n_bins": 24, "engine": "direct"}),
     (CQT, {"f_min": 110.0, "engine": "spectral", "output": "complex"}),
@@ -27,7 +32,9 @@ SETTINGS = [
 TRAINABLE = [
     (STFT, {"n_fft": 256}),
     (STFT, {"n_fft": 256, "scale": "log"}),
+    (STFT, {"n_fft": 256, "first_bin": 2, "n_bins": 9, "win_length": 200, "normalized": "frame_length"}),
     (MelSpectrogram, {"n_fft": 256, "n_mels": 20}),
+    (LogBandSpectrogram, {"n_fft": 256, "symmetric": True, "window": ("kaiser", 9.0), "f_min": 400.0}),
     (CQT, {"f_min": 110.0, "n_bins": 60}),
 ]
 
@@ -214,7 +221,7 @@ def test_the_modules_own_precision_does_not_matter(front_end, settings, music):
 # As any module
 
 
-@pytest.mark.long  # torch.compile of nine front-ends
+@pytest.mark.long  # torch.compile of all these front-ends
 @every
 @on_each_device
 def test_compiled(front_end, settings, device, music):

@@ -8,9 +8,10 @@ import torch
 from conftest import ALL_34, ROWS, WINDOW, each
 from definition import definition, relative_l2
 
-from sweep.transforms import CQT, STFT, MelSpectrogram
+from sweep.transforms import CQT, STFT, LogBandSpectrogram, MelSpectrogram
 
 SMALL = [STFT(n_fft=256), STFT(n_fft=256, scale="log"), MelSpectrogram(n_fft=256, n_mels=20), CQT(n_bins=12)]
+SMALL += [STFT(n_fft=256, first_bin=1, win_length=101), LogBandSpectrogram(n_fft=256, f_min=300.0, symmetric=True)]
 SMALL += [STFT(n_fft=256, scale="linear", engine="spectral"), CQT(f_min=880.0, n_bins=12, engine="direct")]
 each_small = pytest.mark.parametrize("transform", SMALL)
 ZERO_PADDED = [ROWS[name] for name in ("linear-256", "log-4096", "cqt-12", "cqt-96")]

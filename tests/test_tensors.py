@@ -11,7 +11,7 @@ from conftest import FOUR, ROWS, each
 from torch.autograd import forward_ad
 
 from sweep.engines.tables import Tables
-from sweep.transforms import CQT, STFT, MelSpectrogram
+from sweep.transforms import CQT, STFT, LogBandSpectrogram, MelSpectrogram
 
 # Each engine, each kind of output, trained and not; short clips.
 SMALL = {"sample_rate": 8000, "hop_length": 64}
@@ -25,6 +25,9 @@ FRONT_ENDS = {
     **{f"cqt, {a}": CQT(**HIGH, algorithm=a) for a in ("1992", "1992v2", "2010", "2010v2")},
     "cqt, trained": CQT(**HIGH, trainable=True),
     **{f"mel, {p}": MelSpectrogram(**SMALL, n_fft=256, n_mels=20, power=p) for p in (0.5, 1.0, 2.0, 3.0)},
+    "grid, part": STFT(**SMALL, n_fft=256, first_bin=1, n_bins=100, win_length=200, window=("kaiser", 9.0)),
+    "log bands": LogBandSpectrogram(**SMALL, n_fft=256, f_min=100.0, normalized="window"),
+    "log bands, trained": LogBandSpectrogram(**SMALL, n_fft=256, corners="fft_bins", power=2.0, trainable=True),
     "mel, direct": MelSpectrogram(**SMALL, n_fft=256, n_mels=20, engine="direct"),
     "mel, trained": MelSpectrogram(**SMALL, n_fft=256, n_mels=20, trainable=True),
 }

@@ -71,7 +71,7 @@ def fourier_kernels(
         n_fft: length of a frame in samples; even, so that it has a centre sample.
         frequencies: (bins,) bin centres in Hz, at most half the sample rate.
         sample_rate: samples per second, in Hz.
-        win_length, symmetric, normalized: as of `frame_window`.
+        win_length, symmetric, normalized: arguments of `frame_window`.
     """
     name, win_length = as_window(name), check_win_length(n_fft, win_length)
     check_positive("sample_rate", sample_rate)

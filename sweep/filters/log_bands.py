@@ -87,7 +87,7 @@ def log_band_bank(
     """Build triangular bands of constant frequency ratio over the FFT's grid; the triangles are linear in Hz.
 
     Args:
-        sample_rate, n_fft, f_min, f_max, n_bands, bins_per_octave, corners: as of `log_band_corners`.
+        sample_rate, n_fft, f_min, f_max, n_bands, bins_per_octave, corners: arguments of `log_band_corners`.
         norm: normalisation: "slaney" divides each triangle by half its width in Hz, "area" by the sum of its weights;
             None keeps peaks of 1.
 
