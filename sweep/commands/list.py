@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     for group in [arguments.group] if arguments.group else GROUPS:
         console.print(Text(f"{'+' * (group == 'grid')}{group}=", "bold"))
         for name, about in options(group).items():
-            console.print(Text(f"  {name:15} {about}".rstrip()))
+            console.print(Text(f"  {name:17} {about}".rstrip()))
     return 0
 
 
@@ -45,13 +45,17 @@ def options(group: str) -> dict[str, str]:
 
 
 def _representations(paths: dict) -> dict[str, str]:
+    """Describe the rows: the paper's, in the order of a table, then those of published systems by name."""
     found = {}
     for name, path in paths.items():
         own = yaml.safe_load(path.read_text())
-        family = own.pop("defaults")[0].removeprefix("base/").removesuffix("@_here_")
+        base = own.pop("defaults")[0].removeprefix("base/").removesuffix("@_here_")
+        if base not in families:
+            found[name] = ((1, 0, name), _comment(path))
+            continue
         numbers = ", ".join(f"{key}={value}" for key, value in own.items())
-        order = (families[family].ORDER, [int(part) for part in name.split("-")[1:] if part.isdecimal()])
-        found[name] = (order, f"{_first_line(families[family])} {numbers}")
+        order = (0, families[base].ORDER, [int(part) for part in name.split("-")[1:] if part.isdecimal()])
+        found[name] = (order, f"{_first_line(families[base])} {numbers}")
     return {name: about for name, (_, about) in sorted(found.items(), key=lambda item: item[1][0])}
 
 

@@ -47,10 +47,12 @@ def joined(row: "Representation", members: tuple["Representation", ...]) -> dict
     """
     sizes = [member.n_bins for member in members]
     beside = row.join == "bins" or len(members) == 1
-    if not beside and len(set(sizes)) > 1:
-        raise ValueError(f"join channels: the parts have {sizes} bins; choose join=bins, or equally many")
+    if not beside and set(sizes) != {row.n_bins}:
+        raise ValueError(
+            f"join channels: the row has {row.n_bins} bins and its parts {sizes}; choose join=bins, or equally many"
+        )
     channels = row.CHANNELS * (1 if beside else len(members))
-    frequencies = [member.frequencies for member in (members if beside else members[:1])]
+    frequencies = [member.frequencies for member in members] if beside else [row.frequencies]
     channels, stacked = row.stack.shape(channels, frequencies)
     return {
         "n_channels": channels,

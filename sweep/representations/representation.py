@@ -43,7 +43,8 @@ class Representation(Group):
     within the clip, and a stack of further channels. It may have several transforms, its parts.
 
     Attributes:
-        frequencies: frequency of each bin of the features in Hz, (bins,) float64; of the first channel.
+        frequencies: frequency of each bin of the features in Hz, (bins,) float64; of parts that are channels, the
+            row's own.
         context: samples that the longest kernel covers.
         empty_filters: number of bins whose filter is 0, so that the model's input there is constant.
         members: a row for each part, without steps of its own; the row itself if it has no parts.

@@ -81,6 +81,8 @@ def fits(value: Any, hint: Any) -> bool:
         return any(fits(value, part) for part in parts)
     if origin is dict:
         return isinstance(value, dict) and all(fits(item, parts[1]) for item in value.values())
+    if origin is list:
+        return isinstance(value, list) and all(fits(item, parts[0]) for item in value)
     if hint is Any:
         return True
     if hint is float:

@@ -29,7 +29,7 @@ class LogBands(Representation):
     bins_per_octave: int = whole()
     """Bands per octave."""
     corners: str = choice(*filters.LOG_BAND_CORNERS, default="exact")
-    """Where the triangles have their corners: f_min 2^(k / bins_per_octave), or the FFT's bins nearest to A4's scale."""
+    """Corners of the triangles: f_min 2^(k / bins_per_octave), or the FFT's bins nearest to the scale of A4."""
     norm: str | None = choice(*filters.LOG_BAND_NORMS, default=None)
     """Normalisation of the bands: equal area (slaney), weights that sum to 1 (area), or peak 1 (null)."""
     power: float = positive()
