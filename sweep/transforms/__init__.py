@@ -6,8 +6,9 @@
 torch.Size([2, 84, 33])
 """
 
+from sweep.transforms.cfp import CFP
 from sweep.transforms.cqt import CQT
 from sweep.transforms.mel import MelSpectrogram
 from sweep.transforms.stft import STFT
 
-__all__ = ["CQT", "STFT", "MelSpectrogram"]
+__all__ = ["CFP", "CQT", "STFT", "MelSpectrogram"]
