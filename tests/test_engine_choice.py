@@ -8,7 +8,7 @@ from definition import constant_q_taps, fourier_taps
 
 from sweep.engines import Engine
 from sweep.engines.gpu import nvrtc
-from sweep.transforms import CQT, STFT, LogBandSpectrogram, MelSpectrogram
+from sweep.transforms import CFP, CQT, STFT, LogBandSpectrogram, MelSpectrogram
 
 LOG = {"scale": "log", "n_bins": 40}
 SAYS = {
@@ -32,6 +32,8 @@ SAYS = {
     "1992": (CQT, {"algorithm": "1992"}, 'framed: algorithm="1992" was asked for'),
     "1992v2": (CQT, {"algorithm": "1992v2"}, 'direct: algorithm="1992v2" was asked for'),
     "2010": (CQT, {"algorithm": "2010"}, 'octaves: algorithm="2010" was asked for'),
+    "librosa": (CQT, {"algorithm": "librosa"}, 'cascade: algorithm="librosa" was asked for'),
+    "cfp": (CFP, {}, "torch's FFT: of each frame, of its spectrum and of its cepstrum"),
     "fft": (STFT, {}, "torch's FFT: bins on the FFT's grid; the fused FFT kernel needs CUDA"),
     "mel": (
         MelSpectrogram,

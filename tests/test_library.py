@@ -7,7 +7,7 @@ import pytest
 import torch
 from conftest import ROOT
 
-from sweep.transforms import CQT, STFT, LogBandSpectrogram, MelSpectrogram
+from sweep.transforms import CFP, CQT, STFT, LogBandSpectrogram, MelSpectrogram
 
 SAMPLES = 6000
 FRONT_ENDS = {
@@ -22,6 +22,8 @@ FRONT_ENDS = {
     "cqt, direct": (CQT, {"f_min": 440.0, "n_bins": 24, "engine": "direct"}),
     **{f"cqt, {name}": (CQT, {"f_min": 220.0, "n_bins": 24, "algorithm": name}) for name in ("1992", "1992v2")},
     **{f"cqt, {name}": (CQT, {"f_min": 220.0, "n_bins": 24, "algorithm": name}) for name in ("2010", "2010v2")},
+    **{f"cqt, {name}": (CQT, {"f_min": 220.0, "n_bins": 24, "algorithm": name}) for name in ("librosa", "nnaudio")},
+    "cfp": (CFP, {"n_fft": 4096, "win_length": 2047, "hop_length": 512, "f_min": 100.0, "f_max": 2000.0}),
     "trainable": (CQT, {"f_min": 440.0, "n_bins": 24, "trainable": True}),
 }
 NOT_IN_ONNX = {"log, banded", "mel, lower rate", "cqt, mixed"}

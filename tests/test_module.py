@@ -10,7 +10,7 @@ import torch
 from conftest import DEVICES, ROWS, SAMPLE_RATE, each
 from definition import constant_q_lengths, relative_l2
 
-from sweep.transforms import CQT, STFT, LogBandSpectrogram, MelSpectrogram
+from sweep.transforms import CFP, CQT, STFT, LogBandSpectrogram, MelSpectrogram
 
 # Each family by each engine; kernels on both sides of the 2,048 samples where the default changes engines.
 SETTINGS = [
@@ -28,6 +28,9 @@ SETTINGS = [
     (CQT, {"f_min": 110.0}),
     (CQT, {"f_min": 440.0, "n_bins": 24, "engine": "direct"}),
     (CQT, {"f_min": 110.0, "engine": "spectral", "output": "complex"}),
+    (CQT, {"f_min": 110.0, "algorithm": "librosa", "bandwidth": "both_bins"}),
+    (CQT, {"f_min": 110.0, "algorithm": "nnaudio"}),
+    (CFP, {"n_fft": 4096, "win_length": 2047, "hop_length": 512, "f_min": 100.0, "f_max": 2000.0}),
 ]
 TRAINABLE = [
     (STFT, {"n_fft": 256}),

@@ -44,6 +44,8 @@ class Counter(TorchDispatchMode):
         "cqt-288",  # spectral
         pytest.param("cqt-24 representation.algorithm=2010v2", id="octaves"),
         pytest.param("cqt-24 representation.algorithm=1992", id="framed"),
+        pytest.param("cqt-24 representation.algorithm=librosa", id="librosa"),
+        pytest.param("cqt-24 representation.algorithm=nnaudio", id="nnaudio"),
         pytest.param("cqt-24 frontend.trainable=true", id="trained"),
         pytest.param("mel-512-128 frontend.trainable=true", id="trained-mel"),
     ],

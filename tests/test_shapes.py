@@ -8,13 +8,19 @@ import torch
 from conftest import ALL_34, ROWS, WINDOW, each
 from definition import definition, relative_l2
 
-from sweep.transforms import CQT, STFT, LogBandSpectrogram, MelSpectrogram
+from sweep.transforms import CFP, CQT, STFT, LogBandSpectrogram, MelSpectrogram
 
 SMALL = [STFT(n_fft=256), STFT(n_fft=256, scale="log"), MelSpectrogram(n_fft=256, n_mels=20), CQT(n_bins=12)]
 SMALL += [STFT(n_fft=256, first_bin=1, win_length=101), LogBandSpectrogram(n_fft=256, f_min=300.0, symmetric=True)]
 SMALL += [STFT(n_fft=256, scale="linear", engine="spectral"), CQT(f_min=880.0, n_bins=12, engine="direct")]
+SMALL += [CQT(f_min=880.0, n_bins=30, algorithm=name) for name in ("librosa", "nnaudio")]
+SMALL += [CFP(n_fft=4096, win_length=255, hop_length=512, f_min=100.0, f_max=1000.0, bins_per_octave=12)]
 each_small = pytest.mark.parametrize("transform", SMALL)
 ZERO_PADDED = [ROWS[name] for name in ("linear-256", "log-4096", "cqt-12", "cqt-96")]
+
+
+def bins(transform) -> tuple[int, ...]:
+    return (transform.n_channels, transform.n_bins)[transform.n_channels == 1 :]
 
 
 @each()
@@ -28,7 +34,7 @@ def test_a_window_gives_33_frames_of_every_bin(representation, music):
 def test_leading_dimensions_stay(transform, leading, music):
     x = music[0, :2400].view(12, 200).repeat(1, 2)[: int(np.prod(leading))].reshape(*leading, 400)
     y = transform(x)
-    assert y.shape == (*leading, transform.n_bins, 1)
+    assert y.shape == (*leading, *bins(transform), 1)
     for at in np.ndindex(*leading):
         torch.testing.assert_close(y[at], transform(x[at]), rtol=1e-5, atol=1e-6 * float(y.abs().max()))
 
@@ -36,7 +42,7 @@ def test_leading_dimensions_stay(transform, leading, music):
 @each_small
 @pytest.mark.parametrize("leading", [(0,), (2, 0)], ids=str)
 def test_an_empty_batch_is_an_empty_batch(transform, leading):
-    assert transform(torch.zeros(*leading, 1000)).shape == (*leading, transform.n_bins, 2)
+    assert transform(torch.zeros(*leading, 1000)).shape == (*leading, *bins(transform), 2)
 
 
 @each()

@@ -11,18 +11,21 @@ from conftest import FOUR, ROWS, each
 from torch.autograd import forward_ad
 
 from sweep.engines.tables import Tables
-from sweep.transforms import CQT, STFT, LogBandSpectrogram, MelSpectrogram
+from sweep.transforms import CFP, CQT, STFT, LogBandSpectrogram, MelSpectrogram
 
 # Each engine, each kind of output, trained and not; short clips.
 SMALL = {"sample_rate": 8000, "hop_length": 64}
 HIGH = {**SMALL, "f_min": 400.0, "n_bins": 13, "bins_per_octave": 6}
+PERIODS = {**SMALL, "n_fft": 512, "win_length": 255, "f_min": 100.0, "f_max": 1000.0, "bins_per_octave": 12}
 FRONT_ENDS = {
     **{f"grid, {o}": STFT(**SMALL, n_fft=256, output=o) for o in ("magnitude", "power", "complex")},
     "linear, direct": STFT(**SMALL, n_fft=256, scale="linear", f_max=3000.0, n_bins=40, engine="direct"),
     "log, banded": STFT(**SMALL, n_fft=256, scale="log", f_max=3000.0, n_bins=40, engine="banded"),
     **{f"cqt, {o}": CQT(**HIGH, output=o) for o in ("magnitude", "power", "complex")},
     "cqt, spectral": CQT(**HIGH, engine="spectral", norm="none"),
-    **{f"cqt, {a}": CQT(**HIGH, algorithm=a) for a in ("1992", "1992v2", "2010", "2010v2")},
+    **{f"cqt, {a}": CQT(**HIGH, algorithm=a) for a in ("1992", "1992v2", "2010", "2010v2", "nnaudio")},
+    "cqt, librosa": CQT(**HIGH, algorithm="librosa", bandwidth="both_bins"),
+    **{f"cfp, {s}": CFP(**PERIODS, spectrum=s) for s in ("compressed", "magnitude")},
     "cqt, trained": CQT(**HIGH, trainable=True),
     **{f"mel, {p}": MelSpectrogram(**SMALL, n_fft=256, n_mels=20, power=p) for p in (0.5, 1.0, 2.0, 3.0)},
     "grid, part": STFT(**SMALL, n_fft=256, first_bin=1, n_bins=100, win_length=200, window=("kaiser", 9.0)),
@@ -117,10 +120,12 @@ def test_magnitudes_are_right_wherever_they_are_normal(transform, flush):
         together, alone, log = transform(x), [transform(clip) for clip in x], transform.log(x, 1e-3)
     finally:
         torch.set_flush_denormal(False)
-    assert error(together.detach(), expected) < 2e-4
-    assert error(torch.stack(alone).detach(), expected) < 2e-4
+    # A cepstrum's value may be what is left of much larger ones, and its root magnifies their rounding: 1e-3.
+    bar = 3e-3 if isinstance(transform, CFP) else 2e-4
+    assert error(together.detach(), expected) < bar
+    assert error(torch.stack(alone).detach(), expected) < bar
     finite = expected < 1e37
-    torch.testing.assert_close(log.double()[finite], torch.log(expected + 1e-3)[finite], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(log.double()[finite], torch.log(expected + 1e-3)[finite], rtol=bar / 2, atol=bar / 2)
 
 
 @each([*FOUR, ROWS["linear-256"], ROWS["mel-512-128"], ROWS["cqt-96"]])

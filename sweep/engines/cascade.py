@@ -65,8 +65,7 @@ class Cascaded(Engine):
     def forward(self, x: torch.Tensor, phase: bool = True) -> tuple[torch.Tensor, torch.Tensor]:
         count, halved, parts = framing.n_frames(x.shape[-1], self.hop_length), 0, []
         if self.pad_mode == "reflect":
-            reaches = [reach << stage for (reach, stage) in zip(self._reaches(), self.stages, strict=True)]
-            framing.check_reflection(x.shape[-1], max(reaches))
+            framing.check_reflection(x.shape[-1], self._reach())
         for stage, engine in zip(self.stages, self.engines, strict=True):
             while halved < stage:
                 x, halved = self._halve(x), halved + 1
@@ -102,9 +101,11 @@ class Cascaded(Engine):
         half = points // 2
         return float(20 * np.log10(answers[half + 1 : len(answers) // 2].max() / answers[: half + 1].max()))
 
-    def _reaches(self) -> list[int]:
-        """Return each octave's longest lag in samples of its rate."""
-        return [max(max(-first, stop - 1) for first, stop in engine.spans) for engine in self.engines]
+    def _reach(self) -> int:
+        """Return how many samples a clip must exceed so that each octave's longest lag lies within its clip."""
+        lags = [max(max(-first, stop) for first, stop in engine.spans) for engine in self.engines]
+        less = 0 if self.cascade.rounds_up else 1
+        return max(((lag + less) << stage) - less for lag, stage in zip(lags, self.stages, strict=True))
 
     def _half(self, samples: int) -> int:
         return max(1, (samples + self.cascade.rounds_up) // 2)

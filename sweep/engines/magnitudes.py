@@ -63,8 +63,17 @@ def scales(x: torch.Tensor) -> torch.Tensor:
     return scale.masked_fill((peaks < 2.0**-bits) & (peaks > 0), 2.0**bits)
 
 
-def unscaled(values: torch.Tensor, scale: torch.Tensor, exponent: float) -> torch.Tensor:
-    """Return the values, (batch, bins, frames), that clips without their scale have, given the magnitude's exponent."""
+def unscaled(values: torch.Tensor, scale: torch.Tensor, exponent: float | tuple[float, ...]) -> torch.Tensor:
+    """Return the values that clips without their scale have.
+
+    Args:
+        values: values of the scaled clips, (batch, bins, frames) or (batch, channels, bins, frames).
+        scale: scale of each clip, (batch, 1).
+        exponent: exponent of the magnitude in the values; a tuple: in each channel.
+    """
+    if isinstance(exponent, tuple):
+        channels = zip(values.unbind(1), exponent, strict=True)
+        return torch.stack([unscaled(channel, scale, power) for channel, power in channels], dim=1)
     steps = int(-(-exponent // 1))  # one factor might be out of range
     for _ in range(steps):
         values = values * (scale ** (-exponent / steps))[:, None]

@@ -8,6 +8,7 @@ on a sample. A kernel is a set of complex taps over *lags*, the distances from t
 Errors name the argument, its value and the remedy; callers that know a file's name put it in front.
 """
 
+from sweep.filters.cfp import CFP_NORMS, CFP_SPECTRA, CFP_WINDOWS, cfp_banks, cfp_frequencies, cfp_window
 from sweep.filters.frequencies import (
     STFT_SCALES,
     constant_q_frequencies,
@@ -46,9 +47,9 @@ from sweep.filters.windows import (
 )
 
 __all__ = [
-    "CONSTANT_Q_ALGORITHMS", "CONSTANT_Q_BANDWIDTHS", "CONSTANT_Q_NORMS", "LOG_BAND_CORNERS", "LOG_BAND_NORMS",
-    "MEL_NORMS", "MEL_SCALES",
-    "MEL_TRIANGLES", "NORMALIZATIONS", "PAD_MODES", "STFT_SCALES", "WINDOWS", "Kernels", "Window", "as_window",
+    "CFP_NORMS", "CFP_SPECTRA", "CFP_WINDOWS", "CONSTANT_Q_ALGORITHMS", "CONSTANT_Q_BANDWIDTHS", "CONSTANT_Q_NORMS",
+    "LOG_BAND_CORNERS", "LOG_BAND_NORMS", "MEL_NORMS", "MEL_SCALES", "MEL_TRIANGLES", "NORMALIZATIONS", "PAD_MODES",
+    "STFT_SCALES", "WINDOWS", "Kernels", "Window", "as_window", "cfp_banks", "cfp_frequencies", "cfp_window",
     "constant_q_frequencies", "constant_q_kernels", "fft_frequencies", "fourier_kernels", "frame_window", "has_formula",
     "hz_to_mel", "linear_frequencies", "log_band_bank", "log_band_corners", "log_frequencies", "mel_bank",
     "mel_frequencies", "mel_to_hz", "stft_frequencies", "window",

@@ -19,21 +19,23 @@ OUTPUTS = ("magnitude", "power", "complex")
 
 
 class Transform(nn.Module):
-    """A front-end: (..., samples) -> (..., bins, frames), frames = 1 + samples // hop_length.
+    """A front-end: (..., samples) -> (..., [channels,] bins, frames), frames = 1 + samples // hop_length.
 
     Computes in float64 for float64 input and otherwise in float32, under autocast too. A subclass gives
-    `spectrogram`, from (batch, samples) to (batch, bins, frames), and `engine`, which evaluates its kernels. `engine`
+    `spectrogram`, from (batch, samples) to (batch, [channels,] bins, frames), and `engine`, which evaluates its kernels. `engine`
     is None where torch's FFT or the fused GPU kernel is used; `_describe_fft` then describes it.
 
     Attributes:
         n_bins: number of bins of the output.
+        n_channels: number of channels of the output; 1: it has no dimension for them.
         hop_length: samples between frames.
         frequencies: centre of each bin in Hz, (n_bins,) float64.
         context: samples that the longest kernel covers.
     """
 
     engine: Engine | None
-    exponent: float  # of the magnitude, in the output
+    exponent: float | tuple[float, ...]  # of the magnitude, in the output or in each of its channels
+    n_channels: int = 1
 
     def __init__(self, *, hop_length: int, frequencies: np.ndarray, context: int):
         super().__init__()
@@ -83,7 +85,7 @@ class Transform(nn.Module):
         """Return how many real multiply-adds a clip of so many samples takes on a CPU (`Engine.multiply_adds`)."""
         frames = 1 + samples // self.hop_length
         spectrum = self._fft_multiply_adds(samples) if self.engine is None else self.engine.multiply_adds(samples)
-        return spectrum + 2 * self.n_bins * frames
+        return spectrum + 2 * self.n_channels * self.n_bins * frames
 
     def _fft_multiply_adds(self, samples: int) -> float:
         """Return the multiply-adds of the complex spectrum where `engine` is None."""
