@@ -37,11 +37,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweep.config.rows import row
-    from sweep.transforms import CQT, STFT, LogBandSpectrogram, MelSpectrogram
+    from sweep.transforms import CFP, CQT, STFT, LogBandSpectrogram, MelSpectrogram
 
 __version__ = "0.2.0"
 
-__all__ = ["CQT", "STFT", "LogBandSpectrogram", "MelSpectrogram", "__version__", "row"]
+__all__ = ["CFP", "CQT", "STFT", "LogBandSpectrogram", "MelSpectrogram", "__version__", "row"]
 
 
 def __getattr__(name: str) -> Any:

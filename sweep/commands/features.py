@@ -93,7 +93,7 @@ def _compute(file: Path, chosen: Representation, paths: dict[str, Path]) -> str:
     return f"{channels}{chosen.bins:,} bins, {len(found['times']):,} frames"
 
 
-def _read(file: Path, sample_rate: float) -> np.ndarray:
+def _read(file: Path, sample_rate: int) -> np.ndarray:
     """Read all of a file as mono at a sample rate, (samples,) float32, full scale 1."""
     from sweep.transcribe.listening import opened
 

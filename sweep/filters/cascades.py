@@ -81,7 +81,7 @@ def _librosa_low_pass() -> np.ndarray:
 
 
 def _librosa_early(kernels: Kernels, bins_per_octave: int, hop_length: int) -> int:
-    coefficients = np.array(WINDOWS[kernels.window])
+    coefficients = np.array(WINDOWS[str(kernels.window)])
     noise_bandwidth = (1 + (coefficients**2).sum() / coefficients[0] ** 2) / 2  # of the window, in points of its FFT
     squared = 2 ** (2 / bins_per_octave)
     highest = kernels.frequencies[-1] * (1 + noise_bandwidth / 2 * (squared - 1) / (squared + 1))

@@ -234,7 +234,7 @@ class Representation(Group):
         if self.members[0] is not self:
             raise ValueError(f"{self.name} has {len(self.members)} transforms; choose front_end(), or one of .members")
         numbers = self.arguments()
-        if samples is not None and not self.reflects(samples):
+        if samples is not None and self.pad_mode == "reflect" and not self.reflects(samples):
             numbers["pad_mode"] = "constant"
         if options.get("trainable"):
             options |= self.training_options(samples)
