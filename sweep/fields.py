@@ -100,7 +100,7 @@ def folder(**about: Any) -> Any:
 
 def checked(check: Callable[[str, Any], None], takes: str, **about: Any) -> Any:
     """Make a field with a check of its own, which raises a ValueError for a wrong value; `takes` says what is right."""
-    return _field(check, takes, **about)
+    return _field(check, takes, hashed=False, **about)
 
 
 def values(kind: type, needs: str, **about: Any) -> Any:
@@ -110,7 +110,7 @@ def values(kind: type, needs: str, **about: Any) -> Any:
         if not isinstance(value, kind):
             raise ValueError(f"{key} {shown(value)}: needs {needs}")
 
-    return _field(check, needs, **about)
+    return _field(check, needs, hashed=False, **about)
 
 
 def group(
@@ -136,6 +136,7 @@ def _field(
     usual: Any = None,
     kind: str | None = None,
     default: Any = MISSING,
+    hashed: bool | None = None,
 ) -> Any:
     """Make a dataclass field with a `Key`.
 
@@ -143,6 +144,7 @@ def _field(
         check, takes, changes_result, spelling, usual: attributes of the `Key`; `kind` is its `text`.
         also: values that are allowed besides those that pass the check, such as None or "auto".
         default: default value of the field; without one the configuration must give a value.
+        hashed: whether a hash takes the field in; False where its value may be a list.
     """
 
     def checked(key: str, value: Any) -> None:
@@ -151,7 +153,7 @@ def _field(
 
     takes = " or ".join([*(f"`{_plain(other)}`" for other in also if _plain(other) not in takes), takes])
     about = Key(checked, takes, changes_result, spelling, usual, kind, None in also)
-    return dataclasses.field(default=default, hash=False, metadata={"key": about})  # a value may be a list
+    return dataclasses.field(default=default, hash=hashed, metadata={"key": about})
 
 
 @dataclass(frozen=True, kw_only=True)

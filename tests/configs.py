@@ -68,6 +68,7 @@ def make_result(name: str = "cqt-48", **fields: Any) -> Result:
             "device": "cpu",
             "versions": {},
             "git_revision": None,
+            "remarks": [],
         },
     }
     return Result(**made | fields)

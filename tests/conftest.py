@@ -35,6 +35,7 @@ def read_grid(name: str = "all") -> list[str]:
 
 ALL_34: list[Representation] = [from_tree(read_settings(name)) for name in read_grid()]
 ROWS = {r.name: r for r in ALL_34}
+SYSTEMS: list[Representation] = [from_tree(read_settings(name)) for name in read_grid("systems")]
 # A family each, the spectral engine among them; for properties that one row of a kind shows as well as all.
 FOUR = [ROWS[name] for name in ("linear-512", "log-4096", "mel-2048-128", "cqt-24")]
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 import yaml
 from configs import make_config, make_result
-from conftest import ALL_34, ROOT
+from conftest import ALL_34, ROOT, read_grid
 from test_app import files
 
 from sweep.__main__ import main
@@ -47,7 +47,10 @@ def test_all_that_can_be_chosen_is_listed_with_a_sentence(capsys):
 
 def test_representations_are_listed_in_the_order_of_a_table(capsys):
     (rows,) = listed(capsys, "representation").values()
-    assert list(rows) == [row.name for row in ALL_34]
+    systems = read_grid("systems")
+    assert list(rows) == [row.name for row in ALL_34] + sorted(systems)
+    for name in systems:
+        assert (CONF / "representation" / f"{name}.yaml").read_text().startswith(f"# {rows[name]}\n")
     for row in ALL_34:
         own = yaml.safe_load((CONF / "representation" / f"{row.name}.yaml").read_text())
         del own["defaults"]

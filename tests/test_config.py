@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from configs import changed, make_config
-from conftest import ROWS
+from conftest import ALL_34, SYSTEMS
 
 from sweep import engines
 from sweep.config import (
@@ -30,8 +30,9 @@ from sweep.config import (
 from sweep.config.groups import Cluster
 from sweep.config.run import ASIDE
 from sweep.fields import Group, keys_of
-from sweep.registry import families
+from sweep.registry import compressions, families, levels, normalisations, stacks
 from sweep.representations import Representation
+from sweep.representations.step import Step
 
 CONFIG = make_config("data.root=data/demo", "runs=out", "seed=3")
 TRAINED = changed(CONFIG, frontend__trainable=True)
@@ -137,9 +138,10 @@ def test_what_decides_the_result_is_its_identity(key, value):
 def test_the_identity_is_all_of_the_record_but_what_changes_no_result():
     record = CONFIG.record()
     assert identity(record) == CONFIG.identity == identity(json.loads(json.dumps(record)))
-    groups = {name: keys for name, keys in record.items() if isinstance(keys, dict)}
-    flat = {name: value for name, value in record.items() if name not in groups}
-    flat |= {f"{name}.{key}": value for name, keys in groups.items() for key, value in keys.items()}
+    flat = dict(record)
+    while groups := {name: keys for name, keys in flat.items() if isinstance(keys, dict)}:
+        flat = {name: value for name, value in flat.items() if name not in groups}
+        flat |= {f"{name}.{key}": value for name, keys in groups.items() for key, value in keys.items()}
     kept = {key: value for key, value in flat.items() if not {key, key.partition(".")[0]} & ASIDE}
     assert CONFIG.identity == kept and {"protocol.steps", "representation.norm", "seed"} <= set(kept)
 
@@ -208,7 +210,10 @@ def documented(cls: type) -> dict[str, str | None]:
     return found
 
 
-@pytest.mark.parametrize("cls", [*GROUPS, Representation, *FAMILIES], ids=lambda cls: cls.__name__)
+STEPS = [cls for known in (levels, compressions, normalisations, stacks) for cls in known.values()]
+
+
+@pytest.mark.parametrize("cls", [*GROUPS, Representation, *FAMILIES, *STEPS], ids=lambda cls: cls.__name__)
 def test_every_field_has_a_sentence_under_it(cls):
     said: dict[str, str | None] = {}
     for base in reversed(cls.__mro__):
@@ -229,8 +234,8 @@ def test_no_group_is_forgotten_here():
         return {cls}.union(*(below(other) for other in cls.__subclasses__()))
 
     found = {cls for cls in below(Group) if cls.__module__.startswith("sweep.")} - {Group}
-    assert found - below(Representation) == set(GROUPS)
-    assert set(FAMILIES) <= below(Representation) and {type(row) for row in ROWS.values()} == set(FAMILIES)
+    assert found - below(Representation) - below(Step) == set(GROUPS)
+    assert set(FAMILIES) <= below(Representation) and {type(row) for row in ALL_34 + SYSTEMS} == set(FAMILIES)
 
 
 def test_the_accuracies_are_those_of_the_engines():

@@ -112,16 +112,38 @@ WRONG = [
     ("cqt-12", "n_bins", 120, "half the sample rate, 22050 Hz; choose n_bins at most 104"),
     ("linear-256", "n_fft", 257, "choose 256 or 258"),
     ("mel-512-128", "n_fft", 511, "choose 510 or 512"),
-    ("cqt-12", "window", "hanning", "choose one of hann"),
+    ("mel-512-128", "window", "hanning", "choose hann, hamming, blackman"),
+    ("mel-512-128", "window", ["kaiser"], "choose hann, hamming, blackman"),
+    ("cqt-12", "window", "bartlett", "choose one of hann"),
     ("cqt-12", "norm", "l1", "choose one of sqrt_length"),
     ("cqt-12", "pad_mode", "zeros", "choose one of constant, reflect"),
     ("mel-512-128", "mel_scale", "bark", "choose one of slaney, htk"),
     ("mel-512-128", "norm", "area", "choose one of slaney"),
     ("linear-256", "scale", "mel", "choose one of fft, linear, log"),
-    ("cqt-12", "family", "cqtt", "choose one of cqt, linear, log, mel"),
-    ("cqt-12", "window", ["hann"], "choose one of hann"),
-    ("cqt-12", "family", ["cqt"], "choose one of cqt, linear, log, mel"),
-    ("cqt-12", "family", None, "choose one of cqt, linear, log, mel"),
+    ("cqt-12", "family", "cqtt", "choose one of cfp, cqt, linear, log, log_bands, mel"),
+    ("cqt-12", "family", ["cqt"], "choose one of cfp, cqt, linear, log, log_bands, mel"),
+    ("cqt-12", "family", None, "choose one of cfp, cqt, linear, log, log_bands, mel"),
+    ("cqt-12", "sample_rate", 10, "1,000 to 384,000"),
+    ("cqt-12", "framing", "left", "choose one of centred, "),
+    ("mel-512-128", "framing", "from_start", "choose pad_mode=constant"),
+    ("mel-512-128", "level", {"name": "loud"}, "choose one of file, frames, peak, rms, window"),
+    ("mel-512-128", "level", {"name": "frames"}, "choose pad_mode=constant"),
+    ("mel-512-128", "compression", "log", "needs a name and keys, such as {name: db}"),
+    ("mel-512-128", "compression", {"name": "log"}, "choose offset, floor or zero above 0"),
+    ("mel-512-128", "compression", {"name": "db", "floor": 0.0}, "choose offset or floor above 0"),
+    ("mel-512-128", "compression", {"name": "db", "range": 0}, "compression.range 0: needs a number above 0"),
+    ("mel-512-128", "compression", {"name": "log", "offest": 1.0}, "did you mean offset?"),
+    ("mel-512-128", "normalisation", {"name": "minmax", "offset": -1}, "normalisation.offset -1: needs a"),
+    ("mel-512-128", "stack", {"name": "differences", "lags": [0]}, "stack.lags 0: needs a whole number"),
+    ("mel-512-128", "stack", {"name": "differences", "lags": [1, 1]}, "needs one for each of 1 parts"),
+    ("mel-512-128", "stack", {"name": "shifts", "shifts": [0, 0.5], "n_bins": 4}, "needs a list of whole numbers"),
+    ("mel-512-128", "stack", {"name": "shifts", "shifts": [0], "n_bins": 999}, "stack.n_bins 999: there are 128"),
+    ("mel-512-128", "parts", [], "needs a part at least, or null"),
+    ("mel-512-128", "parts", 3, "needs a list"),
+    ("mel-512-128", "parts", [3], "3 is no part"),
+    ("mel-512-128", "parts", [{"nfft": 512}], "nfft: no key of a part; there is window"),
+    ("mel-512-128", "parts", [{"n_mels": 64}, {}], "join channels: the row has 128 bins and its parts [64, 128]"),
+    ("mel-512-128", "parts", [{"n_fft": 3}], "n_fft 3 is odd"),
 ]
 NUMBERS = {
     "linear-256": ["sample_rate", "hop_length", "n_fft", "f_max"],
@@ -141,6 +163,7 @@ WRONG += [("mel-512-128", "f_min", value, "needs a") for value in (-1, "abc", Tr
 def test_a_wrong_value(name, key, value, remedy):
     text = message(name, **{key: value})
     shown = f"{value:g}" if isinstance(value, float) else str(value)
+    shown = "" if isinstance(value, dict | list) and value else shown  # a part of it is at fault
     assert re.search(rf"\b{key}\b", text) and shown in text and remedy in text, text
 
 

@@ -18,6 +18,8 @@ _BASES = {"e": 1.0, 10: 1 / math.log(10)}  # factor of the natural logarithm
 class Compression(Step):
     """Map of a spectrogram's values, (batch, channels, bins, frames) to the same shape."""
 
+    PLACE = "compression."
+
     def __call__(self, x: "torch.Tensor", frame_rate: float) -> "torch.Tensor":
         """Compress values of at least 0, of so many frames a second."""
         raise NotImplementedError

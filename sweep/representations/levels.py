@@ -22,6 +22,7 @@ class Level(Step):
         FRAMED: whether it is taken of the padded clip, sample by sample as often as frames hold it.
     """
 
+    PLACE = "level."
     WORDS: ClassVar[str]
     FRAMED: ClassVar[bool] = False
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class Normalisation(Step):
     """Scale of compressed values, (batch, channels, bins, frames) to the same shape; clips do not meet."""
 
+    PLACE = "normalisation."
+
     def __call__(self, y: "torch.Tensor") -> "torch.Tensor":
         """Scale compressed values."""
         raise NotImplementedError

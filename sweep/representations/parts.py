@@ -35,7 +35,10 @@ def members_of(row: "Representation") -> tuple["Representation", ...]:
         for key in part:
             if key not in known:
                 raise ValueError(f"parts: {shown(key)}: no key of a part; there is {', '.join(known)}")
-        found.append(dataclasses.replace(row, parts=None, stack=Unstacked(name="none"), **part))
+        try:
+            found.append(dataclasses.replace(row, parts=None, stack=Unstacked(name="none"), **part))
+        except ValueError as error:
+            raise ValueError(f"parts: {str(error).removeprefix(row.place)}") from None
     return tuple(found)
 
 

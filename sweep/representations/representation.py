@@ -32,7 +32,10 @@ _NO_ARGUMENTS = {"name", "family", *STEPS, "framing", "parts", "join"}  # keys t
 
 
 def _check_window(key: str, value: Any) -> None:
-    filters.window(value, 32)
+    try:
+        filters.window(value, 32)
+    except ValueError as error:
+        raise ValueError(f"{key}{str(error).removeprefix('window')}") from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,9 +110,12 @@ class Representation(Group):
     def from_tree(cls, tree: Mapping[str, Any], place: str | None = None) -> Self:
         tree = dict(tree)
         for key, known in STEPS.items():
-            if not isinstance(tree.get(key), Mapping):
+            if key not in tree or isinstance(tree[key], Group):
                 continue
             try:
+                if not isinstance(tree[key], Mapping):
+                    example = f"{{name: {known.names()[0]}}}"
+                    raise ValueError(f"{key} {shown(tree[key])}: needs a name and keys, such as {example}")
                 check_choice(f"{key}.name", tree[key].get("name"), known)
                 tree[key] = known[tree[key]["name"]].from_tree(tree[key], f"{key}.")
             except ValueError as error:

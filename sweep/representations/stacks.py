@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class Stack(Step):
     """Map of normalised features, (batch, channels, bins, frames), to more channels or bins."""
 
+    PLACE = "stack."
+
     def __call__(self, y: "torch.Tensor", parts: Sequence[int]) -> "torch.Tensor":
         """Stack features, whose bins come from parts of so many bins each."""
         raise NotImplementedError
@@ -114,8 +116,8 @@ class Shifts(Stack):
 
     def shape(self, channels: int, frequencies: list[np.ndarray]) -> tuple[int, np.ndarray]:
         bins = sum(map(len, frequencies))
-        if channels > 1 or self.n_bins > bins:
-            raise ValueError(
-                f"stack.n_bins {self.n_bins}: needs at most the {bins} bins of one channel, and there are {channels}"
-            )
+        if channels > 1:
+            raise ValueError(f"stack shifts: shifts the bins of one channel, and there are {channels}; choose none")
+        if self.n_bins > bins:
+            raise ValueError(f"stack.n_bins {self.n_bins}: there are {bins} bins; choose that or fewer")
         return len(self.shifts), np.concatenate(frequencies)[: self.n_bins]

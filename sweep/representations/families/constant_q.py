@@ -44,7 +44,7 @@ class ConstantQ(Representation):
             )
         frequencies = filters.constant_q_frequencies(self.n_bins, self.bins_per_octave, self.f_min, self.sample_rate)
         numbers = (frequencies, self.bins_per_octave, self.sample_rate, self.norm, self.bandwidth)
-        kernels = filters.constant_q_kernels(str(self.window), *numbers)
+        kernels = filters.constant_q_kernels(filters.as_window(self.window), *numbers)  # type: ignore[arg-type]
         return {"frequencies": frequencies, "context": int(kernels.lengths.max())}
 
     def arguments(self) -> dict[str, Any]:
