@@ -37,7 +37,6 @@ from sweep.filters.windows import (
     NORMALIZATIONS,
     PAD_MODES,
     WINDOWS,
-    Window,
     as_window,
     frame_window,
     has_formula,
@@ -46,7 +45,7 @@ from sweep.filters.windows import (
 
 __all__ = [
     "CONSTANT_Q_ALGORITHMS", "CONSTANT_Q_NORMS", "LOG_BAND_CORNERS", "LOG_BAND_NORMS", "MEL_NORMS", "MEL_SCALES",
-    "MEL_TRIANGLES", "NORMALIZATIONS", "PAD_MODES", "STFT_SCALES", "WINDOWS", "Kernels", "Window", "as_window",
+    "MEL_TRIANGLES", "NORMALIZATIONS", "PAD_MODES", "STFT_SCALES", "WINDOWS", "Kernels", "as_window",
     "constant_q_frequencies", "constant_q_kernels", "fft_frequencies", "fourier_kernels", "frame_window", "has_formula",
     "hz_to_mel", "linear_frequencies", "log_band_bank", "log_band_corners", "log_frequencies", "mel_bank",
     "mel_frequencies", "mel_to_hz", "stft_frequencies", "window",
