@@ -84,7 +84,7 @@ def test_between_its_samples_a_window_of_scipys_has_no_value():
 def test_a_window_can_be_hashed_and_written_into():
     @dataclass(frozen=True)
     class Row:
-        window: filters.Window
+        window: windows.Window
 
     assert hash(Row(filters.as_window(["general_cosine", [0.5, 0.5]]))) is not None
     assert filters.as_window(["kaiser", 14.0]) == ("kaiser", 14.0) and filters.as_window(["hann"]) == "hann"

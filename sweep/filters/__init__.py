@@ -39,7 +39,6 @@ from sweep.filters.windows import (
     NORMALIZATIONS,
     PAD_MODES,
     WINDOWS,
-    Window,
     as_window,
     frame_window,
     has_formula,
@@ -49,7 +48,7 @@ from sweep.filters.windows import (
 __all__ = [
     "CFP_NORMS", "CFP_SPECTRA", "CFP_WINDOWS", "CONSTANT_Q_ALGORITHMS", "CONSTANT_Q_BANDWIDTHS", "CONSTANT_Q_NORMS",
     "LOG_BAND_CORNERS", "LOG_BAND_NORMS", "MEL_NORMS", "MEL_SCALES", "MEL_TRIANGLES", "NORMALIZATIONS", "PAD_MODES",
-    "STFT_SCALES", "WINDOWS", "Kernels", "Window", "as_window", "cfp_banks", "cfp_frequencies", "cfp_window",
+    "STFT_SCALES", "WINDOWS", "Kernels", "as_window", "cfp_banks", "cfp_frequencies", "cfp_window",
     "constant_q_frequencies", "constant_q_kernels", "fft_frequencies", "fourier_kernels", "frame_window", "has_formula",
     "hz_to_mel", "linear_frequencies", "log_band_bank", "log_band_corners", "log_frequencies", "mel_bank",
     "mel_frequencies", "mel_to_hz", "stft_frequencies", "window",

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from sweep import filters
-from sweep.filters.windows import check_win_length, window_scale
+from sweep.filters.windows import Window, check_win_length, window_scale
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class FrameWindow:
         ValueError: there is no such window, or a number is out of its range.
     """
 
-    name: filters.Window
+    name: Window
     n_fft: int
     win_length: int | None = None
     symmetric: bool = False

@@ -1,6 +1,7 @@
 """The spectrogram of logarithmically spaced bands as a front-end."""
 
 from sweep import filters
+from sweep.filters.windows import Window
 from sweep.transforms.bands import BandSpectrogram
 from sweep.transforms.frame_window import FrameWindow
 
@@ -41,6 +42,7 @@ class LogBandSpectrogram(BandSpectrogram):
     Raises:
         ValueError: a number is out of its range, or a clip is too short for reflect padding.
 
+    >>> import torch
     >>> LogBandSpectrogram(f_min=55.0, n_bands=84)(torch.randn(2, 16384)).shape
     torch.Size([2, 84, 33])
     """
@@ -51,7 +53,7 @@ class LogBandSpectrogram(BandSpectrogram):
         sample_rate: float = 44100,
         n_fft: int = 2048,
         hop_length: int = 512,
-        window: filters.Window = "hann",
+        window: Window = "hann",
         f_min: float = 27.5,
         f_max: float | None = None,
         n_bands: int | None = None,

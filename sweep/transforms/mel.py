@@ -1,6 +1,7 @@
 """The Mel spectrogram as a front-end."""
 
 from sweep import filters
+from sweep.filters.windows import Window
 from sweep.transforms.bands import BandSpectrogram
 from sweep.transforms.frame_window import FrameWindow
 
@@ -37,6 +38,7 @@ class MelSpectrogram(BandSpectrogram):
     Raises:
         ValueError: a number is out of its range, or a clip is too short for reflect padding.
 
+    >>> import torch
     >>> MelSpectrogram(n_mels=64)(torch.randn(2, 16384)).shape
     torch.Size([2, 64, 33])
     """
@@ -47,7 +49,7 @@ class MelSpectrogram(BandSpectrogram):
         sample_rate: float = 44100,
         n_fft: int = 2048,
         hop_length: int = 512,
-        window: filters.Window = "hann",
+        window: Window = "hann",
         n_mels: int = 128,
         f_min: float = 0.0,
         f_max: float | None = None,

@@ -12,6 +12,7 @@ from sweep.engines.finish import Finish, finished
 from sweep.engines.framing import fft_multiply_adds, framed_spectrum, n_frames, overlap_add, overlapped
 from sweep.engines.gpu.fft import FusedFFT
 from sweep.engines.tables import Tables
+from sweep.filters.windows import Window
 from sweep.transforms.frame_window import FrameWindow
 from sweep.transforms.transform import OUTPUTS, Transform, check_tensor
 
@@ -59,7 +60,7 @@ class STFT(Transform):
         sample_rate: float = 44100,
         n_fft: int = 2048,
         hop_length: int = 512,
-        window: filters.Window = "hann",
+        window: Window = "hann",
         scale: str = "fft",
         n_bins: int | None = None,
         f_min: float = 50.0,
