@@ -29,7 +29,8 @@ from sweep.filters.mel import MEL_NORMS, MEL_SCALES, hz_to_mel, mel_bank, mel_fr
 from sweep.filters.windows import PAD_MODES, WINDOWS, window
 
 __all__ = [
-    "CFP_NORMS", "CFP_SPECTRA", "CFP_WINDOWS", "CONSTANT_Q_ALGORITHMS", "CONSTANT_Q_BANDWIDTHS", "CONSTANT_Q_NORMS", "MEL_NORMS", "MEL_SCALES", "PAD_MODES", "STFT_SCALES", "WINDOWS",
-    "Kernels", "cfp_banks", "cfp_frequencies", "cfp_window", "constant_q_frequencies", "constant_q_kernels", "fft_frequencies", "fourier_kernels", "hz_to_mel",
+    "CFP_NORMS", "CFP_SPECTRA", "CFP_WINDOWS", "CONSTANT_Q_ALGORITHMS", "CONSTANT_Q_BANDWIDTHS", "CONSTANT_Q_NORMS",
+    "MEL_NORMS", "MEL_SCALES", "PAD_MODES", "STFT_SCALES", "WINDOWS", "Kernels", "cfp_banks", "cfp_frequencies",
+    "cfp_window", "constant_q_frequencies", "constant_q_kernels", "fft_frequencies", "fourier_kernels", "hz_to_mel",
     "linear_frequencies", "log_frequencies", "mel_bank", "mel_frequencies", "mel_to_hz", "stft_frequencies", "window",
 ]  # fmt: skip

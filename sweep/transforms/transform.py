@@ -22,8 +22,8 @@ class Transform(nn.Module):
     """A front-end: (..., samples) -> (..., [channels,] bins, frames), frames = 1 + samples // hop_length.
 
     Computes in float64 for float64 input and otherwise in float32, under autocast too. A subclass gives
-    `spectrogram`, from (batch, samples) to (batch, [channels,] bins, frames), and `engine`, which evaluates its kernels. `engine`
-    is None where torch's FFT or the fused GPU kernel is used; `_describe_fft` then describes it.
+    `spectrogram`, from (batch, samples) to (batch, [channels,] bins, frames), and `engine`, which evaluates its
+    kernels. `engine` is None where torch's FFT or the fused GPU kernel is used; `_describe_fft` then describes it.
 
     Attributes:
         n_bins: number of bins of the output.
