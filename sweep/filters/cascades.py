@@ -24,12 +24,11 @@ class Cascade:
 
     Attributes:
         low_pass: taps of the filter before a halving.
-        first_lag: lag of the first tap in samples: sample m of the half rate is
-            sum_n low_pass[n] x[2 m + first_lag + n].
+        first_lag: lag of the first tap: sample m at half the rate is sum_n low_pass[n] x[2 m + first_lag + n].
         rounds_up: whether the half of an odd number of samples is rounded up.
         early: function that returns how often the rate is halved before the top octave, for a bank, its bins per octave
             and the hop.
-        taps: function that returns one octave's complex taps, (bins, lags), and the first lag, for its kernels.
+        taps: function that returns the first lag and the complex taps, (bins, lags), of one octave's kernels.
     """
 
     low_pass: np.ndarray
