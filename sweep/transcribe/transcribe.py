@@ -80,7 +80,7 @@ def transcribe(audio: Path, ear: Ear, paths: dict[str, Path], stretch: tuple[flo
 
 def _frames(sound: Sound, ear: Ear):
     """Yield (frames, 88) probabilities and the (frames, rows) log spectrogram, some seconds at a time."""
-    transcriber, starts = ear.transcriber, row_starts(ear.representation.bins)
+    transcriber, rows = ear.transcriber, row_starts(ear.representation.bins)
     terminal = Console(stderr=True)
     columns = TextColumn("{task.description}", markup=False), *Progress.get_default_columns()[1:]
     with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
@@ -89,7 +89,7 @@ def _frames(sound: Sound, ear: Ear):
         for piece, starts in sound.windows(window, ear.hop_length, row.sample_rate):
             parts = zip(*transcriber.listen(piece, starts, row.samples(window)), strict=True)
             probability, spectrum = (torch.cat(part).cpu().numpy() for part in parts)
-            yield probability[:, PITCHES], np.maximum.reduceat(spectrum, starts, axis=1)
+            yield probability[:, PITCHES], np.maximum.reduceat(spectrum, rows, axis=1)
             progress.update(bar, completed=sound.seconds)
             give_back_memory()  # fragments grew by 0.5 GB in an hour of audio with cqt-48
 
