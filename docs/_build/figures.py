@@ -1,4 +1,4 @@
-"""The reference pages' figures, drawn from the front-ends themselves when the site is built."""
+"""The figures of reference pages and of published systems, drawn from the front-ends when the site is built."""
 
 import functools
 import io
@@ -9,11 +9,17 @@ matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+import soxr
 import torch
 from matplotlib.figure import Figure
 
+import pieces
 from experiments.correctness.signals import chromatic_scale, logarithmic_sweep
-from sweep import filters
+from sweep import filters, row
+from sweep.data.composition import compose
+from sweep.data.sources.demo import ENSEMBLES
+from sweep.data.synthesis import render
+from sweep.report import seen
 from sweep.transforms import CQT, STFT, MelSpectrogram
 
 RATE = 44_100  # Hz
@@ -25,7 +31,22 @@ def draw() -> dict[str, bytes]:
     """All figures by name, as SVG."""
     made = {"stft.svg": stft, "mel.svg": mel, "cqt.svg": cqt, "cqt-algorithms.svg": algorithms}
     with matplotlib.rc_context(STYLE), torch.inference_mode():
-        return {name: _svg(figure()) for name, figure in made.items()}
+        drawn = {name: _svg(figure()) for name, figure in made.items()}
+    return drawn | {f"system-{name}.png": system(name) for name in pieces.grid("systems")}
+
+
+def system(name: str) -> bytes:
+    """What a published system sees of eight seconds of the demo set's music."""
+    it = row(name)
+    clip = soxr.resample(_eight_seconds(), RATE, it.sample_rate, quality="VHQ")
+    with torch.inference_mode():
+        return seen.draw(it.features(torch.from_numpy(clip)).numpy(), it, len(clip), name)
+
+
+@functools.cache
+def _eight_seconds() -> np.ndarray:
+    rng = np.random.default_rng(3)
+    return render(compose(ENSEMBLES[0], 8.0, rng), 8 * RATE, rng).astype(np.float32)
 
 
 def stft() -> Figure:

@@ -1,15 +1,20 @@
 """Pieces of pages that are made from the repository when the site is built: sections, files, tables of results."""
 
 import re
+from dataclasses import fields
 from pathlib import Path
 
 import keys
 import pandas as pd
+import yaml
 from markdown.extensions.toc import slugify
 
 from experiments.correctness import tables as correctness
 from experiments.paper.tables import report
 from experiments.speed import tables as speed
+from sweep import row
+from sweep.config.rows import ROWS
+from sweep.representations.step import Step
 
 ROOT = Path(__file__).resolve().parents[2]
 EXPERIMENTS = ROOT / "experiments"
@@ -29,7 +34,7 @@ def make(name: str, *arguments: str) -> tuple[str | None, str]:
     Raises:
         ValueError: there is no such piece.
     """
-    makers = {it.__name__: it for it in (section, files, cost, error, protocols, tables)} | {"keys": keys.table}
+    makers = {it.__name__: it for it in (section, files, cost, error, protocols, systems, agreement, pictures, tables)} | {"keys": keys.table}
     if name not in makers:
         raise ValueError(f"made: {name}: choose one of {', '.join(makers)}")
     return (arguments[0] if name == "section" else None), makers[name](*arguments)
@@ -118,6 +123,50 @@ def protocols() -> str:
         converged = f"{row.accuracy_converged:.3f} ± {row.accuracy_sd_converged:.3f} | {place[1]}"
         lines.append(f"| {row.representation} | {row.bins:,} | {paper} | {converged} |")
     return "\n".join(lines)
+
+
+def systems() -> str:
+    """The rows of published systems: their numbers, from their files."""
+    heads = "| row | Hz | hop, ms | channels x bins | level | compression | normalisation, stack |"
+    lines = [heads, "| --- | ---: | ---: | ---: | --- | --- | --- |"]
+    for name in grid("systems"):
+        it = row(name)
+        shape = f"{it.n_channels} x {it.bins}" if it.n_channels > 1 else f"{it.bins}"
+        after = ", ".join(_step(step) for step in (it.normalisation, it.stack) if step.name != "none")
+        cells = [f"`{name}`", f"{it.sample_rate:,}", f"{1000 * it.hop_length / it.sample_rate:.1f}", shape]
+        lines.append(f"| {' | '.join([*cells, _step(it.level), _step(it.compression), after])} |")
+    return "\n".join(lines)
+
+
+def agreement() -> str:
+    """Differences between the rows of published systems and their own code, measured in experiments/systems."""
+    table = pd.read_csv(EXPERIMENTS / "systems" / "agreement.csv", dtype=str)
+    lines = ["| row | span | largest | median | cells within |", "| --- | ---: | ---: | ---: | ---: |"]
+    lines += [f"| `{it.row}` | {it.span} | {it.largest} | {it.median} | {it.within} % |" for it in table.itertuples()]
+    return "\n".join(lines)
+
+
+def pictures() -> str:
+    """The rows of published systems: what each is, and what it sees of the same eight seconds."""
+    parts = []
+    for name in grid("systems"):
+        comments = [line for line in (ROWS / f"{name}.yaml").read_text().splitlines() if line.startswith("# ")]
+        first, *rest = (line.removeprefix("# ") for line in comments)
+        parts.append(f"### {name}\n\n{first} {' '.join(rest)}\n\n![{name}](figures/system-{name}.png)")
+    return "\n\n".join(parts)
+
+
+def grid(name: str) -> list[str]:
+    """The rows of a grid."""
+    text = (ROOT / "conf" / "grid" / f"{name}.yaml").read_text()
+    return yaml.safe_load(text)["hydra"]["sweeper"]["params"]["representation"].replace(" ", "").split(",")
+
+
+def _step(step: Step) -> str:
+    """A step's name with its keys that are not the usual ones."""
+    usual = {field.name: field.default for field in fields(step)}
+    keys = {key: value for key, value in step.record().items() if key != "name" and value != usual[key]}
+    return " ".join([step.name, *(f"{key}={value}" for key, value in keys.items())])
 
 
 def tables() -> str:

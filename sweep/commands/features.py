@@ -74,11 +74,11 @@ def _compute(file: Path, chosen: Representation, paths: dict[str, Path]) -> str:
     import torch  # takes seconds to import, so errors in the command line come first
 
     audio = torch.from_numpy(_read(file, chosen.sample_rate))
-    front_end = chosen.front_end(len(audio), accuracy="high")
+    front_end = chosen.front_end(len(audio), accuracy="exact")
     with torch.inference_mode():
         found = {
             "spectrogram": front_end.spectrogram(audio[None])[0].squeeze(0).numpy(),
-            "features": chosen.features(audio).numpy(),
+            "features": front_end(audio[None])[0].squeeze(0).numpy(),
             "frequencies": chosen.frequencies,
             "times": chosen.times(len(audio)),
         }

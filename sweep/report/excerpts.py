@@ -118,10 +118,11 @@ def frequency_ticks(axes: Axes, frequencies: np.ndarray) -> None:
         axes: axes of the spectrogram.
         frequencies: (bins,) centre frequencies in Hz.
     """
-    frequencies = _rising(_row_frequencies(frequencies))
+    rows = _row_frequencies(frequencies)
+    frequencies = _rising(rows)
     shown = [hertz for hertz in _OCTAVES if frequencies[0] <= hertz <= frequencies[-1]]
     places = np.interp(shown, frequencies, np.arange(len(frequencies)))
-    apart = [i for i in range(len(shown)) if i == len(shown) - 1 or places[i + 1] - places[i] > len(frequencies) / 20]
+    apart = [i for i in range(len(shown)) if i == len(shown) - 1 or places[i + 1] - places[i] > len(rows) / 20]
     axes.set_yticks(places[apart], [f"{shown[i]} Hz" for i in apart])
 
 
