@@ -35,7 +35,7 @@ def listened(folder: Path, name: str, content: bytes) -> tuple[np.ndarray, str]:
     path = folder / name
     path.write_bytes(content)
     with opened(path) as sound:
-        return np.concatenate([*sound.blocks(), np.zeros(0, np.float32)]), sound.problem
+        return np.concatenate([*sound.blocks(RATE), np.zeros(0, np.float32)]), sound.problem
 
 
 def put(content: bytes, position: int, form: str, *values: int) -> bytes:

@@ -19,6 +19,7 @@ from experiments.rows import protocol as read_protocol
 from experiments.rows import recordings, rows
 from experiments.speed.measure import describe_machine, limit_memory, warm_up
 from experiments.speed.peers import reason
+from sweep.clock import SAMPLE_RATE
 from sweep.data.recording import DataError
 from sweep.data.recordings import Recordings
 from sweep.representations import Representation
@@ -93,7 +94,7 @@ def main() -> None:
         sys.exit(f"experiments.preprocessing: {error}")
     size = training.FULL if device.type == "cuda" else training.REDUCED
     try:
-        train, _, _ = load(recordings(options.root, options.cache), device, Console(quiet=True))
+        train, _, _ = load(recordings(options.root, options.cache), SAMPLE_RATE, device, Console(quiet=True))
         if "crnn" in parts:
             train.check_length(size.segment)
     except DataError as error:

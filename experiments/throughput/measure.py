@@ -12,6 +12,7 @@ from rich.console import Console
 
 from experiments.rows import protocol as read_protocol
 from experiments.rows import recordings, rows
+from sweep.clock import SAMPLE_RATE
 from sweep.config import Protocol
 from sweep.config.groups import implied_accuracy
 from sweep.data.recordings import Recordings
@@ -100,7 +101,7 @@ def main() -> None:
         sys.exit("experiments.throughput: needs a CUDA device; this machine has none that torch sees")
     protocol = read_protocol("paper")
     device = machine.choose_device("cuda")
-    train, _, _ = load(recordings(options.root, options.cache), device, Console(quiet=True))
+    train, _, _ = load(recordings(options.root, options.cache), SAMPLE_RATE, device, Console(quiet=True))
     options.bandwidth = bandwidth(device)
     print(
         f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}, {options.precision}, {options.model}: ",

@@ -65,7 +65,7 @@ class Protocol(Group):
     name: str = text()
     """The file's name."""
     window: int = whole()
-    """Length of a window, the model's input, in samples."""
+    """Length of a window, the model's input, in samples at 44.1 kHz, whatever the sample rate of a row."""
     steps: int = whole()
     """Optimiser steps."""
     batch_size: int = whole()
@@ -93,7 +93,7 @@ class Protocol(Group):
     scored_windows: int = whole()
     """Largest number of windows that are scored in each test recording."""
     note_step: int | None = whole(also=(None,))
-    """Samples between the windows that notes are formed from, over a whole recording; null scores no notes."""
+    """Samples at 44.1 kHz between the windows that notes are formed from, over a whole recording; null: no notes."""
 
     def check(self) -> None:
         if self.fixed_steps >= self.steps:
