@@ -15,11 +15,11 @@ from own_recordings import HEADER, write
 from rich.console import Console
 from test_audio import sine
 
-from sweep.clock import at_rate
 from sweep.config import Data
 from sweep.data.recording import DataError
 from sweep.data.recordings import Recordings
 from sweep.data.windows import listening_windows, training_windows
+from sweep.representations.clock import at_rate
 from sweep.training.loading import Loaded, UnreadableError, describe, load
 from sweep.transcribe.listening import opened
 

@@ -19,10 +19,10 @@ from experiments.rows import protocol as read_protocol
 from experiments.rows import recordings, rows
 from experiments.speed.measure import describe_machine, limit_memory, warm_up
 from experiments.speed.peers import reason
-from sweep.clock import SAMPLE_RATE
 from sweep.data.recording import DataError
 from sweep.data.recordings import Recordings
 from sweep.representations import Representation
+from sweep.representations.clock import SAMPLE_RATE
 from sweep.training import machine
 from sweep.training.loading import describe, load
 

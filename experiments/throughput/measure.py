@@ -12,13 +12,13 @@ from rich.console import Console
 
 from experiments.rows import protocol as read_protocol
 from experiments.rows import recordings, rows
-from sweep.clock import SAMPLE_RATE
 from sweep.config import Protocol
 from sweep.config.groups import implied_accuracy
 from sweep.data.recordings import Recordings
 from sweep.data.windows import draw_windows
 from sweep.registry import models
 from sweep.representations import Representation
+from sweep.representations.clock import SAMPLE_RATE
 from sweep.training import machine
 from sweep.training.loading import describe, load
 from sweep.training.steps import Steps, chunk_length

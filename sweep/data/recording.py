@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sweep.clock import SAMPLE_RATE as SAMPLE_RATE  # of every recording once it is read, beside a row's own rate
 from sweep.names import spelled
+from sweep.representations.clock import (
+    SAMPLE_RATE as SAMPLE_RATE,  # of every recording once it is read, beside a row's own rate
+)
 
 N_NOTES = 128  # MIDI
 

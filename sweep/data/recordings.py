@@ -6,10 +6,10 @@ from typing import Self
 import numpy as np
 import torch
 
-from sweep.clock import SAMPLE_RATE, at_rate
 from sweep.data.cutting import cut, full_scale_1
 from sweep.data.recording import DataError, Recording
 from sweep.data.targets import Labels, on_device
+from sweep.representations.clock import SAMPLE_RATE, at_rate
 
 SPARE = 2  # samples at another rate beyond a recording's end, which its last window may reach by rounding
 

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from sweep.clock import at_rate
 from sweep.data.recording import DataError, Recording
 from sweep.data.recordings import Recordings
+from sweep.representations.clock import at_rate
 
 FIRST_SCORED = 44_100  # samples; the paper's first scored window starts one second into the recording
 

@@ -9,10 +9,10 @@ import numpy as np
 
 from sweep import filters
 from sweep.checks import check_choice, shown
-from sweep.clock import SAMPLE_RATE, at_rate
 from sweep.fields import Group, checked, choice, group, keys_of, text, values, whole
 from sweep.registry import compressions, families, levels, normalisations, stacks
 from sweep.representations import framing
+from sweep.representations.clock import SAMPLE_RATE, at_rate
 from sweep.representations.compressions import Compression
 from sweep.representations.levels import Level
 from sweep.representations.normalisations import Normalisation

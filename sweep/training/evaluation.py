@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from sweep.clock import at_rate
 from sweep.config import Protocol, RunConfig
 from sweep.data.recording import SAMPLE_RATE
 from sweep.data.recordings import Recordings
 from sweep.data.windows import listening_windows, scoring_windows
+from sweep.representations.clock import at_rate
 from sweep.results import evidence, notes, scoring
 from sweep.results.instruments import count_instruments
 from sweep.results.thresholds import best_threshold

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from sweep.clock import SAMPLE_RATE
 from sweep.config import Data
 from sweep.data.reading import read, read_audio_at
 from sweep.data.recording import Changed, DataError, summed
@@ -17,6 +16,7 @@ from sweep.data.targets import Labels
 from sweep.data.windows import split_validation
 from sweep.names import spelled
 from sweep.registry import sources
+from sweep.representations.clock import SAMPLE_RATE
 
 MOST = 5  # remarks on the data
 

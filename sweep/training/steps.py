@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import torch
 
-from sweep.clock import at_rate
 from sweep.data.cutting import full_scale_1
 from sweep.data.recordings import Recordings
 from sweep.data.windows import Windows
+from sweep.representations.clock import at_rate
 
 _CHUNK = 250  # steps on CUDA between two checks by the host
 _GROUP = 10  # steps whose windows pass a frozen front-end together: fewer and larger launches

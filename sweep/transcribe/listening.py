@@ -8,11 +8,11 @@ import numpy as np
 import soxr
 import torch
 
-from sweep.clock import SAMPLE_RATE, at_rate
 from sweep.data import stream
 from sweep.data.recording import DataError
 from sweep.data.stream import Stream
 from sweep.data.windows import listening_starts
+from sweep.representations.clock import SAMPLE_RATE, at_rate
 
 
 class Sound:
