@@ -76,7 +76,7 @@ def mel_bank(
         f_min, f_max: lowest and highest corner in Hz; f_max None is half the sample rate.
         scale: "slaney" or "htk".
         norm: normalisation: "slaney" divides each triangle by half its width in Hz (equal area); None keeps peaks of 1.
-        triangles: what the triangles are linear in: "hz" (librosa, torchaudio) or "mel", where 0 Hz has no weight
+        triangles: what the triangles are linear in: "hz" (librosa, torchaudio) or "mel"
             (tf.signal.linear_to_mel_weight_matrix, which takes HTK's scale).
 
     Returns:
@@ -88,7 +88,6 @@ def mel_bank(
     if triangles == "hz":
         return normalised(triangular_bands(corners, grid), corners, norm)
     bank = triangular_bands(_mel_corners(n_mels, f_min, f_max, scale), hz_to_mel(grid, scale))
-    bank[:, 0] = 0.0
     return normalised(bank, corners, norm)
 
 

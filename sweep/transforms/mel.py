@@ -32,7 +32,7 @@ class MelSpectrogram(BandSpectrogram):
         symmetric: whether the window is symmetric (numpy.hanning) instead of periodic.
         normalized: number that the magnitude is divided by, in torchaudio's words: "window", the root of the sum of the
             window's squares; "frame_length", the root of n_fft; False or "none", 1.
-        triangles: what the triangles are linear in: "hz" (librosa, torchaudio) or "mel", where 0 Hz has no weight
+        triangles: what the triangles are linear in: "hz" (librosa, torchaudio) or "mel"
             (tf.signal.linear_to_mel_weight_matrix).
 
     Raises:
