@@ -88,7 +88,7 @@ def read_audio_at(
     then; for the row its audio is resampled all the same.
 
     Args:
-        root, split, source, cache: as in `read_split`.
+        root, split, source, cache: arguments of `read_split`.
         paths: audio files of all recordings of the split, in its order.
         sample_rate: sample rate of the result in Hz.
 

@@ -54,7 +54,7 @@ class Recordings(Labels):
                 it is cut or padded with zeros to floor(length rate / 44,100) + SPARE samples, so that the windows that
                 fit into a recording do not reach the next one.
             sample_rate: samples per second of the audio, in Hz.
-            placement: as in `place`.
+            placement: argument of `place`.
 
         Raises:
             DataError: an audio file is longer or shorter than it was when the labels were read.

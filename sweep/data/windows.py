@@ -131,7 +131,7 @@ def listening_starts(windows: range, length: int, step: int, sample_rate: int) -
 
     Args:
         windows: numbers of the windows, one after the other.
-        length, step: in samples of the reference clock.
+        length, step: samples of the reference clock in a window, and between two centres.
         sample_rate: rate of the samples that are counted in the result.
     """
     return at_rate(torch.arange(windows.start, windows.stop) * step - length // 2, sample_rate)

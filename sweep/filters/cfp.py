@@ -59,7 +59,7 @@ def cfp_banks(
     Args:
         sample_rate: samples per second, in Hz.
         n_fft: length of the FFT, even.
-        f_min, f_max, bins_per_octave: as of `cfp_frequencies`.
+        f_min, f_max, bins_per_octave: arguments of `cfp_frequencies`.
 
     Returns:
         (bins, points) float64 each.
