@@ -1,7 +1,8 @@
 """Pieces of pages that are made from the repository when the site is built: sections, files, tables of results."""
 
 import re
-from dataclasses import fields
+import json
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import keys
@@ -14,6 +15,9 @@ from experiments.paper.tables import report
 from experiments.speed import tables as speed
 from sweep import row
 from sweep.config.rows import ROWS
+from sweep.fields import keys_of
+from sweep.registry import compressions, levels, normalisations, stacks
+from sweep.representations.framing import FRAMINGS
 from sweep.representations.step import Step
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,7 +38,7 @@ def make(name: str, *arguments: str) -> tuple[str | None, str]:
     Raises:
         ValueError: there is no such piece.
     """
-    makers = {it.__name__: it for it in (section, files, cost, error, protocols, systems, agreement, pictures, tables)} | {"keys": keys.table}
+    makers = {it.__name__: it for it in (section, files, cost, error, protocols, steps, framings, systems, agreement, pictures, tables)} | {"keys": keys.table}
     if name not in makers:
         raise ValueError(f"made: {name}: choose one of {', '.join(makers)}")
     return (arguments[0] if name == "section" else None), makers[name](*arguments)
@@ -123,6 +127,30 @@ def protocols() -> str:
         converged = f"{row.accuracy_converged:.3f} ± {row.accuracy_sd_converged:.3f} | {place[1]}"
         lines.append(f"| {row.representation} | {row.bins:,} | {paper} | {converged} |")
     return "\n".join(lines)
+
+
+def steps(kind: str) -> str:
+    """The steps of one kind with their formulas and keys, from their classes."""
+    known = {"level": levels, "compression": compressions, "normalisation": normalisations, "stack": stacks}[kind]
+    lines = [f"| {kind} | | key | default | takes | |", "| --- | --- | --- | --- | --- | --- |"]
+    for name in known:
+        cls = known[name]
+        about, said = " ".join(cls.__doc__.split()).replace("|", "\\|"), keys.sentences(cls)
+        own = [field for field in keys_of(cls) if field.name != "name"]
+        for number, field in enumerate(own or [None]):
+            first = f"`{name}` | {about}" if number == 0 else " | "
+            if field is None:
+                lines.append(f"| {first} | | | | |")
+                continue
+            default = "" if field.default is MISSING else f"`{json.dumps(field.default)}`"
+            takes = field.metadata["key"].takes
+            lines.append(f"| {first} | `{field.name}` | {default} | {takes} | {said[field.name]} |")
+    return "\n".join(lines)
+
+
+def framings() -> str:
+    """The framings in words."""
+    return "\n".join(["| framing | |", "| --- | --- |", *(f"| `{name}` | {it.words} |" for name, it in FRAMINGS.items())])
 
 
 def systems() -> str:
