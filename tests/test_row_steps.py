@@ -27,8 +27,7 @@ def compressed(name: str, values: np.ndarray = POWER, **keys) -> np.ndarray:
 
 
 def levelled(name: str, x: np.ndarray, **keys) -> np.ndarray:
-    clip = placed("centred", x.shape[-1], 100, 400)
-    return step(levels, name, **keys)(torch.from_numpy(x), clip).numpy()
+    return step(levels, name, **keys)(torch.from_numpy(x)).numpy()
 
 
 CLIPS = np.stack([synthesised_music()[:1000], np.zeros(1000)])
@@ -51,7 +50,8 @@ def test_the_level_of_framed_samples():
     """Mean and deviation of all samples of all frames, those of the padding among them."""
     clip = placed("centred_past_end", 1000, 100, 400, framed=True)
     padded = np.pad(CLIPS, ((0, 0), (clip.left, clip.right)))
-    made = step(levels, "frames")(torch.from_numpy(padded), clip).numpy()
+    weight = torch.from_numpy(clip.overlaps(padded.shape[1]))
+    made = step(levels, "frames")(torch.from_numpy(padded), weight).numpy()
     zeros = np.pad(CLIPS[0], 2000)
     framed = np.stack([zeros[2000 + 100 * j - 200 :][:400] for j in range(11)])
     expected = (padded[0] - framed.mean()) / (framed.std(ddof=1) + 1e-8)

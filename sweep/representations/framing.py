@@ -2,12 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    import torch
 
 
 @dataclass(frozen=True)
@@ -77,15 +73,13 @@ class Placed:
         """The frames to keep of the padded clip's centred ones."""
         return slice(self.skip, self.skip + self.count)
 
-    def overlaps(self, padded: "torch.Tensor") -> "torch.Tensor":
-        """Count for each sample of the padded clip, (..., samples), the frames that hold it: (samples,)."""
-        import torch
-
-        changes = np.zeros(padded.shape[-1] + 1)
+    def overlaps(self, samples: int) -> np.ndarray:
+        """Count for each of so many samples of the padded clip the frames that hold it: (samples,) float64."""
+        changes = np.zeros(samples + 1)
         begins = (self.skip + np.arange(self.count)) * self.hop_length - self.length // 2
         np.add.at(changes, np.maximum(begins, 0), 1)
         np.add.at(changes, np.minimum(begins + self.length, len(changes) - 1), -1)
-        return torch.from_numpy(changes.cumsum()[:-1]).to(padded.device, padded.dtype)
+        return changes.cumsum()[:-1]
 
 
 def placed(name: str, samples: int, hop_length: int, length: int, framed: bool = False) -> Placed:

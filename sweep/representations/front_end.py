@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from sweep.engines.tables import Tables
 from sweep.representations.framing import placed
 from sweep.transforms.transform import Transform
 
@@ -30,6 +31,7 @@ class FrontEnd(nn.Module):
         self.row = row
         self.transforms = nn.ModuleList(part.transform(samples, **options) for part in row.members)
         self.n_channels, self.n_bins = row.n_channels, row.bins
+        self._tables = Tables()
 
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
         """Compute the features of clips."""
@@ -49,11 +51,14 @@ class FrontEnd(nn.Module):
         row = self.row
         framed = row.level.FRAMED
         clip = placed(row.framing, audio.shape[-1], row.hop_length, row.context, framed)
-        x = audio if framed else row.level(audio, clip)
+        x = audio if framed else row.level(audio)
         if clip.left or clip.right:
             x = nn.functional.pad(x, (clip.left, clip.right))
         if framed:
-            x = row.level(x, clip)
+            samples = x.shape[-1]
+            key = (samples, x.device, x.dtype)  # kept, since no CUDA graph captures a copy to the GPU
+            weight = self._tables.get(key, lambda: torch.from_numpy(clip.overlaps(samples)).to(x.device, x.dtype))
+            x = row.level(x, weight)
         found = []
         for transform in self.transforms:
             y = transform(x) if offset is None else transform.log(x, offset)

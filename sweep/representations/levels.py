@@ -10,8 +10,6 @@ from sweep.representations.step import Step, divided
 if TYPE_CHECKING:
     import torch
 
-    from sweep.representations.framing import Placed
-
 
 @dataclass(frozen=True, kw_only=True)
 class Level(Step):
@@ -26,8 +24,8 @@ class Level(Step):
     WORDS: ClassVar[str]
     FRAMED: ClassVar[bool] = False
 
-    def __call__(self, x: "torch.Tensor", placed: "Placed") -> "torch.Tensor":
-        """Scale clips; `placed` says where their frames lie."""
+    def __call__(self, x: "torch.Tensor", weight: "torch.Tensor | None" = None) -> "torch.Tensor":
+        """Scale clips; `weight` is the number of frames that hold each sample, (samples,), where FRAMED."""
         raise NotImplementedError
 
 
@@ -41,7 +39,7 @@ class Window(Level):
     offset: float = positive(default=1e-7)
     """Number added to the norm before the division."""
 
-    def __call__(self, x: "torch.Tensor", placed: "Placed") -> "torch.Tensor":
+    def __call__(self, x: "torch.Tensor", weight: "torch.Tensor | None" = None) -> "torch.Tensor":
         from sweep.representations.unit_norm import unit_norm
 
         return unit_norm(x, self.offset)
@@ -54,7 +52,7 @@ class File(Level):
 
     WORDS = "as the file has it, full scale 1"
 
-    def __call__(self, x: "torch.Tensor", placed: "Placed") -> "torch.Tensor":
+    def __call__(self, x: "torch.Tensor", weight: "torch.Tensor | None" = None) -> "torch.Tensor":
         return x
 
 
@@ -65,7 +63,7 @@ class RMS(Level):
 
     WORDS = "divided by its root mean square"
 
-    def __call__(self, x: "torch.Tensor", placed: "Placed") -> "torch.Tensor":
+    def __call__(self, x: "torch.Tensor", weight: "torch.Tensor | None" = None) -> "torch.Tensor":
         mean = x.square().mean(dim=-1, keepdim=True)
         silent = mean == 0
         return divided(x, mean.masked_fill(silent, 1.0).sqrt())
@@ -78,7 +76,7 @@ class Peak(Level):
 
     WORDS = "divided by its peak"
 
-    def __call__(self, x: "torch.Tensor", placed: "Placed") -> "torch.Tensor":
+    def __call__(self, x: "torch.Tensor", weight: "torch.Tensor | None" = None) -> "torch.Tensor":
         return divided(x, x.abs().amax(dim=-1, keepdim=True))
 
 
@@ -96,9 +94,8 @@ class Frames(Level):
     offset: float = positive(default=1e-8)
     """Number added to the deviation before the division."""
 
-    def __call__(self, x: "torch.Tensor", placed: "Placed") -> "torch.Tensor":
-        weight = placed.overlaps(x)
-        total = placed.count * placed.length
+    def __call__(self, x: "torch.Tensor", weight: "torch.Tensor | None" = None) -> "torch.Tensor":
+        total = weight.sum()
         mean = (x * weight).sum(dim=-1, keepdim=True) / total
         variance = ((x - mean).square() * weight).sum(dim=-1, keepdim=True) / (total - 1)
         silent = variance == 0
