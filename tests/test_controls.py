@@ -22,7 +22,7 @@ def test_all_rows_have_as_many_weights_and_one_rate():
     rates, counts = set(), set()
     for name in ("cqt-12", "mel-512-256", "linear-1024"):
         representation = ROWS[name]
-        frontend = representation.transform(accuracy="fast")
+        frontend = representation.front_end(accuracy="fast")
         module = Transcriber(frontend, Linear(256, 33), PROTOCOL, 33, width=256)
         logits = module(torch.randn(2, 16384))
         assert logits.shape == (2, 128)
@@ -34,10 +34,10 @@ def test_all_rows_have_as_many_weights_and_one_rate():
 
 def test_the_model_sees_the_projected_features():
     representation = ROWS["mel-512-128"]
-    frontend = representation.transform()
+    frontend = representation.front_end()
     plain, controlled = (Transcriber(frontend, None, PROTOCOL, 33, width=width) for width in (None, 40))
     audio = torch.randn(3, 16384)
-    expected = np.einsum("wb,nbf->nwf", projection(128, 40).numpy(), plain.features(audio).numpy())
+    expected = np.einsum("wb,ncbf->ncwf", projection(128, 40).numpy(), plain.features(audio).numpy())
     np.testing.assert_allclose(controlled.features(audio).numpy(), expected, rtol=1e-4, atol=1e-4)
 
 

@@ -47,7 +47,7 @@ def steps_for(store: Recordings, name: str = "mel-512-128", capture: bool = True
     representation = ROWS[name]
     trainable = options.pop("trainable", False)
     module = Transcriber(
-        representation.transform(accuracy="fast", trainable=trainable),
+        representation.front_end(accuracy="fast", trainable=trainable),
         models[model](representation.n_bins, 33, None),
         replace(PROTOCOL, **options),
         33,
@@ -138,7 +138,7 @@ def test_groups_start_at_multiples_of_their_length(monkeypatch):
 
 @each([ROWS["linear-256"], ROWS["log-4096"]])
 def test_groups_are_bounded_by_memory_and_checkpoints(representation):
-    module = Transcriber(representation.transform(), torch.nn.Linear(1, 1), replace(PROTOCOL, batch_size=100), 33)
+    module = Transcriber(representation.front_end(), torch.nn.Linear(1, 1), replace(PROTOCOL, batch_size=100), 33)
     cpu, cuda = torch.device("cpu"), torch.device("cuda")
     assert group_length(module, cpu) == chunk_length(module, cpu) == 1
     group, chunk = group_length(module, cuda), chunk_length(module, cuda)
@@ -147,7 +147,7 @@ def test_groups_are_bounded_by_memory_and_checkpoints(representation):
     # An interval shorter than a group does not change what is computed.
     module.protocol = replace(module.protocol, checkpoint_every=3)
     assert group_length(module, cuda) == chunk_length(module, cuda) == group
-    trained = Transcriber(ROWS["linear-256"].transform(trainable=True), torch.nn.Linear(1, 1), PROTOCOL, 33)
+    trained = Transcriber(ROWS["linear-256"].front_end(trainable=True), torch.nn.Linear(1, 1), PROTOCOL, 33)
     assert group_length(trained, cuda) == 1
     trained.protocol = replace(PROTOCOL, fixed_steps=100)  # its engine copies frames while it is fixed, too
     assert trained.frozen_frontend and group_length(trained, cuda) == 1

@@ -11,6 +11,8 @@ from sweep.training.transcriber import Transcriber
 class Nothing(nn.Module):
     """A front-end that has already been: it only says how many bins there are."""
 
+    n_channels = 1
+
     def __init__(self, n_bins: int):
         super().__init__()
         self.n_bins = n_bins
@@ -20,7 +22,7 @@ class StoredTranscriber(Transcriber):
     """A transcriber whose input is what the front-end and the logarithm made of a window: (batch, bins * frames)."""
 
     def features(self, stored: torch.Tensor) -> torch.Tensor:
-        return stored.unflatten(1, (self.frontend.n_bins, self.n_frames))
+        return stored.unflatten(1, (1, self.frontend.n_bins, self.n_frames))
 
 
 class Store:

@@ -153,7 +153,7 @@ def linear_costs(r: Representation, train: Recordings, protocol: Protocol, size:
 def build(r: Representation, protocol: Protocol) -> Transcriber:
     """The sweep's transcriber with the linear model and its default precision."""
     n_frames = r.n_frames(protocol.window)
-    frontend = r.transform(accuracy=implied_accuracy(PRECISION))
+    frontend = r.front_end(accuracy=implied_accuracy(PRECISION))
     return Transcriber(frontend, Linear(r.n_bins, n_frames), protocol, n_frames, PRECISION)
 
 
@@ -197,13 +197,13 @@ def _crnn_costs(r: Representation, train: Recordings, protocol: Protocol, size: 
 
     def computed() -> Callable:
         """From a step to features and targets, by way of the front-end."""
-        frontend = r.transform(accuracy=implied_accuracy(PRECISION))
+        frontend = r.front_end(accuracy=implied_accuracy(PRECISION))
         transcriber = Transcriber(frontend, torch.nn.Identity(), protocol, frames, PRECISION).to(device)
 
         @torch.no_grad()
         def features(step: int) -> tuple[torch.Tensor, torch.Tensor]:
             audio, target = segments(step)
-            return transcriber.features(audio), target
+            return transcriber.features(audio).squeeze(1), target
 
         return features
 

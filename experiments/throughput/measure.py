@@ -59,11 +59,11 @@ def measure(representation: Representation, train: Recordings, protocol: Protoco
     """One row of the table."""
     device = train.device
     seconds = {}
-    n_frames = representation.n_frames(protocol.window)
+    n_frames = representation.n_frames(representation.samples(protocol.window))
     torch.cuda.reset_peak_memory_stats(device)
     kept = torch.cuda.memory_allocated(device)
     for capture in (True, False) if options.eager else (True,):
-        frontend = representation.transform(accuracy=implied_accuracy(options.precision))
+        frontend = representation.front_end(accuracy=implied_accuracy(options.precision))
         model = models[options.model](representation.n_bins, n_frames, None)
         module = Transcriber(frontend, model, protocol, n_frames, options.precision).to(device)
         steps = Steps(module, module.configure_optimizers(), train, capture)
