@@ -1,5 +1,6 @@
 """What the experiments take from conf/: the representations of +grid=all in the paper's order, protocols, data."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -7,6 +8,7 @@ from omegaconf import OmegaConf
 
 from sweep.config import Data, Protocol, RunConfig
 from sweep.config.hydra import CONF, run_config
+from sweep.config.rows import row
 from sweep.representations import Representation
 
 
@@ -15,6 +17,11 @@ def rows() -> list[Representation]:
     names = OmegaConf.load(CONF / "grid/all.yaml").hydra.sweeper.params.representation.replace(" ", "").split(",")
     with initialize_config_dir(str(CONF), version_base=None):
         return [_compose(f"representation={name}").representation for name in names]
+
+
+def like(base: str, name: str, **changes) -> Representation:
+    """A row under another name and with other numbers."""
+    return replace(row(base, **changes), name=name)
 
 
 def protocol(name: str) -> Protocol:

@@ -203,7 +203,10 @@ def test_an_ambiguous_folder_is_answered_with_its_quoting(word):
         (["~thresold"], "thresold: unknown key; did you mean threshold?"),
         (["grid=all"], "grid=all: a grid is added with a plus, +grid=all"),
         (["+grid=al"], "+grid=al: no such option; did you mean all?"),
-        (["+grid=1"], "+grid=1: no such option; there is all, cqt, linear, log, mel, smoke, trainable"),
+        (
+            ["+grid=1"],
+            "+grid=1: no such option; there is all, cqt, everything, linear, log, mel, smoke, systems, trainable",
+        ),
         (["logger=null"], "logger=null: no such option; there is csv, none, wandb"),
         (["data=1"], "data=1: no such option; there is demo, folder, musicnet"),
         (["representation=cqt-12,ctq-24"], "representation=ctq-24: no such option; did you mean cqt-24?"),

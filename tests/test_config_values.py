@@ -220,7 +220,7 @@ def test_a_missing_folder_of_recordings_is_said_with_the_key(root):
         ({"threshold": "tuned", "data__validation": 0}, "threshold tuned: needs held-out recordings to choose it on"),
         ({"protocol__validation_windows": 0}, "protocol.validation_windows 0: needs a whole number of at least 1"),
         ({"protocol__window": 1, "representation__sample_rate": 22049}, "protocol.window 1: no sample at 22049 Hz"),
-        ({"representation__pad_mode": "reflect", "protocol__window": 4096}, "protocol.window 4096: too short for"),
+        ({"protocol__standardise": 0, "representation__level": {"name": "file"}}, "protocol quick: its learning rate"),
     ],
 )
 def test_keys_that_do_not_go_together(keys, said):

@@ -221,4 +221,4 @@ def test_the_cnns_first_kernel_spans_128_bins_or_all(bins, height, rows):
     second = torch.einsum("ncrf,dcf->ndr", first, model.over_time.weight[:, :, 0])
     second = (second + model.over_time.bias[:, None]).relu()
     expected = second.reshape(2, -1) @ model.output.weight.T
-    torch.testing.assert_close(model(x), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(model(x[:, None]), expected, rtol=1e-4, atol=1e-5)

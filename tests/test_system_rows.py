@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import SYSTEMS, WINDOW, each, synthesised_music
+from conftest import SYSTEMS, WINDOW, each, gpu, synthesised_music
 
 from sweep import row
 from sweep.config.rows import ROWS
@@ -68,6 +68,24 @@ def test_silence_and_gradients(representation):
     (gradient,) = torch.autograd.grad(y.sum(), x)
     assert gradient.isfinite().all() and gradient[0].any()
     torch.testing.assert_close(front_end(x.detach()), y.detach(), rtol=1e-3, atol=1e-3)
+
+
+@every
+@pytest.mark.parametrize("accuracy", [pytest.param(accuracy, marks=gpu) for accuracy in ("high", "fast")])
+def test_on_cuda_it_is_what_it_is_on_a_cpu_in_a_graph_too(representation, accuracy):
+    x = clips(representation)
+    exact = representation.front_end(x.shape[-1], accuracy="exact")(x.double())
+    front_end, on_gpu = representation.front_end(x.shape[-1], accuracy=accuracy), x.cuda()
+    low, high = np.percentile(exact, [0.1, 99.9])
+    made = front_end(on_gpu)
+    error = (made.cpu().double() - exact).abs()
+    assert float((error <= 0.01 * (high - low)).double().mean()) >= (0.985 if accuracy == "fast" else 0.999)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        again = front_end(on_gpu)
+    on_gpu.copy_(x.flip(0))
+    graph.replay()
+    torch.testing.assert_close(again, made.flip(0), rtol=1e-3, atol=1e-3 * float(made.abs().max()))
 
 
 @every

@@ -58,7 +58,7 @@ def test_how_far_kernels_moved_is_what_the_model_holds(swept):
     row = "linear-256+trainable+frontend_rate=0.001"
     state = torch.load(folder / "linear" / row / "seed-0/model.ckpt", weights_only=True)["state_dict"]
     before = ROWS["linear-256"].transform(trainable=True).engine.taps[0].detach()
-    after = state["frontend.engine.taps.0"]
+    after = state["frontend.transforms.0.engine.taps.0"]
     moved = ((after - before).square().sum((0, 2)) / before.square().sum((0, 2))).sqrt()
     kept = read_evidence(folder / "linear" / row / "seed-0")
     np.testing.assert_allclose(kept["kernels_moved"], moved, rtol=1e-4)

@@ -21,7 +21,7 @@ from sweep.data.windows import training_windows
 from sweep.results.progress import PROGRESS
 from sweep.results.result import read_result
 from sweep.results.state import CHECKPOINT
-from sweep.training.building import prior_logits
+from sweep.training.building import build_frontend, prior_logits
 from sweep.training.fitting import ignorant_loss
 from sweep.training.loading import load
 from sweep.training.models.linear import Linear
@@ -68,8 +68,8 @@ def test_features_are_standardised_by_the_first_batches(config):
     mel = MelSpectrogram(n_fft=512, n_mels=128, f_min=50.0, f_max=6000.0)
     first = [training_windows(train, batch_size=8, length=16384, seed=0, step=step)[0] for step in range(4)]
     z = np.log(mel(torch.nn.functional.normalize(torch.cat(first), dim=1)).numpy().astype(np.float64) + 1e-5)
-    np.testing.assert_allclose(weights(config)["mean"][:, 0], z.mean(axis=(0, 2)), rtol=1e-3, atol=1e-3)
-    np.testing.assert_allclose(weights(config)["deviation"][:, 0], z.std(axis=(0, 2)) + 0.01, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(weights(config)["mean"][0, :, 0], z.mean(axis=(0, 2)), rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(weights(config)["deviation"][0, :, 0], z.std(axis=(0, 2)) + 0.01, rtol=1e-3, atol=1e-3)
 
 
 def test_the_output_bias_starts_at_the_logit_of_each_notes_share(small_set):
@@ -128,9 +128,23 @@ def test_what_a_model_that_knows_nothing_loses(small_set, config, output_bias):
     assert ignorant_loss(train, protocol) == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_window_shorter_than_the_padding_is_refused(config):
-    with pytest.raises(ValueError, match=r"protocol\.window 250: too short for mel-512-128, .* 256 samples"):
-        in_protocol(config, window=250)
+def test_a_window_too_short_to_reflect_is_padded_with_zeros(config):
+    zeros = changed(in_protocol(config, window=250), representation__pad_mode="constant")
+    reflect = in_protocol(config, window=250)
+    clip = torch.randn(2, 250)
+    assert torch.equal(build_frontend(reflect)(clip), build_frontend(zeros)(clip))
+
+
+def test_the_papers_protocol_takes_logarithms_of_windows_of_unit_norm_only(config):
+    for key, value in (
+        ("level", {"name": "file"}),
+        ("compression", {"name": "db"}),
+        ("normalisation", {"name": "minmax"}),
+        ("stack", {"name": "differences", "lags": [1]}),
+    ):
+        with pytest.raises(ValueError, match=r"^protocol .*: its learning rate is for .*; choose protocol=converged"):
+            changed(in_protocol(config, standardise=0), **{f"representation__{key}": value})
+        changed(config, **{f"representation__{key}": value})
 
 
 def test_data_that_has_changed_is_read_again(config):
@@ -206,7 +220,7 @@ def test_a_front_end_is_trained_as_in_a_plain_loop(fixed, config):
     trained = weights(config)
     assert (trained["model.output.weight"] - weight.detach()).norm() < 1e-3 * weight.detach().norm()
     fresh = STFT(n_fft=256, scale="linear", pad_mode="constant", trainable=True).engine.taps[0].detach()
-    moved, expected = trained["frontend.engine.taps.0"] - fresh, stft.engine.taps[0].detach() - fresh
+    moved, expected = trained["frontend.transforms.0.engine.taps.0"] - fresh, stft.engine.taps[0].detach() - fresh
     assert (moved - expected).norm() < 0.01 * expected.norm()
 
 

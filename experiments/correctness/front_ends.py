@@ -10,49 +10,36 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from experiments.rows import like
 from experiments.speed import peers, peers_outside_torch
 from experiments.speed.peers_outside_torch import Unavailable
 from sweep.config import ACCURACIES
 from sweep.filters import CONSTANT_Q_ALGORITHMS
 from sweep.representations import Representation
-from sweep.representations.families.constant_q import ConstantQ
-from sweep.representations.families.fourier import Linear as Fourier
-from sweep.representations.families.mel import Mel
 from sweep.transforms import CQT
 
-COMMON = {"sample_rate": 44_100, "hop_length": 512, "window": "hann"}
 CPU = torch.device("cpu")
 # nnAudio's CQT1992 holds Fourier kernels of every frequency up to half the rate, as long as the longest kernel, in
 # float64 while it builds them: 8 GiB at 55 Hz and 24 bins per octave.
 MOST_KERNEL_BYTES = 2**30
 
 
-def constant_q(name: str, f_min: float, n_bins: int) -> ConstantQ:
+def constant_q(name: str, f_min: float, n_bins: int) -> Representation:
     """A constant-Q transform of 24 bins per octave."""
-    numbers = {"f_min": f_min, "n_bins": n_bins, "bins_per_octave": 24, "norm": "sqrt_length", "algorithm": "exact"}
-    return ConstantQ(name=name, family="cqt", pad_mode="constant", **numbers, **COMMON)
+    return like("cqt-24", name, f_min=f_min, n_bins=n_bins)
 
 
 TRANSFORMS = {
     r.name: r
     for r in (
-        Fourier(
-            name="stft", family="linear", n_fft=2048, scale="fft", n_bins=None, f_min=50.0, f_max=6000.0,
-            pad_mode="reflect", **COMMON,
-        ),
-        Fourier(
-            name="log-stft", family="log", n_fft=2048, scale="log", n_bins=None, f_min=55.0, f_max=22_050.0,
-            pad_mode="constant", **COMMON,
-        ),
-        Mel(
-            name="mel", family="mel", n_fft=2048, n_mels=128, f_min=55.0, f_max=None, mel_scale="slaney",
-            norm="slaney", power=2.0, pad_mode="reflect", **COMMON,
-        ),
+        like("linear-2048", "stft", scale="fft", pad_mode="reflect"),
+        like("log-2048", "log-stft", f_min=55.0, f_max=22_050.0),
+        like("mel-2048-128", "mel", f_min=55.0, f_max=None),
         constant_q("cqt", 55.0, 207),  # up to 21,096 Hz, as in the paper
         constant_q("cqt-below", 55.0, 196),  # up to 15,354 Hz, 0.348 of the sample rate
         constant_q("cqt-220", 220.0, 159),  # up to 21,096 Hz, kernels short enough for nnAudio's CQT1992
     )
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -94,7 +81,10 @@ def missing(front_end: FrontEnd) -> str | None:
 def build_ours(r: Representation, accuracy: str, algorithm: str = "exact", engine: str = "auto") -> Callable:
     if r.family != "cqt":
         return r.transform(accuracy=accuracy, engine=engine)
-    settings = {key: getattr(r, key) for key in ("f_min", "n_bins", "bins_per_octave", "pad_mode", *COMMON)}
+    settings = {
+        key: getattr(r, key)
+        for key in ("f_min", "n_bins", "bins_per_octave", "pad_mode", "sample_rate", "hop_length", "window")
+    }
     return CQT(**settings, output="complex", accuracy=accuracy, algorithm=algorithm)
 
 

@@ -6,39 +6,24 @@ from pathlib import Path
 
 import torch
 
-from experiments.rows import rows
+from experiments.rows import like, rows
 from sweep.data.reading import read_split
 from sweep.data.recordings import Recordings
 from sweep.data.sources.demo import make_demo
 from sweep.data.windows import training_windows
 from sweep.representations import Representation
-from sweep.representations.families.constant_q import ConstantQ
-from sweep.representations.families.fourier import Linear as Fourier
-from sweep.representations.families.mel import Mel
 
 PAPER_CLIPS, PAPER_SAMPLES = 1770, 80_000  # P1's figure 11
 SWEEP_BATCH, SWEEP_SAMPLES = 100, 16_384  # the protocols' batch and window
 # A result is written once and its gradient read once, so there is nothing to gain from clips that a cache still holds:
 # on CUDA a measurement goes through so many batches, 66 MB of clips at the sweep's size, more than an H100's 50 MB.
 CUDA_BATCHES = 10
-COMMON = {"sample_rate": 44_100, "hop_length": 512, "window": "hann"}
 PAPER = (
-    Fourier(
-        name="stft-2048", family="linear", n_fft=2048, scale="fft", n_bins=None, f_min=50.0, f_max=6000.0,
-        pad_mode="reflect", **COMMON,
-    ),
-    Mel(
-        name="mel-2048-128-full", family="mel", n_fft=2048, n_mels=128, f_min=0.0, f_max=None, mel_scale="slaney",
-        norm="slaney", power=2.0, pad_mode="reflect", **COMMON,
-    ),
-    *(
-        ConstantQ(
-            name=f"cqt-{per_octave}-{bins}", family="cqt", n_bins=bins, bins_per_octave=per_octave, f_min=55.0,
-            norm="sqrt_length", pad_mode="constant", algorithm="exact", **COMMON,
-        )
-        for per_octave, bins in ((24, 168), (12, 84))
-    ),
-)  # fmt: skip
+    like("linear-2048", "stft-2048", scale="fft", pad_mode="reflect"),
+    like("mel-2048-128", "mel-2048-128-full", f_min=0.0, f_max=None),
+    like("cqt-24", "cqt-24-168"),
+    like("cqt-12", "cqt-12-84"),
+)
 
 
 @dataclass(frozen=True)

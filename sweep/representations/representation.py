@@ -243,8 +243,8 @@ class Representation(Group):
         if samples is not None and self.pad_mode == "reflect" and not self.reflects(samples):
             numbers["pad_mode"] = "constant"
         if options.get("trainable"):
-            options |= self.training_options(samples)
-        return getattr(transforms, self.TRANSFORM)(**numbers, **options)
+            numbers |= self.training_options(samples)
+        return getattr(transforms, self.TRANSFORM)(**numbers | options)
 
     def arguments(self) -> dict[str, Any]:
         """Return the keys that the transform takes as arguments."""
@@ -257,7 +257,7 @@ class Representation(Group):
         Args:
             samples: length of a window at the row's sample rate.
         """
-        said = [f"Audio: a window {self.level.WORDS}"]
+        said = [f"Level: each window {self.level.WORDS}"]
         if self.sample_rate != SAMPLE_RATE:
             said.append(f"Sample rate {self.sample_rate:,} Hz")
         if self.pad_mode == "reflect" and not all(member.reflects(samples) for member in self.members):
