@@ -11,6 +11,7 @@ from sweep import filters
 from sweep.checks import check_choice, check_positive, check_whole
 from sweep.engines import ACCURACIES, build
 from sweep.engines.banded import half_width
+from sweep.engines.blocks import blocks_of, blocks_on, product
 from sweep.engines.direct import matmul_precision
 from sweep.engines.finish import Finish
 from sweep.engines.framing import (
@@ -32,6 +33,8 @@ from sweep.transforms.transform import Transform
 # Window length in samples from which a lower rate is faster on a CPU (the lower rate of Mel spectrograms in
 # experiments/engines/README.md).
 _LOWER_FROM = 2048
+# Bins of the FFT up to which a bank is one matrix, and bands in a block of a larger one.
+_DENSE_UP_TO, _BLOCK = 600, 32
 
 
 class BandSpectrogram(Transform):
@@ -90,6 +93,9 @@ class BandSpectrogram(Transform):
             # The highest bin that a band uses passes frequencies up to this far above it.
             highest = (self.used.stop + half_width(window.taps(), ACCURACIES[accuracy][0])) / n_fft
             self.hop = lower_hop(hop_length, highest, *window.lengths)
+        # Bands of many bins are multiplied block by block, which a CPU does several times as fast.
+        wide = self._bank.shape[1] > _DENSE_UP_TO and self.bank is None
+        self._blocks = blocks_of(self._bank, _BLOCK) if wide else None
         self._fused = FusedFFT(window.taps(), hop_length, pad_mode, high, power, bank[:, :high])
         self.engine = None
         if engine != "auto" or trainable in (True, "kernels"):
@@ -112,6 +118,9 @@ class BandSpectrogram(Transform):
             real, imag = self.engine(x, phase=False)
             parts = real.transpose(1, 2), imag.transpose(1, 2)
         values = raised(parts, self.power, careful, summed=True)
+        if self._blocks is not None:
+            blocks = self._tables.get(("blocks", x.device, x.dtype), lambda: blocks_on(x, self._blocks))
+            return Finish(offset=offset).log(product(values, blocks).transpose(1, 2))
         if self.bank is None:
             key = ("bank", x.device, x.dtype)
             bank = self._tables.get(key, lambda: torch.from_numpy(self._bank).to(x.device, x.dtype))
@@ -123,7 +132,9 @@ class BandSpectrogram(Transform):
 
     def multiply_adds(self, samples: int) -> float:
         count, used = n_frames(samples, self.hop_length), self.used.stop - self.used.start
-        bank = count * used * (2 + self.n_bins)
+        bank = count * (
+            2 * used + (used * self.n_bins if self._blocks is None else sum(b[2].size for b in self._blocks))
+        )
         if self.engine is not None:
             return bank + self.engine.multiply_adds(samples)
         n_fft = self.n_fft * self.hop // self.hop_length
@@ -138,6 +149,7 @@ class BandSpectrogram(Transform):
     def frozen(self, accuracy: str = "high") -> Self:
         frozen = super().frozen(accuracy)
         if self.bank is not None:
+            frozen._blocks = None
             frozen._bank, frozen.bank = self.trainable_bank().detach().double().cpu().numpy(), None
             numbers = (self.hop_length, self.pad_mode, frozen._bank.shape[1], self.power)
             frozen._fused, frozen._tables = FusedFFT(self.window.taps(), *numbers, frozen._bank), Tables()

@@ -5,6 +5,7 @@ import torch
 
 from sweep import filters
 from sweep.checks import check_choice, check_positive, check_whole
+from sweep.engines.blocks import blocks_of, blocks_on, product
 from sweep.engines.derivatives import followed
 from sweep.engines.direct import matmul_precision
 from sweep.engines.finish import Finish
@@ -97,7 +98,7 @@ class CFP(Transform):
         self.empty_filters = int((banks[0].sum(1) == 0).sum())
         self._cuts = round(sample_rate / f_max), round(f_min / sample_rate * n_fft)
         self._window, self._first = taps, -((win_length - 1) // 2)
-        self._blocks = [_blocks(bank, bins_per_octave) for bank in banks]
+        self._blocks = [blocks_of(bank, bins_per_octave) for bank in banks]
         self._points = [bank.shape[1] for bank in banks]
         self._tables = Tables()
 
@@ -136,15 +137,12 @@ class CFP(Transform):
         cepstrum = torch.cat([silent, cepstrum[..., period : self._points[1]]], dim=-1)
         gcos = torch.cat([torch.zeros_like(shown[..., :point]), gcos], dim=-1)
         over_points, over_periods = banks
-        rows = _product(shown, over_points), _product(gcos, over_points), _product(cepstrum, over_periods)
+        rows = product(shown, over_points), product(gcos, over_points), product(cepstrum, over_periods)
         return torch.stack([rows[1] * rows[2], *rows], dim=1)
 
     def _make_tables(self, like: torch.Tensor) -> tuple:
         """Return the window, and each bank's blocks: first point, one past the last, and weights (points, rows)."""
-        blocks = (
-            [(a, b, torch.from_numpy(rows.T.copy()).to(like.device, like.dtype)) for a, b, rows in bank]
-            for bank in self._blocks
-        )
+        blocks = (blocks_on(like, bank) for bank in self._blocks)
         return torch.from_numpy(self._window).to(like.device, like.dtype), *blocks
 
     def _scale(self, samples: int, like: torch.Tensor) -> torch.Tensor:
@@ -165,22 +163,6 @@ class CFP(Transform):
 
     def _describe_fft(self, device: torch.device) -> str:
         return "torch's FFT: of each frame, of its spectrum and of its cepstrum"
-
-
-def _blocks(bank: np.ndarray, rows: int) -> list[tuple[int, int, np.ndarray]]:
-    """Cut a bank of (bins, points) into blocks of some rows and the points that they use: most of it is 0."""
-    blocks = []
-    for start in range(0, len(bank), rows):
-        block = bank[start : start + rows]
-        used = np.flatnonzero(block.any(axis=0))
-        first, stop = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, 1)
-        blocks.append((first, stop, block[:, first:stop]))
-    return blocks
-
-
-def _product(values: torch.Tensor, blocks: list[tuple[int, int, torch.Tensor]]) -> torch.Tensor:
-    """Map (batch, frames, points) to (batch, frames, bins)."""
-    return torch.cat([values[..., first:stop] @ weights for first, stop, weights in blocks], dim=-1)
 
 
 def _powered(values: torch.Tensor, exponent: float) -> torch.Tensor:
