@@ -9,6 +9,7 @@ import torch
 from configs import make_config
 from conftest import ROWS
 
+from sweep import row
 from sweep.results.scoring import FREQUENCIES
 from sweep.results.thresholds import THRESHOLDS, best_threshold
 from sweep.training.models.linear import Linear
@@ -39,6 +40,16 @@ def test_the_model_sees_the_projected_features():
     audio = torch.randn(3, 16384)
     expected = np.einsum("wb,ncbf->ncwf", projection(128, 40).numpy(), plain.features(audio).numpy())
     np.testing.assert_allclose(controlled.features(audio).numpy(), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_all_channels_go_through_one_projection():
+    frontend = row("onsets-velocities").front_end(5944)
+    plain, controlled = (Transcriber(frontend, None, PROTOCOL, 16, width=width) for width in (None, 40))
+    audio = torch.randn(3, 5944)
+    seen = plain.features(audio)
+    assert seen.shape == (3, 2, 229, 16) and controlled.features(audio).shape == (3, 1, 40, 16)
+    expected = np.einsum("wb,nbf->nwf", projection(458, 40).numpy(), seen.flatten(1, 2).numpy())
+    np.testing.assert_allclose(controlled.features(audio)[:, 0].numpy(), expected, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize(("bins", "width"), [(84, 256), (256, 256), (2049, 256)])

@@ -222,3 +222,14 @@ def test_the_cnns_first_kernel_spans_128_bins_or_all(bins, height, rows):
     second = (second + model.over_time.bias[:, None]).relu()
     expected = second.reshape(2, -1) @ model.output.weight.T
     torch.testing.assert_close(model(x[:, None]), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_models_take_channels():
+    """The CNN's convolutions as PyTorch's own, over all channels; the linear layer over channels, bins and frames."""
+    x = torch.randn(2, 3, 140, 17)
+    cnn = CNN(140, 17, n_channels=3)
+    expected = cnn.output(cnn.over_time(cnn.along_frequency(x).relu()).relu().flatten(1))
+    torch.testing.assert_close(cnn(x), expected, rtol=1e-4, atol=1e-5)
+    linear = models["linear"](140, 17, n_channels=3)
+    torch.nn.init.normal_(linear.output.weight)
+    torch.testing.assert_close(linear(x), x.flatten(1) @ linear.output.weight.T)
