@@ -12,27 +12,10 @@ import pytest
 import soundfile
 from conftest import SHARED, read_grid
 
+from experiments.systems.agreement import FILES
 from sweep import row
 from sweep.commands import parser
 
-# The rows and the files of shared/data/systems; the others of the grid are described only.
-FILES = {
-    "onsets-frames": "onsets_and_frames",
-    "kong": "kong_bytedance",
-    "hft": "hft_transformer",
-    "hppnet": "hppnet",
-    "onsets-velocities": "onsets_and_velocities",
-    "transkun": "transkun_v2",
-    "mt3": "mt3",
-    "ymt3": "yourmt3_ymt3plus",
-    "yptf": "yourmt3_yptf",
-    "basic-pitch": "basic_pitch",
-    "deep-salience": "deep_salience",
-    "tabcnn": "tabcnn",
-    "madmom-rnn": "madmom_rnn",
-    "diffroll": "diffroll",
-    "omnizart": "omnizart_music",
-}
 SPECTRUM_FIRST = ("onsets-velocities",)  # its difference is made by the network
 
 

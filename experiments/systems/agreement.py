@@ -16,6 +16,7 @@ import torch
 from sweep import row
 from sweep.representations import Representation
 
+# The rows, and the files of their systems; the others of +grid=systems are only described.
 FILES = {
     "onsets-frames": "onsets_and_frames",
     "kong": "kong_bytedance",

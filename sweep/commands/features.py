@@ -6,13 +6,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 
-from sweep.commands.outputs import check_paths
+from sweep.commands.outputs import check_paths, for_each
 from sweep.config.rows import row
 from sweep.data.recording import DataError
 from sweep.files import from_user, write_whole
-from sweep.names import plain, say
+from sweep.names import plain
 from sweep.representations import Representation
 
 
@@ -51,22 +50,11 @@ def run(arguments: argparse.Namespace) -> int:
         for file in arguments.audio
     }
     check_paths(paths, arguments.out)
-    console = Console(highlight=False)
-    failed = False
-    for file, own in paths.items():
-        try:
-            shape = _compute(file, chosen, own)
-        except (OSError, ValueError) as error:
-            failed = True
-            print(plain(f"sweep features: {error}"), file=sys.stderr)
-            continue
-        except (RuntimeError, MemoryError) as error:  # PyTorch's, without the file's name
-            failed = True
-            why = " ".join(str(error).split()) or "not enough memory"
-            print(plain(f"sweep features: {file}: {why}"), file=sys.stderr)
-            continue
-        say(console, f"{file}: {shape}: {', '.join(map(str, own.values()))}")
-    return int(failed)
+
+    def work(file: Path, own: dict[str, Path]) -> str:
+        return f"{_compute(file, chosen, own)}: {', '.join(map(str, own.values()))}"
+
+    return for_each("sweep features", paths, work)
 
 
 def _compute(file: Path, chosen: Representation, paths: dict[str, Path]) -> str:

@@ -1,9 +1,15 @@
-"""Check the output files of commands that write some for each audio file."""
+"""Write files for each audio file of a command line: check first that they can be, and go on where one fails."""
 
 import errno
 import os
 import stat
+import sys
+from collections.abc import Callable
 from pathlib import Path
+
+from rich.console import Console
+
+from sweep.names import plain, say
 
 
 def check_paths(paths: dict[Path, dict[str, Path]], out: Path | None) -> None:
@@ -43,3 +49,30 @@ def check_paths(paths: dict[Path, dict[str, Path]], out: Path | None) -> None:
                 raise ValueError(f"{file}: {path.name} cannot be written ({error.strerror}); {remedy}") from None
             if taken_by_folder:
                 raise ValueError(f"{path}: is a folder; move it away, or choose another folder with --out DIR")
+
+
+def for_each(command: str, paths: dict[Path, dict[str, Path]], work: Callable[[Path, dict[str, Path]], str]) -> int:
+    """Do some work for each audio file; a file that fails costs itself only, and one line on stderr.
+
+    Args:
+        command: command for the line, such as "sweep features".
+        paths: output paths of each audio file, by kind.
+        work: function of an audio file and its paths that returns what was done, in words.
+
+    Returns:
+        The exit code: 0 if all was done, 1 if some was not.
+    """
+    console, failed = Console(highlight=False), False
+    for file, own in paths.items():
+        try:
+            done = work(file, own)
+        except (OSError, ValueError) as error:
+            failed = True
+            print(plain(f"{command}: {error}"), file=sys.stderr)
+        except (RuntimeError, MemoryError) as error:  # PyTorch's, without the file's name
+            failed = True
+            why = " ".join(str(error).split()) or "not enough memory"
+            print(plain(f"{command}: {file}: {why}"), file=sys.stderr)
+        else:
+            say(console, f"{file}: {done}")
+    return int(failed)

@@ -2,15 +2,15 @@
 
 import argparse
 import math
-import sys
 import time
+from pathlib import Path
 
 from rich.console import Console
 
 from sweep.checks import check_number, check_share, check_whole
-from sweep.commands.outputs import check_paths
+from sweep.commands.outputs import check_paths, for_each
 from sweep.files import NOTES, from_user
-from sweep.names import plain, say
+from sweep.names import say
 from sweep.results.metrics import METRICS
 from sweep.results.notes import GAP, SHORTEST
 from sweep.results.scoring import said
@@ -91,23 +91,13 @@ def run(arguments: argparse.Namespace) -> int:
     why = why or f"accuracy {said(result.scores.get('accuracy'))}"
     demo = "; trained on the synthetic demo set" * (result.source == "demo")
     say(console, f"{run}: {why}{demo}")
-    failed = False
-    for file, own in paths.items():
+
+    def work(file: Path, own: dict[str, Path]) -> str:
         began = time.perf_counter()
-        try:
-            told = transcribe(file, ear, own, stretch)
-        except (OSError, ValueError) as error:
-            failed = True
-            print(plain(f"sweep transcribe: {error}"), file=sys.stderr)
-            continue
-        except (RuntimeError, MemoryError) as error:  # PyTorch's, without the file's name
-            failed = True
-            why = " ".join(str(error).split()) or "not enough memory"
-            print(plain(f"sweep transcribe: {file}: {why}"), file=sys.stderr)
-            continue
-        written = f"{own['csv'].with_suffix('')}.csv, .mid, .png"
-        say(console, f"{file}: {told} in {time.perf_counter() - began:.1f} s: {written}")
-    return int(failed)
+        told = transcribe(file, ear, own, stretch)
+        return f"{told} in {time.perf_counter() - began:.1f} s: {own['csv'].with_suffix('')}.csv, .mid, .png"
+
+    return for_each("sweep transcribe", paths, work)
 
 
 def _stretch(text: str) -> tuple[float, float]:

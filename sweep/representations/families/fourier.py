@@ -4,19 +4,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweep import filters
-from sweep.fields import choice, even, number, positive, whole
+from sweep.fields import choice, number, positive, whole
 from sweep.registry import families
-from sweep.representations.representation import Representation
+from sweep.representations.windowed import Windowed
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fourier(Representation):
+class Fourier(Windowed):
     """STFT magnitude at frequencies of one's choice."""
 
     TRANSFORM = "STFT"
 
-    n_fft: int = even()
-    """Window length in samples."""
     scale: str = choice(*filters.STFT_SCALES)
     """Spacing of the bins; `fft` is the FFT's own grid."""
     n_bins: int | None = whole(also=(None,))
@@ -27,12 +25,6 @@ class Fourier(Representation):
     """Open upper end of the bins: frequency of the first bin beyond the highest, in Hz."""
     first_bin: int = whole(least=0, default=0)
     """Lowest bin of the FFT's own grid; 1 leaves out 0 Hz."""
-    win_length: int | None = whole(also=(None,), default=None)
-    """Length of the window in samples, centred in n_fft; null is n_fft."""
-    symmetric: bool = choice(False, True, default=False)
-    """Whether the window is symmetric instead of periodic."""
-    normalized: str = choice("none", "window", "frame_length", default="none")
-    """Number that the magnitude is divided by: the root of the sum of the window's squares, or of n_fft."""
     power: int = choice(1, 2, default=1)
     """Exponent of the magnitude."""
 

@@ -4,22 +4,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweep import filters
-from sweep.fields import choice, even, positive, whole
+from sweep.fields import choice, positive, whole
 from sweep.registry import families
-from sweep.representations.representation import Representation
+from sweep.representations.windowed import Windowed
 
 
 @families.register("log_bands")
 @dataclass(frozen=True, kw_only=True)
-class LogBands(Representation):
+class LogBands(Windowed):
     """Spectrum summed over triangular bands of constant frequency ratio."""
 
     TRANSFORM = "LogBandSpectrogram"
     ORDER, COLOUR, MARKER = 2.5, "#CC79A7", "v"
     TRAINED_PARTS = ("bank", "kernels")
 
-    n_fft: int = even()
-    """Window length in samples."""
     f_min: float = positive()
     """Lowest corner of the lowest band in Hz."""
     f_max: float | None = positive(also=(None,), default=None)
@@ -34,12 +32,6 @@ class LogBands(Representation):
     """Normalisation of the bands: equal area (slaney), weights that sum to 1 (area), or peak 1 (null)."""
     power: float = positive()
     """Exponent of the magnitude before it is summed."""
-    win_length: int | None = whole(also=(None,), default=None)
-    """Length of the window in samples, centred in n_fft; null is n_fft."""
-    symmetric: bool = choice(False, True, default=False)
-    """Whether the window is symmetric instead of periodic."""
-    normalized: str = choice("none", "window", "frame_length", default="none")
-    """Number that the magnitude is divided by: the root of the sum of the window's squares, or of n_fft."""
 
     def measure(self) -> dict[str, Any]:
         numbers = (self.sample_rate, self.n_fft, self.f_min, self.f_max, self.n_bands, self.bins_per_octave)

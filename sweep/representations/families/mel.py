@@ -4,22 +4,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweep import filters
-from sweep.fields import choice, even, number, positive, whole
+from sweep.fields import choice, number, positive, whole
 from sweep.registry import families
-from sweep.representations.representation import Representation
+from sweep.representations.windowed import Windowed
 
 
 @families.register("mel")
 @dataclass(frozen=True, kw_only=True)
-class Mel(Representation):
+class Mel(Windowed):
     """Power spectrum summed over mel bands."""
 
     TRANSFORM = "MelSpectrogram"
     ORDER, COLOUR, MARKER = 2, "#E69F00", "^"
     TRAINED_PARTS = ("bank", "kernels")
 
-    n_fft: int = even()
-    """Window length in samples."""
     n_mels: int = whole()
     """Number of bands."""
     f_min: float = number(0)
@@ -34,12 +32,6 @@ class Mel(Representation):
     """Exponent of the magnitude before it is summed."""
     triangles: str = choice(*filters.MEL_TRIANGLES, default="hz")
     """What the triangles are linear in."""
-    win_length: int | None = whole(also=(None,), default=None)
-    """Length of the window in samples, centred in n_fft; null is n_fft."""
-    symmetric: bool = choice(False, True, default=False)
-    """Whether the window is symmetric instead of periodic."""
-    normalized: str = choice("none", "window", "frame_length", default="none")
-    """Number that the magnitude is divided by: the root of the sum of the window's squares, or of n_fft."""
 
     def measure(self) -> dict[str, Any]:
         numbers = (self.sample_rate, self.n_fft, self.n_mels, self.f_min, self.f_max, self.mel_scale, self.norm)
