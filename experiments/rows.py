@@ -7,7 +7,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from sweep.config import Data, Protocol, RunConfig
-from sweep.config.hydra import CONF, run_config
+from sweep.config.conf import CONF
+from sweep.config.hydra import run_config
 from sweep.config.rows import row
 from sweep.representations import Representation
 

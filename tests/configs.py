@@ -9,7 +9,8 @@ from rich.console import Console
 
 from sweep import locks
 from sweep.config import RunConfig
-from sweep.config.hydra import CONF, run_config
+from sweep.config.conf import CONF
+from sweep.config.hydra import run_config
 from sweep.results.plan import Planned, write_plan
 from sweep.results.result import Result
 from sweep.results.scoring import SCORES

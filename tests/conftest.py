@@ -11,7 +11,7 @@ import torch
 import yaml
 from definition import definition
 
-from sweep.config.rows import settings
+from sweep.config.conf import settings
 from sweep.representations import Representation, from_tree
 
 ROOT = Path(__file__).parents[1]

@@ -21,7 +21,7 @@ from omegaconf import OmegaConf
 from sweep.__main__ import main
 from sweep.commands import train
 from sweep.config import RunConfig
-from sweep.config.hydra import CONF
+from sweep.config.conf import CONF
 from sweep.config.words import as_typed, explain, quoted
 from sweep.results.result import write_result
 from sweep.scheduling.plan import compose_runs

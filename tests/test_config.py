@@ -146,6 +146,22 @@ def test_the_identity_is_all_of_the_record_but_what_changes_no_result():
     assert CONFIG.identity == kept and {"protocol.steps", "representation.norm", "seed"} <= set(kept)
 
 
+def test_a_step_named_on_the_command_line():
+    """Another step has its own usual keys; the row's own step keeps the row's keys; a mapping would mix both."""
+    place = "representation.compression"
+    other = make_config("representation=onsets-frames", f"{place}.name=db", f"+{place}.of=power")
+    assert other.representation.compression.record() == {
+        **{"name": "db", "of": "power", "offset": 0.0, "floor": 1e-10, "reference": 1.0, "range": None, "over": "clip"}
+    }
+    assert other.variant == "compression.name=db+compression.of=power"
+    same = make_config("representation=transkun", "representation.normalisation.name=affine")
+    assert same.representation.normalisation.shift == pytest.approx(11.5129, abs=1e-4)
+    none = make_config("representation=madmom-rnn", "representation.stack.name=none")
+    assert none.representation.bins == 241
+    with pytest.raises(ValueError, match=r"^representation\.compression=.*: needs its keys one by one, "):
+        make_config("representation=onsets-frames", "representation.compression={name: db}")
+
+
 def test_differences_name_the_key_and_both_values():
     old = changed(CONFIG, representation__n_bins=84).identity
     new = changed(CONFIG, frontend__trainable=True).identity | {"retry": None}

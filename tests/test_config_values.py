@@ -17,8 +17,9 @@ from sweep.config import (
     RunConfig,
     SlurmCluster,
 )
+from sweep.config.conf import CONF
 from sweep.config.groups import CLUSTERS, Cluster
-from sweep.config.hydra import CONF, cluster_config
+from sweep.config.hydra import cluster_config
 from sweep.fields import keys_of
 
 CONFIG = make_config("data.root=data/demo", "runs=out", "seed=3")

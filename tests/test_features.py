@@ -69,10 +69,12 @@ def test_silence(tmp_path):
 def test_what_cannot_be_read_costs_itself_only(tone, tmp_path, capsys):
     (tmp_path / "broken.wav").write_bytes(b"RIFF, or not")
     soundfile.write(tmp_path / "empty.wav", np.zeros(0), 16000)
-    files = [tmp_path / name for name in ("absent.wav", "broken.wav", "empty.wav")]
+    soundfile.write(tmp_path / "one.wav", np.ones(1), 44100)
+    files = [tmp_path / name for name in ("absent.wav", "broken.wav", "empty.wav", "one.wav")]
     assert features("mt3", *files, tone, "--no-picture") == 1
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 3 and all(line.startswith("sweep features: ") for line in lines)
+    assert len(lines) == 4 and lines[3].endswith("too short, it has no sample at 16,000 Hz: choose a longer file")
+    assert all(line.startswith("sweep features: ") for line in lines)
     assert all(str(file) in line for file, line in zip(files, lines, strict=True))
     assert tone.with_suffix(".npz").exists()
 

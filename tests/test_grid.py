@@ -4,7 +4,7 @@ import pytest
 from configs import make_config
 from omegaconf import OmegaConf
 
-from sweep.config.hydra import CONF
+from sweep.config.conf import CONF
 
 ROWS = {
     "linear": ["linear-256", "linear-512", "linear-1024", "linear-2048", "linear-4096"],

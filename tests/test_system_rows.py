@@ -6,7 +6,7 @@ import torch
 from conftest import SYSTEMS, WINDOW, each, gpu, synthesised_music
 
 from sweep import row
-from sweep.config.rows import ROWS
+from sweep.config.conf import ROWS
 
 every = each(SYSTEMS)
 
@@ -125,6 +125,48 @@ def test_a_window_that_is_too_short_to_reflect_is_padded_with_zeros():
         hppnet.transform()(x)
 
 
+@pytest.mark.parametrize("name, changes", [("d3rm", {}), ("transkun", {}), ("kong", {"parts": [{}]})])
+def test_differences_of_parts_that_are_channels(name, changes):
+    stacked = row(name, stack={"name": "differences", "lags": [2]}, **changes)
+    y = stacked.features(clips(stacked)[:1])[0]
+    plain = row(name, stack={"name": "none"}, **changes).features(clips(stacked)[:1])[0]
+    plain = plain.reshape(-1, *plain.shape[-2:])
+    torch.testing.assert_close(y[: len(plain)], plain)
+    torch.testing.assert_close(y[len(plain) :, :, 2:], plain[:, :, 2:] - plain[:, :, :-2])
+
+
+CASCADED = [("cqt-12", {"pad_mode": "reflect", "algorithm": it}, n) for it in ("librosa", "1992") for n in (6800, 8099)]
+
+
+@pytest.mark.parametrize(
+    "name, changes, around",
+    [
+        ("hppnet", {}, 20_587),
+        ("basic-pitch", {}, 20_700),
+        ("basic-pitch", {}, 41_245),
+        ("cqt-12", {"pad_mode": "reflect"}, 6_743),
+        *CASCADED,
+        ("kong", {}, 1024),
+    ],
+)
+def test_clips_about_as_long_as_the_padding(name, changes, around):
+    """Reflected, or padded with zeros: there is no length in between that is neither."""
+    r = row(name, **changes)
+    for samples in (around - 1, around, around + 1):
+        assert r.features(torch.randn(samples)).isfinite().all()
+
+
+def test_waveforms_that_are_none():
+    mt3 = row("mt3")
+    for wrong in (torch.zeros(0), torch.zeros(2, 0), torch.tensor(1.0), torch.zeros(4, dtype=torch.complex64)):
+        with pytest.raises(ValueError, match="needs real samples"):
+            mt3.features(wrong)
+    with pytest.raises(TypeError, match=r"needs a torch.Tensor; choose torch.as_tensor\(waveform\)"):
+        mt3.features(np.zeros(100))
+    whole = torch.randint(-9, 9, (3000,), dtype=torch.int16)
+    torch.testing.assert_close(row("cqt-12").features(whole), row("cqt-12").features(whole.float()))
+
+
 def test_rows_say_what_their_extremes_span():
     said = [r.name for r in SYSTEMS if any("Extremes" in remark for remark in r.remarks(6000))]
     assert {"hppnet", "onsets-velocities", "ymt3", "yptf", "aria-amt", "basic-pitch", "diffroll"} <= set(said)
@@ -143,3 +185,5 @@ def test_a_row_by_a_wrong_name():
     with pytest.raises(ValueError, match="see `sweep list`"):
         row("a spectrogram")
     assert row("cqt-48", hop_length=256).hop_length == 256
+    with pytest.raises(ValueError, match="leave name out"):
+        row("cqt-48", name="mine")

@@ -138,7 +138,7 @@ def test_a_window_too_short_to_reflect_is_padded_with_zeros(config):
 def test_the_papers_protocol_takes_logarithms_of_windows_of_unit_norm_only(config):
     for key, value in (
         ("level", {"name": "file"}),
-        ("compression", {"name": "db"}),
+        ("compression", {"name": "db", "of": "magnitude"}),
         ("normalisation", {"name": "minmax"}),
         ("stack", {"name": "differences", "lags": [1]}),
     ):

@@ -14,7 +14,7 @@ from experiments.correctness import tables as correctness
 from experiments.paper.tables import report
 from experiments.speed import tables as speed
 from sweep import row
-from sweep.config.rows import ROWS
+from sweep.config.conf import ROWS
 from sweep.fields import keys_of
 from sweep.registry import compressions, levels, normalisations, stacks
 from sweep.representations.framing import FRAMINGS

@@ -88,6 +88,8 @@ def _read(file: Path, sample_rate: int) -> np.ndarray:
     with opened(file) as sound:
         blocks = list(sound.blocks(sample_rate))
         if not blocks:
+            if sound.seconds:
+                raise DataError(f"{file}: too short, it has no sample at {sample_rate:,} Hz: choose a longer file")
             raise DataError(f"{file}: {sound.problem or 'holds no samples'}: download or convert it again")
         if sound.problem:
             print(plain(f"{file}: {sound.problem}; what comes before that was read"), file=sys.stderr)

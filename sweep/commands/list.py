@@ -6,7 +6,7 @@ import yaml
 from rich.console import Console
 from rich.text import Text
 
-from sweep.config.hydra import CONF
+from sweep.config.conf import CONF
 from sweep.registry import families, models, sources
 
 GROUPS = ("representation", "model", "data", "protocol", "grid")

@@ -68,7 +68,8 @@ def for_each(command: str, paths: dict[Path, dict[str, Path]], work: Callable[[P
             done = work(file, own)
         except (OSError, ValueError) as error:
             failed = True
-            print(plain(f"{command}: {error}"), file=sys.stderr)
+            said = str(error) if str(file) in str(error) else f"{file}: {error}"
+            print(plain(f"{command}: {said}"), file=sys.stderr)
         except (RuntimeError, MemoryError) as error:  # PyTorch's, without the file's name
             failed = True
             why = " ".join(str(error).split()) or "not enough memory"

@@ -9,7 +9,8 @@ from omegaconf import DictConfig
 from rich.console import Console
 
 from sweep.config import HostCluster, Logger, SlurmCluster
-from sweep.config.hydra import CONF, cluster_config, words_of
+from sweep.config.conf import CONF
+from sweep.config.hydra import cluster_config, words_of
 from sweep.config.words import as_typed, one_line
 from sweep.names import plain, say
 from sweep.scheduling.jobs import DONE, Run, Walk, printer

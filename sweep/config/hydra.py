@@ -7,14 +7,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from sweep.checks import check_choice
+from sweep.config.conf import settings
 from sweep.config.groups import CLUSTERS, Cluster
 from sweep.config.run import ASIDE, RunConfig
 from sweep.config.words import one_line, typed_value
 from sweep.representations import STEPS
 
-_HERE = Path(__file__).resolve().parents[1]
-# In a wheel the configuration is inside the package, in a checkout beside it.
-CONF = next(folder for folder in (_HERE / "conf", _HERE.parent / "conf") if folder.is_dir())
 _NAMED = ("protocol", "model", "representation")  # groups whose files do not hold their own name
 _GROUPS = (*_NAMED, "data", "control")
 
@@ -42,11 +40,39 @@ def run_config(config: DictConfig, hydra: DictConfig) -> RunConfig:
     for key, typed in tree["changed"].items():
         if "${" in typed:  # what stands there, not where it comes from
             tree["changed"][key] = str(functools.reduce(lambda part, name: part[name], key.split("."), tree))
+    own = _own_steps(hydra)
     for step in STEPS:
-        if f"representation.{step}.name" in tree["changed"]:  # another step, so the keys of the former do not hold
-            typed = {key for key in tree["representation"][step] if f"representation.{step}.{key}" in tree["changed"]}
-            tree["representation"][step] = {key: tree["representation"][step][key] for key in typed}
+        _take_step(tree, step, own.get(step))
     return RunConfig.from_tree(tree)
+
+
+def _own_steps(hydra: DictConfig) -> dict[str, Any]:
+    """Return the keys of the row's file, wherever Hydra found it; none if it is no file."""
+    name = f"{hydra.runtime.choices['representation']}.yaml"
+    folders = [Path(source.path, "representation") for source in hydra.runtime.config_sources if source.path]
+    return next((settings(folder / name) for folder in folders if (folder / name).is_file()), {})
+
+
+def _take_step(tree: dict[str, Any], step: str, own: Any) -> None:
+    """Leave out the keys of a row's step where the command line names another one.
+
+    Args:
+        tree: tree of the run, with "changed".
+        step: one of STEPS.
+        own: the row's own keys of it.
+
+    Raises:
+        ValueError: the command line sets a step as a whole, which Hydra would mix with the row's own.
+    """
+    place, keys = f"representation.{step}", tree["representation"].get(step)
+    if place in tree["changed"]:
+        raise ValueError(
+            f"{place}={tree['changed'][place]}: needs its keys one by one, {place}.name=NAME {place}.KEY=VALUE"
+        )
+    if f"{place}.name" not in tree["changed"] or not isinstance(keys, dict):
+        return
+    if not isinstance(own, dict) or keys["name"] != own.get("name"):
+        tree["representation"][step] = {key: keys[key] for key in keys if f"{place}.{key}" in tree["changed"]}
 
 
 def words_of(hydra: DictConfig) -> list[str]:

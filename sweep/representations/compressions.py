@@ -79,8 +79,8 @@ class Decibels(Compression):
     The factor is 10 for a power and 20 for a magnitude. A reference "max" is the maximum of max(x + offset, floor).
     """
 
-    of: str = choice("power", "magnitude", default="power")
-    """What the values are taken for."""
+    of: str = choice("power", "magnitude")
+    """What the values are, which sets the factor."""
     offset: float = number(0, default=0.0)
     """Number added to the value."""
     floor: float = number(0, default=1e-10)

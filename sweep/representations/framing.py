@@ -14,11 +14,13 @@ class Framing:
         words: the framing in words.
         first: function of hop_length and the frame's length to the centre of frame 0.
         count: function of the clip's samples, hop_length and the frame's length to the number of frames.
+        pads: whether zeros are put about a clip for it.
     """
 
     words: str
     first: Callable[[int, int], int]
     count: Callable[[int, int, int], int]
+    pads: bool = False
 
 
 def _ceil(samples: int, hop_length: int) -> int:
@@ -37,15 +39,20 @@ FRAMINGS = {
     "centred": Framing("on all multiples of hop_length up to the end", _at_0, lambda n, hop, _: 1 + n // hop),
     "centred_but_last": Framing("the same without the last frame", _at_0, lambda n, hop, _: max(1, n // hop)),
     "centred_inside": Framing("on the multiples below the end", _at_0, lambda n, hop, _: _ceil(n, hop)),
-    "centred_past_end": Framing("up to the first at the end or beyond", _at_0, lambda n, hop, _: _ceil(n, hop) + 1),
+    "centred_past_end": Framing(
+        "up to the first at the end or beyond", _at_0, lambda n, hop, _: _ceil(n, hop) + 1, True
+    ),
     "centred_between": Framing(
         "on the multiples above 0 and below the end", lambda hop, _: hop, lambda n, hop, _: max(1, _ceil(n, hop) - 1)
     ),
     "from_start": Framing(
-        "frame j begins at j hop_length, up to the end; zeros follow", _half, lambda n, hop, _: _ceil(n, hop)
+        "frame j begins at j hop_length, up to the end; zeros follow", _half, lambda n, hop, _: _ceil(n, hop), True
     ),
     "whole": Framing(
-        "the same, but only frames that lie whole in the clip", _half, lambda n, hop, long: 1 + max(0, n - long) // hop
+        "the same, but only frames that lie whole in the clip",
+        _half,
+        lambda n, hop, long: 1 + max(0, n - long) // hop,
+        True,
     ),
 }
 

@@ -7,7 +7,7 @@ from torch import nn
 
 from sweep.engines.tables import Tables
 from sweep.representations.framing import placed
-from sweep.transforms.transform import Transform
+from sweep.transforms.transform import Transform, check_tensor
 
 if TYPE_CHECKING:
     from sweep.representations.representation import Representation
@@ -40,7 +40,7 @@ class FrontEnd(nn.Module):
         x = self._joined(audio, offset)
         rate = row.sample_rate / row.hop_length
         y = x if offset is not None else row.compression(x, rate)
-        return row.stack(row.normalisation(y), [part.n_bins for part in row.members])
+        return row.stack(row.normalisation(y), row.part_bins)
 
     def spectrogram(self, audio: torch.Tensor) -> torch.Tensor:
         """Compute the values before compression: (batch, channels, bins, frames), before any stack."""
@@ -85,3 +85,17 @@ class FrontEnd(nn.Module):
         clip = placed(row.framing, samples, row.hop_length, row.context, row.level.FRAMED)
         padded = clip.left + samples + clip.right
         return sum(transform.multiply_adds(padded) for transform in self.transforms)
+
+
+def checked_waveform(waveform: torch.Tensor) -> torch.Tensor:
+    """Return waveforms, (..., samples), in float64 if they are, otherwise in float32.
+
+    Raises:
+        TypeError: it is no tensor.
+        ValueError: it has no samples, or complex ones.
+    """
+    check_tensor("waveform", waveform)
+    if waveform.ndim < 1 or not waveform.numel() or waveform.is_complex():
+        shape = tuple(waveform.shape)
+        raise ValueError(f"waveform of shape {shape}: needs real samples, (..., samples), one at least")
+    return waveform if waveform.dtype == torch.float64 else waveform.float()

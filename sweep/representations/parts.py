@@ -60,6 +60,7 @@ def joined(row: "Representation", members: tuple["Representation", ...]) -> dict
     return {
         "n_channels": channels,
         "bins": len(stacked),
+        "part_bins": tuple(map(len, frequencies)),
         "frequencies": stacked,
         "context": max(member.context for member in members),
         "empty_filters": sum(member.empty_filters for member in members),
@@ -68,8 +69,7 @@ def joined(row: "Representation", members: tuple["Representation", ...]) -> dict
 
 def check_padding(row: "Representation") -> None:
     """Raise a ValueError if frames reach beyond the ends of a clip where only zeros make sense."""
-    moved = framing.placed(row.framing, 2**20 + 1, row.hop_length, row.context)
-    if (moved.left or moved.right) and row.pad_mode != "constant":
+    if framing.FRAMINGS[row.framing].pads and row.pad_mode != "constant":
         raise ValueError(f"framing {row.framing}: needs zeros beyond the ends; choose pad_mode=constant")
     if row.level.FRAMED and row.pad_mode != "constant":
         raise ValueError(f"level {row.level.name}: needs zeros beyond the ends; choose pad_mode=constant")

@@ -49,9 +49,10 @@ class Representation(Group):
         frequencies: frequency of each bin of the features in Hz, (bins,) float64; of parts that are channels, the
             row's own.
         context: samples that the longest kernel covers.
-        empty_filters: number of bins whose filter is 0, so that the model's input there is constant.
+        empty_filters: number of filters of all parts that are 0, so that the model's input there is constant.
         members: a row for each part, without steps of its own; the row itself if it has no parts.
         n_channels, bins: channels of the features, and bins of each.
+        part_bins: bins that lie beside each other before the stack, of each part that they come from.
         TRANSFORM: name of the front-end's class in `sweep.transforms`.
         CHANNELS: channels of the transform's output.
         ORDER: position of the family's rows in a table, from 0.
@@ -99,6 +100,7 @@ class Representation(Group):
     members: tuple["Representation", ...] = dataclasses.field(init=False, repr=False, compare=False)
     n_channels: int = dataclasses.field(init=False, repr=False, compare=False)
     bins: int = dataclasses.field(init=False, repr=False, compare=False)
+    part_bins: tuple[int, ...] = dataclasses.field(init=False, repr=False, compare=False)
 
     @property
     def as_published(self) -> bool:
@@ -150,7 +152,7 @@ class Representation(Group):
             object.__setattr__(self, key, value)
 
     def measure(self) -> dict[str, Any]:
-        """Compute the attributes that follow from the numbers: frequencies, context and, for Mel rows, empty_filters.
+        """Compute what follows from the numbers: frequencies, context and, for rows with a bank, empty_filters.
 
         Raises:
             ValueError: numbers contradict each other; names the key, the value and the remedy.
@@ -197,9 +199,14 @@ class Representation(Group):
         """Return the centres of the frames of a clip of so many samples, in seconds: (frames,) float64."""
         return framing.times(self.framing, samples, self.hop_length, self.context, self.sample_rate)
 
+    @property
+    def reach(self) -> int:
+        """Samples beyond a clip's end that frames reach into, at most."""
+        return self.context // 2
+
     def reflects(self, samples: int) -> bool:
         """Return whether a clip of so many samples is long enough for reflect padding."""
-        return self.pad_mode == "reflect" and samples > self.context // 2
+        return self.pad_mode == "reflect" and samples > self.reach
 
     def front_end(self, samples: int | None = None, **options: Any) -> "FrontEnd":
         """Build the module from clips, (batch, samples), to features, (batch, channels, bins, frames).
@@ -219,6 +226,9 @@ class Representation(Group):
             waveform: clips at the row's sample rate, full scale 1; on the CPU or a GPU.
             accuracy: accuracy of the transforms, "exact", "high" or "fast".
         """
+        from sweep.representations.front_end import checked_waveform
+
+        waveform = checked_waveform(waveform)
         samples = waveform.shape[-1]
         y = self.front_end(samples, accuracy=accuracy)(waveform.reshape(-1, samples))
         y = y.reshape(*waveform.shape[:-1], *y.shape[1:])

@@ -59,7 +59,7 @@ class Differences(Stack):
     """
 
     lags: list[int] = values(list, "a list of frames, one for each part, such as [1]")
-    """Frames between the two values of a difference, for each part of the row."""
+    """Frames between the two values of a difference: a list of one, or one for each part beside another."""
     rectified: bool = choice(False, True, default=False)
     """Whether differences below 0 count as 0."""
     join: str = choice("channels", "bins", default="channels")
@@ -85,7 +85,9 @@ class Differences(Stack):
 
     def shape(self, channels: int, frequencies: list[np.ndarray]) -> tuple[int, np.ndarray]:
         if len(self.lags) != len(frequencies):
-            raise ValueError(f"stack.lags {shown(self.lags)}: needs one for each of {len(frequencies)} parts")
+            raise ValueError(
+                f"stack.lags {shown(self.lags)}: needs one for each of {len(frequencies)} parts beside each other"
+            )
         if self.join == "channels":
             return 2 * channels, np.concatenate(frequencies)
         return channels, np.concatenate([part for part in frequencies for _ in range(2)])
@@ -118,6 +120,9 @@ class Shifts(Stack):
         bins = sum(map(len, frequencies))
         if channels > 1:
             raise ValueError(f"stack shifts: shifts the bins of one channel, and there are {channels}; choose none")
+        for shift in self.shifts:
+            if abs(shift) >= bins:
+                raise ValueError(f"stack.shifts {shift}: there are {bins} bins; choose a shift by fewer")
         if self.n_bins > bins:
             raise ValueError(f"stack.n_bins {self.n_bins}: there are {bins} bins; choose that or fewer")
         return len(self.shifts), np.concatenate(frequencies)[: self.n_bins]

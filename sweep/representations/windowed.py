@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from sweep import filters
 from sweep.fields import choice, even, whole
 from sweep.representations.representation import Representation
 
@@ -18,3 +19,12 @@ class Windowed(Representation):
     """Whether the window is symmetric instead of periodic."""
     normalized: str = choice("none", "window", "frame_length", default="none")
     """Number that the magnitude is divided by: the root of the sum of the window's squares, or of n_fft."""
+
+    def check(self) -> None:
+        try:
+            filters.frame_window(
+                filters.as_window(self.window), self.n_fft, self.win_length, self.symmetric, self.normalized
+            )
+        except ValueError as error:
+            raise ValueError(f"{self.place}{error}") from None
+        super().check()

@@ -85,9 +85,9 @@ class _Set:
                 for split, paths in self._paths.items():
                     part = read_audio_at(self._root, split, paths, sample_rate, self._config.source, self._cache)
                     audio |= zip(paths, part, strict=True)
+                self._place(audio, sample_rate, console)
             except DataError as error:
                 raise UnreadableError(str(error)) from error
-            self._place(audio, sample_rate, console)
         return self._loaded[sample_rate]
 
     def _place(self, audio: dict[Path, np.ndarray], sample_rate: int, console: Console) -> None:

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sweep import filters
+from sweep.checks import check_positive
 from sweep.fields import choice, even, positive, values, whole
 from sweep.registry import families
+from sweep.representations import framing
 from sweep.representations.representation import Representation
 
 if TYPE_CHECKING:
@@ -39,6 +41,17 @@ class CFP(Representation):
     """What the spectrum's channel shows: the compressed one, or its magnitude."""
 
     def measure(self) -> dict[str, Any]:
+        if self.pad_mode != "constant":
+            raise ValueError(f"pad_mode {self.pad_mode}: frames begin before the clip, in zeros; choose constant")
+        if self.norm == "window_in_use" and framing.FRAMINGS[self.framing].pads:
+            raise ValueError(f"framing {self.framing}: zeros would count as the clip; choose centred, or norm=window")
+        filters.cfp_window(str(self.window), self.win_length)
+        if self.win_length > self.n_fft:
+            raise ValueError(f"win_length {self.win_length} > n_fft {self.n_fft}; choose a shorter one")
+        if len(self.powers) != 3:
+            raise ValueError(f"powers {self.powers}: needs three, of the spectrum, the cepstrum and the GCoS")
+        for power in self.powers:
+            check_positive("powers", power)
         banks = filters.cfp_banks(self.sample_rate, self.n_fft, self.f_min, self.f_max, self.bins_per_octave)
         frequencies = filters.cfp_frequencies(self.f_min, self.f_max, self.bins_per_octave)[:-1]
         empty = int((banks[0].sum(1) == 0).sum())

@@ -47,6 +47,11 @@ class ConstantQ(Representation):
         kernels = filters.constant_q_kernels(filters.as_window(self.window), *numbers)  # type: ignore[arg-type]
         return {"frequencies": frequencies, "context": int(kernels.lengths.max())}
 
+    @property
+    def reach(self) -> int:
+        # Algorithms other than the sum of the kernels pad by up to twice as much: to a power of two, at each rate.
+        return (self.context + 1) // 2 if self.algorithm in ("exact", "1992v2") else self.context
+
     def arguments(self) -> dict[str, Any]:
         numbers = super().arguments()
         return {"output": "power" if numbers.pop("power") == 2 else "magnitude", **numbers}

@@ -40,4 +40,4 @@ class LogBands(Windowed):
         return {"frequencies": centres, "context": self.n_fft, "empty_filters": int((bank.sum(axis=1) == 0).sum())}
 
     def training_options(self, samples: int | None) -> dict[str, Any]:
-        return {"nonnegative": True}  # a logarithm follows
+        return {"nonnegative": True}  # logarithms and roots follow

@@ -41,4 +41,4 @@ class Mel(Windowed):
         return {"frequencies": corners[1:-1], "context": self.n_fft, "empty_filters": empty}
 
     def training_options(self, samples: int | None) -> dict[str, Any]:
-        return {"nonnegative": True}  # a logarithm follows
+        return {"nonnegative": True}  # logarithms and roots follow
