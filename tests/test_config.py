@@ -156,6 +156,8 @@ def test_a_step_named_on_the_command_line():
     assert other.variant == "compression.name=db+compression.of=power"
     same = make_config("representation=transkun", "representation.normalisation.name=affine")
     assert same.representation.normalisation.shift == pytest.approx(11.5129, abs=1e-4)
+    offset = make_config("representation=ymt3", "representation.normalisation.offset=0.5")
+    assert offset.representation.normalisation.record() == {"name": "minmax", "offset": 0.5, "over": "clip"}
     none = make_config("representation=madmom-rnn", "representation.stack.name=none")
     assert none.representation.bins == 241
     with pytest.raises(ValueError, match=r"^representation\.compression=.*: needs its keys one by one, "):

@@ -84,6 +84,7 @@ def test_what_cannot_be_read_costs_itself_only(tone, tmp_path, capsys):
     [
         (["mt4"], "row 'mt4': there is none; did you mean mt3?"),
         (["mt3", "--out", "{tone}"], "cannot be made"),
+        (["mt3", "representation.level.name=window"], "keys of a row are changed in a sweep"),
     ],
 )
 def test_nothing_is_computed_where_the_command_line_is_wrong(tone, capsys, words, said):

@@ -6,7 +6,7 @@ import torch
 from conftest import SYSTEMS, WINDOW, each, gpu, synthesised_music
 
 from sweep import row
-from sweep.config.conf import ROWS
+from sweep.config.conf import ROWS, settings
 
 every = each(SYSTEMS)
 
@@ -177,6 +177,31 @@ def test_rows_say_what_their_extremes_span():
 def test_each_file_names_the_system_and_where_its_numbers_come_from(representation):
     lines = (ROWS / f"{representation.name}.yaml").read_text().splitlines()
     assert lines[0].startswith("# ") and lines[0].endswith(".") and lines[1].startswith("# Numbers: ")
+
+
+def test_a_file_over_others(tmp_path):
+    """A step that it names replaces the one that it inherits; keys of the same one are merged."""
+    (tmp_path / "mine.yaml").write_text(
+        "defaults: [base/mel@_here_]\nn_fft: 1024\nlevel: {name: peak}\ncompression: {offset: 1e-6}\n"
+    )
+    found = settings(tmp_path / "mine.yaml")
+    assert found["level"] == {"name": "peak"} and found["compression"] == {"name": "log", "offset": 1e-6}
+    assert found["n_fft"] == 1024 and found["f_max"] == 6000.0
+    (tmp_path / "theirs.yaml").write_text("defaults: [mt3@_here_]\ncompression: {name: db, of: power}\n")
+    assert settings(tmp_path / "theirs.yaml")["compression"] == {"name": "db", "of": "power"}
+    (tmp_path / "wrong.yaml").write_text("defaults: [base/melt@_here_]\n")
+    with pytest.raises(ValueError, match="base/melt@_here_: no such file; correct its defaults"):
+        settings(tmp_path / "wrong.yaml")
+
+
+def test_some_keys_of_a_rows_own_step():
+    assert row("mt3", compression={"zero": 1e-3}).compression.zero == 1e-3
+    assert row("ymt3", compression={"offset": 1e-3}).compression.record()["offset"] == 1e-3
+
+
+def test_clips_of_other_dimensions_are_for_the_row():
+    with pytest.raises(ValueError, match=r"needs \(batch, samples\); row.features takes others"):
+        row("mt3").front_end()(torch.zeros(100))
 
 
 def test_a_row_by_a_wrong_name():

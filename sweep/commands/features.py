@@ -21,10 +21,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Compute what a model sees of each audio file: <name>.npz with the arrays\n"
         "  spectrogram   before compression, ([channels,] bins, frames)\n"
         "  features      after it, normalised and stacked, ([channels,] bins, frames)\n"
-        "  frequencies   of the bins, in Hz\n"
+        "  frequencies   of the features' bins, in Hz\n"
         "  times         centres of the frames, in seconds\n"
         "and <name>.png, a picture. Files at the row's sample rate are not resampled; channels are averaged.\n"
-        "Exits 0 where all was computed, 1 where some audio was not, 2 where nothing could be."
+        "Exits 0 where all was computed, 1 where a file was not, 2 where the command line is wrong."
     )
     parser.add_argument("row", metavar="ROW", help="a row, such as cqt-48 or mt3; `sweep list representation`")
     parser.add_argument("audio", metavar="AUDIO", nargs="+", type=from_user, help="a file that libsndfile reads")
@@ -44,6 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
         ValueError: nothing could be computed; the message names the option or file, the value and the remedy.
     """
     chosen = row(arguments.row)
+    for word in arguments.audio:
+        if "=" in str(word) and not word.exists():
+            raise ValueError(f"{word}: no such file; keys of a row are changed in a sweep, or in Python by sweep.row")
     kinds = ("npz",) if arguments.no_picture else ("npz", "png")
     paths = {
         file: {kind: (arguments.out or file.parent) / f"{file.stem}.{kind}" for kind in kinds}

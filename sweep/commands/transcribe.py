@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Write, for each audio file, the notes that a trained run hears in it, as <name>.notes.csv and\n"
         "<name>.notes.mid, and <name>.notes.png, a picture of spectrogram, probabilities and notes.\n"
-        "Exits 0 where all was transcribed, 1 where some audio was not, 2 where nothing could be."
+        "Exits 0 where all was transcribed, 1 where a file was not, 2 where the command line is wrong."
     )
     parser.add_argument(
         "run",

@@ -12,9 +12,26 @@ ROWS = CONF / "representation"
 
 
 def settings(path: Path) -> dict[str, Any]:
-    """Return the keys of a file in conf/ over those of the files in its defaults list, as Hydra composes them."""
-    own = OmegaConf.load(path)
-    names = [f"{base.removesuffix('@_here_')}.yaml" for base in own.pop("defaults", [])]
-    # A folder of the user's own has no bases, which are ours then.
-    found = [next(file for file in (path.parent / name, ROWS / name) if file.is_file()) for name in names]
-    return OmegaConf.to_container(OmegaConf.merge(*map(settings, found), own))
+    """Return the keys of a file in conf/ over those of the files in its defaults list.
+
+    Keys within a key are merged, unless they have a `name` and it differs: then the file's own replace the others.
+
+    Raises:
+        ValueError: a file of the defaults list is not there.
+    """
+    own = OmegaConf.to_container(OmegaConf.load(path))
+    merged: dict[str, Any] = {}
+    for base in own.pop("defaults", []):
+        name = f"{str(base).removesuffix('@_here_')}.yaml"
+        files = [file for file in (path.parent / name, ROWS / name) if file.is_file()]  # a user's folder has no bases
+        if not files:
+            raise ValueError(f"{path}: {base}: no such file; correct its defaults")
+        merged |= settings(files[0])
+    for key, value in own.items():
+        before = merged.get(key)
+        if isinstance(value, dict) and isinstance(before, dict):
+            same = value.get("name") in (None, before.get("name"))
+            merged[key] = {**before, **value} if same else value
+        else:
+            merged[key] = value
+    return merged

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from sweep.checks import check_choice
 from sweep.config.conf import settings
@@ -47,32 +49,41 @@ def run_config(config: DictConfig, hydra: DictConfig) -> RunConfig:
 
 
 def _own_steps(hydra: DictConfig) -> dict[str, Any]:
-    """Return the keys of the row's file, wherever Hydra found it; none if it is no file."""
+    """Return the keys of the row's file, wherever Hydra found it; none if they cannot be read without Hydra."""
     name = f"{hydra.runtime.choices['representation']}.yaml"
     folders = [Path(source.path, "representation") for source in hydra.runtime.config_sources if source.path]
-    return next((settings(folder / name) for folder in folders if (folder / name).is_file()), {})
+    try:
+        return next((settings(folder / name) for folder in folders if (folder / name).is_file()), {})
+    except (OSError, ValueError, OmegaConfBaseException, YAMLError):
+        return {}
 
 
 def _take_step(tree: dict[str, Any], step: str, own: Any) -> None:
-    """Leave out the keys of a row's step where the command line names another one.
+    """Keep those keys of a row's step that hold: Hydra mixes them with those of other steps of its kind.
+
+    A step that the row's file names replaces the one that the file inherits; one that the command line names replaces
+    that of the file, unless it is the same.
 
     Args:
         tree: tree of the run, with "changed".
         step: one of STEPS.
-        own: the row's own keys of it.
+        own: the step's keys in the row's file; None if they are not known.
 
     Raises:
-        ValueError: the command line sets a step as a whole, which Hydra would mix with the row's own.
+        ValueError: the command line sets a step as a whole.
     """
     place, keys = f"representation.{step}", tree["representation"].get(step)
     if place in tree["changed"]:
-        raise ValueError(
-            f"{place}={tree['changed'][place]}: needs its keys one by one, {place}.name=NAME {place}.KEY=VALUE"
-        )
-    if f"{place}.name" not in tree["changed"] or not isinstance(keys, dict):
+        typed = f"{place}={tree['changed'][place]}"
+        raise ValueError(f"{typed}: needs its keys one by one, {place}.name=NAME {place}.KEY=VALUE")
+    if not isinstance(keys, dict):
         return
-    if not isinstance(own, dict) or keys["name"] != own.get("name"):
-        tree["representation"][step] = {key: keys[key] for key in keys if f"{place}.{key}" in tree["changed"]}
+    typed_keys = {key for key in keys if f"{place}.{key}" in tree["changed"]}
+    if isinstance(own, dict) and ("name" not in typed_keys or keys["name"] == own.get("name")):
+        typed_keys |= own.keys() & keys.keys()
+    elif "name" not in typed_keys:
+        return
+    tree["representation"][step] = {key: value for key, value in keys.items() if key in typed_keys}
 
 
 def words_of(hydra: DictConfig) -> list[str]:

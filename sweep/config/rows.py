@@ -4,7 +4,7 @@ import difflib
 from typing import Any
 
 from sweep.config.conf import ROWS, settings
-from sweep.representations import Representation, from_tree
+from sweep.representations import STEPS, Representation, from_tree
 
 
 def row(name: str, /, **changes: Any) -> Representation:
@@ -12,7 +12,7 @@ def row(name: str, /, **changes: Any) -> Representation:
 
     Args:
         name: name of a file in conf/representation, such as "mt3".
-        changes: keys of the row to change, such as hop_length=256.
+        changes: keys of the row to change, such as hop_length=256 or level={"name": "window"}.
 
     Raises:
         ValueError: there is no such row, or a changed key does not fit; names it and the remedy.
@@ -26,4 +26,8 @@ def row(name: str, /, **changes: Any) -> Representation:
     if name not in names:
         close = difflib.get_close_matches(str(name), names, n=1)
         raise ValueError(f"row {name!r}: there is none; {f'did you mean {close[0]}?' if close else 'see `sweep list`'}")
-    return from_tree({**settings(ROWS / f"{name}.yaml"), **changes, "name": name})
+    own = settings(ROWS / f"{name}.yaml")
+    for key in STEPS:
+        if isinstance(changes.get(key), dict) and "name" not in changes[key]:  # keys of the row's own step
+            changes[key] = {**own[key], **changes[key]}
+    return from_tree({**own, **changes, "name": name})

@@ -17,7 +17,9 @@ from sweep.checks import shown
 from sweep.config.run import RunConfig
 from sweep.fields import Group, Key, keys_of
 from sweep.registry import families
+from sweep.representations import STEPS
 
+_OF_A_STEP = re.compile(rf"representation\.({'|'.join(STEPS)})\.\w+")
 GRIDS = "grid"  # a group of conf/ that is no part of a run's configuration
 
 
@@ -33,6 +35,8 @@ def as_typed(word: str) -> str:
         ValueError: the value of a key that takes text is a list or a mapping.
     """
     key, _, value = word.partition("=")
+    if _OF_A_STEP.fullmatch(key):
+        return f"++{word}"  # another step than the row's own has other keys, which Hydra would refuse
     about = _texts().get(key.removeprefix("+").removeprefix("+"))
     if about is None or not value:
         return word

@@ -38,8 +38,8 @@ def remarks_on(table: pd.DataFrame, certainty: list[str]) -> list[str]:
         f"Acc, P, R, F, Etot: mir_eval multipitch at threshold {values(done.threshold)}. AP: micro average precision. "
         "Unweighted means over the test recordings; the best of a column stands out.",
         f"windows/s: training; time: of the call that finished the run; on {values(done.device)}.",
-        f"context: samples that the longest kernel needs; marked * where more than the {values(done.window, ',')} of a "
-        "window, so that low bins reach into padding.",
+        "context: samples, at the row's own rate, that the longest kernel needs; marked * where more than a window "
+        f"has, {values(done.window, ',')}, so that low bins reach into padding.",
     ]
     if done.note_f1.notna().any():
         labels = {name: sources[name].LABELS for name in set(done.source.dropna()) if name in sources}
@@ -48,9 +48,10 @@ def remarks_on(table: pd.DataFrame, certainty: list[str]) -> list[str]:
             f"or 20 % of the duration. {' '.join(labels.values())}".rstrip()
         ]
     remarks += _of_rows(done)
-    empty = done[done.empty_filters > 0].drop_duplicates("representation")
+    empty = done[done.empty_filters > 0].drop_duplicates(["representation", "variant"])
     if len(empty):
-        filters = ", ".join(f"{row.representation} ({row.empty_filters})" for row in empty.itertuples())
+        counts = zip(name_of(empty), empty.empty_filters, strict=True)
+        filters = ", ".join(f"{name} ({count})" for name, count in counts)
         remarks += [f"Empty filters, whose input is constant: {filters}."]
     for name in (name for name in families.names() if name in set(done.family)):
         said = families[name].remark(values(done.norm[done.family == name]))
@@ -87,7 +88,8 @@ def _of_rows(done: pd.DataFrame) -> list[str]:
         for remark in filter(None, remarks.split(REMARKS)):
             about.setdefault(remark, []).append(name)
     written = []
-    for remark, some in about.items():
+    order = list(dict.fromkeys(remark.partition(":")[0] for remark in about))
+    for remark, some in sorted(about.items(), key=lambda item: order.index(item[0].partition(":")[0])):
         others = [name for name in names if name not in some]
         which = f": all but {', '.join(others)}" if len(some) > len(others) else f": {', '.join(some)}"
         written.append(f"{remark}{which if others else ''}.")

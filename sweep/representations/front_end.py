@@ -34,7 +34,13 @@ class FrontEnd(nn.Module):
         self._tables = Tables()
 
     def forward(self, audio: torch.Tensor) -> torch.Tensor:
-        """Compute the features of clips."""
+        """Compute the features of clips.
+
+        Raises:
+            ValueError: the clips are not (batch, samples).
+        """
+        if audio.ndim != 2:
+            raise ValueError(f"audio of shape {tuple(audio.shape)}: needs (batch, samples); row.features takes others")
         row = self.row
         offset = row.compression.fused_offset
         x = self._joined(audio, offset)

@@ -235,7 +235,7 @@ class Representation(Group):
         return y if self.n_channels > 1 else y.squeeze(-3)
 
     def transform(self, samples: int | None = None, **options: Any) -> "Transform":
-        """Build the transform of a row without parts, a `sweep.transforms` module.
+        """Build the transform alone of a row without parts: no level, framing or compression, so `times` is not its.
 
         Args:
             samples: length of the clips, if it is known; a trainable front-end then needs less memory, and clips that
@@ -262,14 +262,12 @@ class Representation(Group):
         return {name: getattr(self, name) for name in names}
 
     def remarks(self, samples: int) -> list[str]:
-        """Return what a table says of the row, for windows of so many samples; tables list the rows after each.
-
-        Args:
-            samples: length of a window at the row's sample rate.
-        """
+        """Return what a table says of the row, for windows of so many samples at the row's sample rate."""
         said = [f"Level: each window {self.level.WORDS}"]
         if self.sample_rate != SAMPLE_RATE:
-            said.append(f"Sample rate {self.sample_rate:,} Hz")
+            said.append(f"Sample rate: {self.sample_rate:,} Hz")
+        if self.n_channels > 1:
+            said.append("Bins: those of all channels")
         if self.pad_mode == "reflect" and not all(member.reflects(samples) for member in self.members):
             said.append("Padded with zeros, since a window is too short to reflect")
         if self.compression.per_clip or self.normalisation.per_clip:
