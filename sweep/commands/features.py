@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sweep.commands.outputs import check_paths, for_each
+from sweep.commands.outputs import add_files, check_paths, for_each
 from sweep.config.rows import row
 from sweep.data.recording import DataError
-from sweep.files import from_user, write_whole
+from sweep.files import write_whole
 from sweep.names import plain
 from sweep.representations import Representation
 
@@ -27,13 +27,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "Exits 0 where all was computed, 1 where a file was not, 2 where the command line is wrong."
     )
     parser.add_argument("row", metavar="ROW", help="a row, such as cqt-48 or mt3; `sweep list representation`")
-    parser.add_argument("audio", metavar="AUDIO", nargs="+", type=from_user, help="a file that libsndfile reads")
-    parser.add_argument(
-        "--out",
-        metavar="DIR",
-        type=from_user,
-        help="folder for the files, made if there is none (default: beside the audio)",
-    )
+    add_files(parser)
     parser.add_argument("--no-picture", action="store_true", help="write the arrays only")
 
 

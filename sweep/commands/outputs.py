@@ -1,5 +1,6 @@
 """Write files for each audio file of a command line: check first that they can be, and go on where one fails."""
 
+import argparse
 import errno
 import os
 import stat
@@ -9,7 +10,19 @@ from pathlib import Path
 
 from rich.console import Console
 
+from sweep.files import from_user
 from sweep.names import plain, say
+
+
+def add_files(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments AUDIO and --out."""
+    parser.add_argument("audio", metavar="AUDIO", nargs="+", type=from_user, help="a file that libsndfile reads")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        type=from_user,
+        help="folder for the files, made if there is none (default: beside the audio)",
+    )
 
 
 def check_paths(paths: dict[Path, dict[str, Path]], out: Path | None) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sweep.checks import check_number, check_share, check_whole
-from sweep.commands.outputs import check_paths, for_each
+from sweep.commands.outputs import add_files, check_paths, for_each
 from sweep.files import NOTES, from_user
 from sweep.names import say
 from sweep.results.metrics import METRICS
@@ -34,13 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=from_user,
         help="folder of a run that is done; or of a sweep, such as runs/demo/quick: then its best run",
     )
-    parser.add_argument("audio", metavar="AUDIO", nargs="+", type=from_user, help="a file that libsndfile reads")
-    parser.add_argument(
-        "--out",
-        metavar="DIR",
-        type=from_user,
-        help="folder for the files, made if there is none (default: beside the audio)",
-    )
+    add_files(parser)
     parser.add_argument(
         "--metric", choices=METRICS, help="score of the best run of a sweep (default: that of the sweep's last command)"
     )

@@ -12,9 +12,7 @@ ROWS = CONF / "representation"
 
 
 def settings(path: Path) -> dict[str, Any]:
-    """Return the keys of a file in conf/ over those of the files in its defaults list.
-
-    Keys within a key are merged, unless they have a `name` and it differs: then the file's own replace the others.
+    """Return the keys of a file in conf/ `over` those of the files in its defaults list.
 
     Raises:
         ValueError: a file of the defaults list is not there.
@@ -27,11 +25,17 @@ def settings(path: Path) -> dict[str, Any]:
         if not files:
             raise ValueError(f"{path}: {base}: no such file; correct its defaults")
         merged |= settings(files[0])
+    return over(merged, own)
+
+
+def over(before: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Return keys over others: keys within a key are merged, unless they have a `name` and it differs."""
+    merged = dict(before)
     for key, value in own.items():
-        before = merged.get(key)
-        if isinstance(value, dict) and isinstance(before, dict):
-            same = value.get("name") in (None, before.get("name"))
-            merged[key] = {**before, **value} if same else value
+        inherited = before.get(key)
+        if isinstance(value, dict) and isinstance(inherited, dict):
+            same = value.get("name") in (None, inherited.get("name"))
+            merged[key] = {**inherited, **value} if same else value
         else:
             merged[key] = value
     return merged

@@ -3,8 +3,8 @@
 import difflib
 from typing import Any
 
-from sweep.config.conf import ROWS, settings
-from sweep.representations import STEPS, Representation, from_tree
+from sweep.config.conf import ROWS, over, settings
+from sweep.representations import Representation, from_tree
 
 
 def row(name: str, /, **changes: Any) -> Representation:
@@ -12,7 +12,8 @@ def row(name: str, /, **changes: Any) -> Representation:
 
     Args:
         name: name of a file in conf/representation, such as "mt3".
-        changes: keys of the row to change, such as hop_length=256 or level={"name": "window"}.
+        changes: keys of the row to change, such as hop_length=256 or level={"name": "window"}; a step of another name
+            replaces the row's own, and one of the same or without a name changes keys of it.
 
     Raises:
         ValueError: there is no such row, or a changed key does not fit; names it and the remedy.
@@ -26,8 +27,4 @@ def row(name: str, /, **changes: Any) -> Representation:
     if name not in names:
         close = difflib.get_close_matches(str(name), names, n=1)
         raise ValueError(f"row {name!r}: there is none; {f'did you mean {close[0]}?' if close else 'see `sweep list`'}")
-    own = settings(ROWS / f"{name}.yaml")
-    for key in STEPS:
-        if isinstance(changes.get(key), dict) and "name" not in changes[key]:  # keys of the row's own step
-            changes[key] = {**own[key], **changes[key]}
-    return from_tree({**own, **changes, "name": name})
+    return from_tree({**over(settings(ROWS / f"{name}.yaml"), changes), "name": name})
