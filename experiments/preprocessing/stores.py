@@ -45,7 +45,7 @@ class Store:
     def __init__(self, transcriber: Transcriber, recordings: Recordings, count: int, on_host: bool = False):
         protocol = transcriber.protocol
         batch, length = protocol.batch_size, protocol.window
-        self.device, self.on_host = recordings.device, on_host
+        self.device, self.on_host, self.sample_rate = recordings.device, on_host, recordings.sample_rate
         shape, where = (count, transcriber.n_features), "cpu" if on_host else self.device
         self.samples = torch.empty(shape, device=where, pin_memory=on_host)
         self.target = torch.empty(count, 128, device=self.device)

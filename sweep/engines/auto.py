@@ -123,7 +123,7 @@ def build_published(
         return direct.because(asked)
     if algorithm in CASCADES:
         bank = (kernels, bins_per_octave, hop_length, pad_mode)
-        return Cascaded(*bank, CASCADES[algorithm], unit, tf32=tf32).because(asked)
+        return Cascaded(*bank, CASCADES[algorithm], unit).because(asked)
     # The values left out have no error bound, so half of the tolerance is used (experiments/engines/README.md).
     framed = partial(Framed, tolerance=tolerance / 2, tf32=tf32)
     if algorithm == "1992":

@@ -2,7 +2,8 @@
 
 It differs from the octaves engine, which stays close to the sum of the whole kernels, in what `sweep.filters.cascades`
 defines: the low-pass filter, the clip that is cut to its own length after each halving and padded anew for each octave,
-and kernels that are made, and by librosa also thinned out, at the octave's own rate.
+and kernels that are made, and by librosa also thinned out, at the octave's own rate. It never rounds to TF32: it is
+there to repeat a library's numbers, and with TF32 a fifth of the cells of a row that scales by its quietest one differ.
 """
 
 import math
@@ -45,7 +46,6 @@ class Cascaded(Engine):
         pad_mode: str,
         cascade: Cascade,
         unit: Callable[[np.ndarray, float], Kernels],
-        tf32: bool = False,
     ):
         super().__init__(kernels, hop_length, pad_mode)
         self.cascade = cascade
@@ -58,7 +58,7 @@ class Cascaded(Engine):
         for bins, stage in zip(self.octaves, self.stages, strict=True):
             first, taps = cascade.taps(unit(kernels.frequencies[bins], kernels.sample_rate / 2**stage))
             bank = Sampled(np.full(len(taps), first), tuple(whole[bins, None] * taps))
-            engines.append(Direct(bank, hop_length >> stage, pad_mode, tf32=tf32))
+            engines.append(Direct(bank, hop_length >> stage, pad_mode))
         self.engines = nn.ModuleList(engines)
         self._tables = Tables()
 
@@ -108,7 +108,7 @@ class Cascaded(Engine):
         return max(((lag + less) << stage) - less for lag, stage in zip(lags, self.stages, strict=True))
 
     def _half(self, samples: int) -> int:
-        return max(1, (samples + self.cascade.rounds_up) // 2)
+        return max(1, (samples + int(self.cascade.rounds_up)) // 2)
 
     def _halve(self, x: torch.Tensor) -> torch.Tensor:
         """Low-pass (batch, samples) and keep every second sample."""
