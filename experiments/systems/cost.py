@@ -1,7 +1,8 @@
 """Compares the cost of rows of published systems with equally large rows: python -m experiments.systems.cost RUNS OUT.
 
 RUNS is the folder of one sweep of `+grid=everything`, <runs>/<data>/<protocol>. The equally large row is that of the 34
-whose windows have the most similar number of features; the cost is a training step's time and that of the whole run.
+whose windows have the most similar number of features; the cost is a training step's time and that of the whole run,
+medians over seeds. Only the rows as they are count, neither controls nor changed keys.
 """
 
 import argparse
@@ -19,7 +20,7 @@ def compare(folder: Path) -> pd.DataFrame:
     """Return a line for each system's row, most expensive first."""
     runs = read_runs(folder)
     lines = []
-    for run, result in runs.results.items():
+    for result in runs.results.values():
         if result.model != MODEL or result.variant:
             continue
         it = row(result.representation)
@@ -31,10 +32,10 @@ def compare(folder: Path) -> pd.DataFrame:
                 "ms_per_step": 1e3 * result.config["protocol"]["batch_size"] / result.windows_per_second,
                 "seconds": sum(result.seconds.values()),
                 "device": result.device,
-                "run": run,
             }
         )
-    table = pd.DataFrame(lines)
+    seeds = pd.DataFrame(lines).groupby("row", sort=False)
+    table = seeds.first().assign(**seeds[["ms_per_step", "seconds"]].median()).reset_index()
     paper = table[~table.system]
     found = []
     for it in table[table.system].itertuples():

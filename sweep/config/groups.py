@@ -148,7 +148,7 @@ class FrontEnd(Group):
 
 @dataclass(frozen=True, kw_only=True)
 class Control(Group):
-    """Whether all representations get the same number of weights."""
+    """Whether all representations get the same number of features a frame, hence of weights for each frame."""
 
     PLACE = "control."
 
