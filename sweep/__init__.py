@@ -9,7 +9,7 @@ The library needs only torch and NumPy:
 The other packages need all dependencies of the project:
 
     sweep.representations  rows of the sweep: a transform with its parameters, and the scaling of its values
-    sweep.data             recordings with their notes, read from any layout into windows and targets
+    sweep.data             recordings with their notes, read from any layout into windows, segments and targets
     sweep.config           the configuration of a run, read from conf/ and checked
     sweep.results          the folder of a run: state, result.json, scores, tables
     sweep.training         one run: models, steps, checkpoints, loggers

@@ -59,6 +59,7 @@ def make_result(name: str = "cqt-48", **fields: Any) -> Result:
     made: dict[str, Any] = {
         **{"representation": name, "family": name.partition("-")[0], "variant": "", "model": "linear", "seed": 0},
         **{"protocol": "quick", "data": "d", "config": {}, "scores": scores, "recordings": {}, "threshold": 0.4},
+        "onset_threshold": None,
         **{"bins": 84, "context": 1024, "empty_filters": 0, "norm": None, "window": 16384, "moved": {}},
         **{"parameters": {"frontend": 0, "model": 1000}, "engine": "", "resumed_from": 0, "windows_per_second": None},
         **{"seconds": {"setup": 1.0, "training": 2.0, "scoring": 3.0}, "precision": "tf32", "changed": ""},

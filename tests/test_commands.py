@@ -12,6 +12,7 @@ from test_app import files
 from sweep.__main__ import main
 from sweep.commands import parser
 from sweep.commands.list import GROUPS, options
+from sweep.registry import models
 from sweep.results.result import write_result
 from sweep.training.building import build_transcriber, count_weights
 
@@ -146,6 +147,8 @@ def test_a_plan_has_a_table_for_each_protocol(words, capsys, tmp_path):
     [
         [],
         ["model=cnn"],
+        ["model=conv"],
+        ["model=crnn"],
         ["control=capacity"],
         ["protocol=paper"],
         ["frontend.trainable=true"],
@@ -156,7 +159,8 @@ def test_the_weights_of_a_plan_are_those_that_are_trained(overrides):
     import torch
 
     config = make_config("representation=mel-512-128", *overrides)
-    bias = torch.zeros(128) if config.protocol.output_bias else None
+    heads = models[config.model.name].HEADS
+    bias = {head: torch.zeros(128) for head in heads} if config.protocol.output_bias else None
     built = build_transcriber(config, bias)
     assert count_weights(config) == sum(weights.numel() for weights in built.parameters() if weights.requires_grad)
 

@@ -15,6 +15,7 @@ from conftest import ALL_34, SYSTEMS
 from sweep import engines
 from sweep.config import (
     ACCURACIES,
+    Augment,
     Control,
     Data,
     FrontEnd,
@@ -37,7 +38,7 @@ from sweep.representations.step import Step
 CONFIG = make_config("data.root=data/demo", "runs=out", "seed=3")
 TRAINED = changed(CONFIG, frontend__trainable=True)
 SLURM = make_config("cluster=slurm")
-GROUPS = [Data, Protocol, Model, FrontEnd, Control, Logger, Cluster, HostCluster, SlurmCluster, RunConfig]
+GROUPS = [Data, Augment, Protocol, Model, FrontEnd, Control, Logger, Cluster, HostCluster, SlurmCluster, RunConfig]
 FAMILIES = [families[name] for name in families.names()]
 
 

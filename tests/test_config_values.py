@@ -71,13 +71,16 @@ WRONG = {
         "name": TEXT,
         **dict.fromkeys(("window", "steps", "batch_size", "checkpoint_every", "scored_windows"), WHOLE),
         **dict.fromkeys(("fixed_steps", "standardise", "validation_windows"), COUNT),
-        **dict.fromkeys(("learning_rate", "loss_scale"), POSITIVE),
+        **dict.fromkeys(("learning_rate", "loss_scale", "onset_width", "onset_weight"), POSITIVE),
+        "clip": but(POSITIVE, None),
+        **dict.fromkeys(("warm_up", "edge"), SHARE),
+        "weight_decay": (-1, "much", True, None, [1], math.nan, math.inf),
         **dict.fromkeys(("learning_rate_scaling", "schedule"), CHOICE),
         "output_bias": SWITCH,
         "note_step": but(WHOLE, None),
         "validation": SHARE,
     },
-    "model": {"name": CHOICE, "learning_rate": POSITIVE},
+    "model": {"name": CHOICE, "sees": CHOICE, "learning_rate": but(POSITIVE, None)},
     "frontend": {
         "trainable": ("maybe", 1, 0, None, [True]),
         "learning_rate": but(POSITIVE, None),
@@ -175,7 +178,8 @@ def test_a_key_that_the_models_class_does_not_take():
     assert message(with_value(CONFIG, "model.layers", 3)).startswith("model.layers (3): unknown key")
 
 
-OPTIONAL = {"data.name", "data.root", "data.fingerprint", "control.width", "logger.project", "model.options"}
+OPTIONAL = {"data.name", "data.root", "data.fingerprint", "control.width", "logger.project"}
+OPTIONAL |= {"model.options", "model.sees"}
 NEEDED = [f"{group}.{key}" if group else key for group, keys in WRONG.items() for key in keys]
 NEEDED = [key for key in NEEDED if key not in OPTIONAL and not key.endswith(".name")]
 

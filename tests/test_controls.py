@@ -12,11 +12,19 @@ from conftest import ROWS
 from sweep import row
 from sweep.results.scoring import FREQUENCIES
 from sweep.results.thresholds import THRESHOLDS, best_threshold
+from sweep.training.building import features_of
+from sweep.training.model import Model, projection
 from sweep.training.models.linear import Linear
-from sweep.training.transcriber import Transcriber, projection
+from sweep.training.transcriber import Transcriber
 
 KEYS = {"learning_rate": 0.06, "learning_rate_scaling": "features"}
 PROTOCOL = replace(make_config("protocol=paper").protocol, **KEYS)
+
+
+def bare(representation, frontend, width: int | None) -> Transcriber:
+    """A transcriber without weights in its model."""
+    features = features_of(representation, 16384, width)
+    return Transcriber(frontend, Model(features), features, PROTOCOL, width=width)
 
 
 def test_all_rows_have_as_many_weights_and_one_rate():
@@ -24,9 +32,10 @@ def test_all_rows_have_as_many_weights_and_one_rate():
     for name in ("cqt-12", "mel-512-256", "linear-1024"):
         representation = ROWS[name]
         frontend = representation.front_end(accuracy="fast")
-        module = Transcriber(frontend, Linear(256, 33), PROTOCOL, 33, width=256)
+        features = features_of(representation, 16384, 256)
+        module = Transcriber(frontend, Linear(features), features, PROTOCOL, width=256)
         logits = module(torch.randn(2, 16384))
-        assert logits.shape == (2, 128)
+        assert logits["frames"].shape == (2, 1, 128)
         rates.add(module.rates(0)[0])
         counts.add(sum(p.numel() for p in module.parameters()))
         assert module.projection.shape == (256, representation.n_bins)
@@ -36,15 +45,16 @@ def test_all_rows_have_as_many_weights_and_one_rate():
 def test_the_model_sees_the_projected_features():
     representation = ROWS["mel-512-128"]
     frontend = representation.front_end()
-    plain, controlled = (Transcriber(frontend, None, PROTOCOL, 33, width=width) for width in (None, 40))
+    plain, controlled = (bare(representation, frontend, width) for width in (None, 40))
     audio = torch.randn(3, 16384)
     expected = np.einsum("wb,ncbf->ncwf", projection(128, 40).numpy(), plain.features(audio).numpy())
     np.testing.assert_allclose(controlled.features(audio).numpy(), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_all_channels_go_through_one_projection():
-    frontend = row("onsets-velocities").front_end(5944)
-    plain, controlled = (Transcriber(frontend, None, PROTOCOL, 16, width=width) for width in (None, 40))
+    representation = row("onsets-velocities")
+    frontend = representation.front_end(5944)
+    plain, controlled = (bare(representation, frontend, width) for width in (None, 40))
     audio = torch.randn(3, 5944)
     seen = plain.features(audio)
     assert seen.shape == (3, 2, 229, 16) and controlled.features(audio).shape == (3, 1, 40, 16)

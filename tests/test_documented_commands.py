@@ -64,7 +64,7 @@ def check(overrides: list[str]) -> None:
             text = f"{override.key_or_group}={value.list[0]}"
         if not text.startswith("+grid="):
             first.append(text)
-    if any(text.startswith("model=mlp") for text in first):  # what a how-to page adds
+    if any(text.startswith(("model=mlp", "model=framewise")) for text in first):  # what a how-to page adds
         first = [text for text in first if not text.startswith("model=")]
     if any("toy" in text or "mel-1024-64" in text for text in first):
         return

@@ -8,6 +8,7 @@ import soundfile
 from test_audio import sine
 
 from sweep.data.audio import decode
+from sweep.data.covering import by_windows
 from sweep.data.recording import DataError
 from sweep.transcribe.listening import Sound, opened
 
@@ -15,7 +16,7 @@ from sweep.transcribe.listening import Sound, opened
 def cut_out(sound: Sound, length: int, step: int, rate: int = 44100) -> np.ndarray:
     """All windows of a file, (windows, samples at the rate)."""
     size = (2 * length * rate + 44100) // 88200
-    parts = [(piece.numpy(), starts.tolist()) for piece, starts in sound.windows(length, step, rate)]
+    parts = [(piece.numpy(), starts.tolist()) for piece, starts, _ in sound.clips(by_windows(length, step, rate))]
     assert all(0 <= start <= len(piece) - size for piece, starts in parts for start in starts)
     return np.stack([piece[start : start + size] for piece, starts in parts for start in starts])
 
@@ -55,7 +56,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
     soundfile.write(path, np.zeros(300 * 44100, np.int16), 44100)
     tracemalloc.start()
     with opened(path) as sound:
-        frames = sum(len(starts) for _, starts in sound.windows(16384, 512, 44100))
+        frames = sum(count for _, _, count in sound.clips(by_windows(16384, 512, 44100)))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert frames == 1 + 300 * 44100 // 512
@@ -80,7 +81,7 @@ def test_what_is_no_audio_is_said_in_a_line(tmp_path, make, said):
     path = tmp_path / "x.wav"
     make(path)
     with pytest.raises(DataError) as caught, opened(path) as sound:
-        list(sound.windows(16384, 512, 44100))
+        list(sound.clips(by_windows(16384, 512, 44100)))
     assert said in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -89,5 +90,5 @@ def test_what_there_is_of_a_truncated_file_is_read_and_said(tmp_path):
     soundfile.write(path, sine(44100, 2.0), 44100)
     path.write_bytes(path.read_bytes()[:100_000])
     with opened(path) as sound:
-        list(sound.windows(16384, 512, 44100))
+        list(sound.clips(by_windows(16384, 512, 44100)))
         assert sound.truncated and sound.seconds == pytest.approx(1.13, abs=0.01)

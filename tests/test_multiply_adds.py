@@ -7,7 +7,7 @@ import torch
 from configs import make_config
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from sweep.training.building import build_frontend, cost
+from sweep.training.building import build_frontend, build_transcriber, cost
 
 WINDOW = 16384
 
@@ -30,6 +30,11 @@ class Counter(TorchDispatchMode):
         elif name == "mul":
             self.total += out.numel()
         return out
+
+
+def costs(config) -> dict[str, float]:
+    """What a run says of its cost."""
+    return cost(config, build_transcriber(config, None))
 
 
 @pytest.mark.parametrize(
@@ -64,15 +69,34 @@ def test_the_formula_is_what_pytorch_carries_out(name):
 
 def test_the_cost_of_a_run_is_that_of_a_second_of_audio():
     config = make_config("representation=cqt-24")
-    frontend, estimates = build_frontend(config), 44100 / 512
-    found = cost(config, frontend)
+    found, frontend, estimates = costs(config), build_frontend(config), 44100 / 512
     assert found["frontend"] == pytest.approx(estimates * frontend.multiply_adds(WINDOW))
     # A linear layer from all bins and frames to 128 notes; the CNN's two convolutions and linear layer by hand.
     bins, frames = config.representation.n_bins, 1 + WINDOW // config.representation.hop_length
     assert found["model"] == pytest.approx(estimates * 128 * bins * frames)
     places = (bins - 128) // 2 + 1
     by_hand = places * frames * 128 * 128 + places * 256 * 128 * frames + 256 * places * 128
-    found = cost(make_config("representation=cqt-24", "model=cnn"), frontend)
-    assert found["model"] == pytest.approx(estimates * by_hand)
+    assert costs(make_config("representation=cqt-24", "model=cnn"))["model"] == pytest.approx(estimates * by_hand)
     config = make_config("representation=cqt-24", "control=capacity", "control.width=40")
-    assert cost(config, frontend)["model"] == pytest.approx(estimates * frames * (40 * bins + 128 * 40))
+    assert costs(config)["model"] == pytest.approx(estimates * frames * (40 * bins + 128 * 40))
+
+
+@pytest.mark.parametrize(("row", "kernel", "places"), [("mel-512-128", 3, 128), ("linear-2048", 11, 205)])
+def test_a_segments_cost_is_shared_by_the_frames_that_are_taken_from_it(row, kernel, places):
+    """Of 33 frames those from 4 to 28 lie an eighth of the segment or more from its ends."""
+    keys = ["model.channels=4", "model.width=32", "model.reach=3", f"protocol.window={WINDOW}"]
+    config = make_config("model=conv", f"representation={row}", *keys)
+    found, seconds = costs(config), 25 * 512 / 44100
+    assert found["frontend"] == pytest.approx(build_frontend(config).multiply_adds(WINDOW) / seconds)
+    convolved = places * (3 * kernel * 4 + 9 * 4 * 4) + places // 2 * 9 * 4 * 8 + places // 4 * 9 * 8 * 8
+    layers = 8 * (places // 8) * 32 + 3 * 32 * 32 + 2 * 32 * 128
+    assert found["model"] == pytest.approx(33 * (convolved + layers) / seconds)
+
+
+def test_the_cost_of_a_recurrence_is_that_of_its_products():
+    """In each frame and direction: four gates, from the input and from the values before."""
+    keys = ["model.channels=4", "model.width=32", "model.hidden=16", f"protocol.window={WINDOW}"]
+    found = costs(make_config("model=crnn", "representation=mel-512-128", *keys))["model"] * 25 * 512 / 44100
+    convolved = 128 * (9 * 4 + 9 * 4 * 4) + 64 * 9 * 4 * 8 + 32 * 9 * 8 * 8 + 8 * 16 * 32
+    recurrent = sum(2 * 4 * 16 * (inputs + 16) for inputs in (32, 2 * 128))
+    assert found == pytest.approx(33 * (2 * convolved + recurrent + 3 * 32 * 128))

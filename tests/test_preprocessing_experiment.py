@@ -19,6 +19,7 @@ from sweep.data.reading import read_split
 from sweep.data.recordings import Recordings
 from sweep.data.sources.demo import make_demo
 from sweep.data.windows import Windows, draw_windows
+from sweep.training.building import features_of
 from sweep.training.models.linear import Linear
 from sweep.training.steps import Steps
 
@@ -105,11 +106,8 @@ def test_steps_from_a_store_are_the_steps_on_the_fly(root, device, on_host):
     protocol = replace(read_protocol("paper"), batch_size=batch, learning_rate=1e-3)
     live = training.build(r, protocol).to(device)
     store = Store(live, train, 3 * batch, on_host)
-    n_frames = r.n_frames(protocol.window)
-    stored = StoredTranscriber(
-        Nothing(r.n_bins), Linear(r.n_bins, n_frames), replace(protocol, window=store.samples.shape[1]), n_frames,
-        training.PRECISION,
-    ).to(device)  # fmt: skip
+    features, numbers = features_of(r, protocol.window), replace(protocol, window=store.samples.shape[1])
+    stored = StoredTranscriber(Nothing(r.n_bins), Linear(features), features, numbers, training.PRECISION).to(device)
     drawn = draw_windows(train, range(3), batch_size=batch, length=protocol.window, seed=1)
     places = torch.arange(3 * batch).view(3, batch)
     losses = [

@@ -15,6 +15,7 @@ from cached_set import damage_audio
 from configs import run_alone, short_config
 from conftest import ROWS
 from rich.console import Console
+from short_training import make_ear
 from test_rates import data_of
 
 from experiments.resilience.kill import checkpointing, compare, scoring, training
@@ -23,10 +24,10 @@ from sweep.data.recordings import Recordings
 from sweep.data.sources.demo import make_demo
 from sweep.data.targets import Labels
 from sweep.results.notes import GAP, SHORTEST
-from sweep.training.evaluation import hear_notes
+from sweep.training.hearing import Thresholds, whole_of
 from sweep.training.loading import load
 from sweep.transcribe.trained import load_transcriber
-from sweep.transcribe.transcribe import Ear, transcribe
+from sweep.transcribe.transcribe import transcribe
 
 RATES = (44_100, 16_000, 22_050)
 
@@ -101,12 +102,12 @@ def test_an_audio_file_gives_the_notes_that_its_scores_are_of(rate, root, tmp_pa
     transcriber, representation, result = load_transcriber(config.folder, "cpu")
     step = result.config["protocol"]["note_step"]
     paths = {kind: tmp_path / f"x.{kind}" for kind in ("csv", "mid", "png")}
-    ear = Ear(transcriber, representation, "", result.threshold, step, GAP, SHORTEST)
+    ear = make_ear(transcriber, representation, result.threshold, step, GAP, SHORTEST)
     transcribe(root / "test_data/2002.wav", ear, paths, (0, 1))
     notes = pd.read_csv(paths["csv"])
     test = read_split(root, "test")
     audio = read_audio_at(root, "test", [recording.path for recording in test], rate)
-    heard = hear_notes(transcriber, Recordings.of(Labels(test), audio, rate), 1, step, 0.4)
+    heard = whole_of(transcriber, Recordings.of(Labels(test), audio, rate), 1, step).notes(Thresholds(0.4, None))
     pd.testing.assert_frame_equal(notes, heard, atol=6e-4, rtol=0)
     assert np.sum(result.recordings["2002"]["blocks"]["notes"], axis=0)[1] == len(notes) > 2
 

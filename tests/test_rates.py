@@ -16,9 +16,10 @@ from rich.console import Console
 from test_audio import sine
 
 from sweep.config import Data
+from sweep.data.covering import by_windows, covered
 from sweep.data.recording import DataError
 from sweep.data.recordings import Recordings
-from sweep.data.windows import listening_windows, training_windows
+from sweep.data.windows import training_windows
 from sweep.representations.clock import at_rate
 from sweep.training.loading import Loaded, UnreadableError, describe, load
 from sweep.transcribe.listening import opened
@@ -122,13 +123,13 @@ def test_at_another_rate_windows_are_slices_of_the_resampled_files(rate, device,
 def test_lengths_draws_and_targets_are_those_of_the_reference_rate(rate, root):
     parts = [loaded_at(root, each).train for each in (44_100, rate)]
     reference, other = parts
-    assert torch.equal(reference.lengths, other.lengths) and torch.equal(reference.note_share, other.note_share)
+    assert torch.equal(reference.lengths, other.lengths) and torch.equal(reference.sounding.share, other.sounding.share)
     (one, target), (two, as_well) = (
         training_windows(part, batch_size=200, length=LENGTH, seed=1, step=2) for part in parts
     )
     assert torch.equal(target, as_well) and target.any()
     assert one.shape == (200, LENGTH) and two.shape == (200, rounded(LENGTH, rate))
-    assert reference.sounding.data_ptr() == other.sounding.data_ptr()  # labels are on the device once
+    assert reference.sounding is other.sounding  # labels are on the device once
 
 
 def test_a_window_as_long_as_a_recording_fits_at_any_rate(root):
@@ -157,14 +158,15 @@ def test_a_recording_is_listened_to_as_its_file_is(tmp_path, own, rate, length, 
     path = write(tmp_path / "train/a.wav", np.random.default_rng(0).uniform(-0.9, 0.9, 19 * own + 77), own)
     write(tmp_path / "test/b.wav", sine(44100, 2.0))
     train = loaded_at(tmp_path, rate).train
-    audio, starts = listening_windows(train, 0, length=length, step=step)
+    covering = by_windows(length, step, rate)
+    audio, starts = covered(train, 0, covering)
     size = rounded(length, rate)
     windows = audio.unfold(0, size, 1)[starts].numpy()
     assert len(windows) == 1 + int(train.lengths[0]) // step
     wanted = [n * step - length // 2 for n in range(len(windows))]
     np.testing.assert_array_equal(windows, sliced(path, wanted, length, rate))
     with opened(path) as sound:
-        parts = [piece.unfold(0, size, 1)[starts] for piece, starts in sound.windows(length, step, rate)]
+        parts = [piece.unfold(0, size, 1)[starts] for piece, starts, _ in sound.clips(covering)]
     np.testing.assert_array_equal(torch.cat(parts).numpy(), windows)
 
 

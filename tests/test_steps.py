@@ -14,6 +14,8 @@ from sweep.data.recording import Recording
 from sweep.data.recordings import Recordings, place
 from sweep.data.windows import draw_windows
 from sweep.registry import models
+from sweep.training.building import features_of
+from sweep.training.model import Features, Model
 from sweep.training.models.cnn import CNN
 from sweep.training.steps import Steps, chunk_length, group_length
 from sweep.training.transcriber import Transcriber
@@ -46,11 +48,12 @@ def steps_for(store: Recordings, name: str = "mel-512-128", capture: bool = True
     torch.manual_seed(0)
     representation = ROWS[name]
     trainable = options.pop("trainable", False)
+    features = features_of(representation, 16384)
     module = Transcriber(
         representation.front_end(accuracy="fast", trainable=trainable),
-        models[model](representation.n_bins, 33, None),
+        models[model](features),
+        features,
         replace(PROTOCOL, **options),
-        33,
         "tf32",
     ).to(store.device)
     return module, Steps(module, module.configure_optimizers(), store, capture)
@@ -136,9 +139,17 @@ def test_groups_start_at_multiples_of_their_length(monkeypatch):
     torch.testing.assert_close(together, one_by_one, rtol=1e-4, atol=1e-7)
 
 
+def bare(representation, trainable: bool = False, **options) -> Transcriber:
+    """A transcriber without weights in its model."""
+    features = features_of(representation, 16384)
+    return Transcriber(
+        representation.front_end(trainable=trainable), Model(features), features, replace(PROTOCOL, **options)
+    )
+
+
 @each([ROWS["linear-256"], ROWS["log-4096"]])
 def test_groups_are_bounded_by_memory_and_checkpoints(representation):
-    module = Transcriber(representation.front_end(), torch.nn.Linear(1, 1), replace(PROTOCOL, batch_size=100), 33)
+    module = bare(representation, batch_size=100)
     cpu, cuda = torch.device("cpu"), torch.device("cuda")
     assert group_length(module, cpu) == chunk_length(module, cpu) == 1
     group, chunk = group_length(module, cuda), chunk_length(module, cuda)
@@ -147,7 +158,7 @@ def test_groups_are_bounded_by_memory_and_checkpoints(representation):
     # An interval shorter than a group does not change what is computed.
     module.protocol = replace(module.protocol, checkpoint_every=3)
     assert group_length(module, cuda) == chunk_length(module, cuda) == group
-    trained = Transcriber(ROWS["linear-256"].front_end(trainable=True), torch.nn.Linear(1, 1), PROTOCOL, 33)
+    trained = bare(ROWS["linear-256"], trainable=True)
     assert group_length(trained, cuda) == 1
     trained.protocol = replace(PROTOCOL, fixed_steps=100)  # its engine copies frames while it is fixed, too
     assert trained.frozen_frontend and group_length(trained, cuda) == 1
@@ -158,10 +169,13 @@ def test_the_gradient_of_the_loss_is_autograds():
     logits = (3 * torch.randn(16, 128, dtype=torch.float64)).requires_grad_()
     target = (torch.rand(16, 128) < 0.1).double()
     (expected,) = torch.autograd.grad(64 * torch.nn.functional.binary_cross_entropy_with_logits(logits, target), logits)
-    torch.testing.assert_close(module.loss_gradient(logits.detach(), target), expected)
-    both = module.loss(torch.stack([logits, -logits]), torch.stack([target, target]))
-    one = torch.stack([module.loss(logits, target), module.loss(-logits, target)])
-    torch.testing.assert_close(both, one)
+    wanted = {"frames": target[:, None]}
+    gradient = module.loss_gradient({"frames": logits.detach()[:, None]}, wanted)
+    torch.testing.assert_close(gradient["frames"][:, 0], expected)
+    said = [{"frames": logits[:, None]}, {"frames": -logits[:, None]}]
+    twice = {"frames": torch.stack([target[:, None]] * 2)}
+    both = module.loss({"frames": torch.stack([one["frames"] for one in said])}, twice)
+    torch.testing.assert_close(both, torch.stack([module.loss(one, wanted) for one in said]))
 
 
 # Where the audio lies
@@ -209,7 +223,7 @@ def test_audio_goes_where_it_fits():
 
 @pytest.mark.parametrize(("bins", "height", "rows"), [(84, 84, 1), (128, 128, 1), (129, 128, 1), (257, 128, 65)])
 def test_the_cnns_first_kernel_spans_128_bins_or_all(bins, height, rows):
-    model = CNN(bins, 33)
+    model = CNN(Features(1, bins, np.arange(33), 0.0))
     assert model.along_frequency.weight.shape == (128, 1, height, 1)
     assert model.over_time.weight.shape == (256, 128, 1, 33)
     assert model.output.weight.shape == (128, 256 * rows) and model.output.bias is None
@@ -221,15 +235,16 @@ def test_the_cnns_first_kernel_spans_128_bins_or_all(bins, height, rows):
     second = torch.einsum("ncrf,dcf->ndr", first, model.over_time.weight[:, :, 0])
     second = (second + model.over_time.bias[:, None]).relu()
     expected = second.reshape(2, -1) @ model.output.weight.T
-    torch.testing.assert_close(model(x[:, None]), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(model(x[:, None])["frames"][:, 0], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_models_take_channels():
     """The CNN's convolutions as PyTorch's own, over all channels; the linear layer over channels, bins and frames."""
     x = torch.randn(2, 3, 140, 17)
-    cnn = CNN(140, 17, n_channels=3)
+    features = Features(3, 140, np.arange(17), 0.0)
+    cnn = CNN(features)
     expected = cnn.output(cnn.over_time(cnn.along_frequency(x).relu()).relu().flatten(1))
-    torch.testing.assert_close(cnn(x), expected, rtol=1e-4, atol=1e-5)
-    linear = models["linear"](140, 17, n_channels=3)
+    torch.testing.assert_close(cnn(x)["frames"][:, 0], expected, rtol=1e-4, atol=1e-5)
+    linear = models["linear"](features)
     torch.nn.init.normal_(linear.output.weight)
-    torch.testing.assert_close(linear(x), x.flatten(1) @ linear.output.weight.T)
+    torch.testing.assert_close(linear(x)["frames"][:, 0], x.flatten(1) @ linear.output.weight.T)

@@ -121,7 +121,7 @@ def test_note_share_is_the_mean_target_of_each_recording_averaged(tmp_path):
         parts.append((path, read_labels(path, n_samples), n_samples))
     recordings = Recordings([silent(path.stem, notes, n_samples) for path, notes, n_samples in parts])
     expected = [plain_reading(path, np.arange(n_samples)).mean(axis=0, dtype=float) for path, _, n_samples in parts]
-    share = recordings.note_share
+    share = recordings.sounding.share
     assert share.dtype == torch.float64 and share.shape == (128,)
     np.testing.assert_allclose(share.numpy(), np.mean(expected, axis=0), atol=1e-12)
 
@@ -129,6 +129,6 @@ def test_note_share_is_the_mean_target_of_each_recording_averaged(tmp_path):
 def test_note_share_of_more_segments_than_one_part_holds():
     n_samples = 2**17 + 2  # each sample a segment: 60 sounds at even ones, 61 at odd ones
     start = np.arange(n_samples)
-    share = Recordings([silent("x", np.stack([start, start + 1, 60 + start % 2], axis=1), n_samples)]).note_share
+    share = Recordings([silent("x", np.stack([start, start + 1, 60 + start % 2], axis=1), n_samples)]).sounding.share
     assert share[60].item() == pytest.approx(0.5) and share[61].item() == pytest.approx(0.5)
     assert share.sum().item() == pytest.approx(1.0)

@@ -12,6 +12,7 @@ import soundfile
 import torch
 from configs import run_alone, short_config
 from conftest import SHARED
+from short_training import make_ear
 from test_app import call
 
 from sweep.data.reading import read_split
@@ -19,9 +20,9 @@ from sweep.data.recordings import Recordings
 from sweep.data.sources.demo import make_demo
 from sweep.results.notes import GAP, SHORTEST
 from sweep.results.scoring import NOTE_SCORES
-from sweep.training.evaluation import hear_notes
+from sweep.training.hearing import Thresholds, whole_of
 from sweep.transcribe.trained import load_transcriber
-from sweep.transcribe.transcribe import Ear, transcribe
+from sweep.transcribe.transcribe import transcribe
 
 # Of a recording of 5 s, 182 scored windows are 612 samples apart and the first one's centre is sample 52,292: with
 # frames of 68 samples each of them is a frame's centre.
@@ -66,7 +67,7 @@ def test_the_notes_are_those_that_the_run_was_scored_for(kind, root, tmp_path):
     transcriber, representation, result = load_transcriber(config.folder, "cpu")
     audio = sorted((root / "test_data").iterdir())[0]
     paths = {kind: tmp_path / f"x.{kind}" for kind in ("csv", "mid", "png")}
-    transcribe(audio, Ear(transcriber, representation, "", result.threshold, HOP, 0.0, 0.0), paths, (0, 1))
+    transcribe(audio, make_ear(transcriber, representation, result.threshold, HOP, 0.0, 0.0), paths, (0, 1))
     notes = pd.read_csv(paths["csv"])
     centres = FIRST + STRIDE * np.arange(SCORED)
     samples = notes[["onset_seconds", "offset_seconds"]].to_numpy() * 44100
@@ -86,14 +87,14 @@ def test_nothing_sounds_in_silence(root, tmp_path):
     noise = np.random.default_rng(0).normal(0, 1e-4, 2 * rate)
     soundfile.write(tmp_path / "x.wav", np.r_[sound, np.zeros(2 * rate), noise, sound], rate, subtype="FLOAT")
     paths = {kind: tmp_path / f"x.{kind}" for kind in ("csv", "mid", "png")}
-    transcribe(tmp_path / "x.wav", Ear(transcriber, representation, "", 0.2, 512, 0.0, 0.0), paths, (0, 1))
+    transcribe(tmp_path / "x.wav", make_ear(transcriber, representation, 0.2, 512, 0.0, 0.0), paths, (0, 1))
     notes = pd.read_csv(paths["csv"])
     half = 8192 / rate
     inside = (notes.offset_seconds > 5 + half + 0.01) & (notes.onset_seconds < 9 - half - 0.01)
     assert not inside.any()
     assert (notes.onset_seconds < 5).any() and (notes.onset_seconds > 9).any()
     with torch.inference_mode():
-        quiet = transcriber.predict(torch.from_numpy(noise[:16384]).float()[None]).sigmoid()
+        quiet = transcriber.predict(torch.from_numpy(noise[:16384]).float()[None])["frames"].sigmoid()
     assert quiet.max() > 0.2
 
 
@@ -119,7 +120,7 @@ def test_a_genuine_recordings_midi_scores_as_its_run_did(tmp_path):
     # The scores of notes are mir_eval's, of the notes before they are written and of those in the file.
     labels = np.loadtxt(root / "test_labels/2303.csv", delimiter=",", skiprows=1, usecols=(0, 1, 3))
     recordings = Recordings(read_split(root, "test"))
-    heard = hear_notes(load_transcriber(config.folder, "cpu")[0], recordings, 0, 512, 0.4)
+    heard = whole_of(load_transcriber(config.folder, "cpu")[0], recordings, 0, 512).notes(Thresholds(0.4, None))
     written = [(note.start, note.end, note.pitch) for note in midi.instruments[0].notes]
     for found, tolerance in ((heard[["onset_seconds", "offset_seconds", "pitch"]].to_numpy(), 1e-9), (written, 0.005)):
         assert [scores[name] for name in NOTE_SCORES] == pytest.approx(
@@ -146,9 +147,10 @@ def test_an_audio_file_gives_the_notes_that_its_scores_are_of(root, tmp_path):
     transcriber, representation, result = load_transcriber(config.folder, "cpu")
     step = result.config["protocol"]["note_step"]
     paths = {kind: tmp_path / f"x.{kind}" for kind in ("csv", "mid", "png")}
-    ear = Ear(transcriber, representation, "", result.threshold, step, GAP, SHORTEST)
+    ear = make_ear(transcriber, representation, result.threshold, step, GAP, SHORTEST)
     transcribe(root / "test_data/2002.wav", ear, paths, (0, 1))
     notes = pd.read_csv(paths["csv"])
     recordings = Recordings(read_split(root, "test"))
-    pd.testing.assert_frame_equal(notes, hear_notes(transcriber, recordings, 1, step, 0.4), atol=6e-4, rtol=0)
+    heard = whole_of(transcriber, recordings, 1, step).notes(Thresholds(0.4, None))
+    pd.testing.assert_frame_equal(notes, heard, atol=6e-4, rtol=0)
     assert np.sum(result.recordings["2002"]["blocks"]["notes"], axis=0)[1] == len(notes) > 5

@@ -8,15 +8,10 @@ import soundfile
 import torch
 from test_listening import cut_out
 
+from sweep.data.covering import by_windows, covered
 from sweep.data.recording import DataError, Recording
 from sweep.data.recordings import Recordings
-from sweep.data.windows import (
-    listening_windows,
-    scoring_windows,
-    split_validation,
-    step_generator,
-    training_windows,
-)
+from sweep.data.windows import scoring_windows, split_validation, step_generator, training_windows
 from sweep.transcribe.listening import opened
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
@@ -190,7 +185,7 @@ def test_listening_windows_are_those_of_transcribe_cut_from_the_recording_alone(
     parts = [recording_of(audio) for audio in (loud, noise, loud)]
     with opened(tmp_path / "x.wav") as sound:
         expected = cut_out(sound, length, step)
-    audio, starts = listening_windows(Recordings(parts), 1, length=length, step=step)
+    audio, starts = covered(Recordings(parts), 1, by_windows(length, step, 44_100))
     np.testing.assert_array_equal(audio.unfold(0, length, 1)[starts], expected)
 
 

@@ -73,7 +73,10 @@ def _print(console: Console, runs: list[Run], measured: dict[str, Result]) -> No
     total = None if None in left else sum(filter(None, left))
     console.print(f"time for one process: {clock(total) if total is not None else 'not measured yet'}")
     console.print(f"disk: {_size(disk)} of trained weights, and three times a run's weights while it trains")
-    console.print("GPU memory: weights, gradients, Adam's moments and features of a step; the audio comes on top of it")
+    console.print(
+        "GPU memory: weights, gradients, Adam's moments and features of a step; the audio and what the model computes "
+        "from the features come on top of it"
+    )
 
 
 def _gpu_memory(run: Run, weights: int) -> float:

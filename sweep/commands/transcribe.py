@@ -4,6 +4,7 @@ import argparse
 import math
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -11,13 +12,17 @@ from sweep.checks import check_number, check_share, check_whole
 from sweep.commands.outputs import add_files, check_paths, for_each
 from sweep.files import NOTES, from_user
 from sweep.names import say
+from sweep.representations.clock import ESTIMATE_EVERY
 from sweep.results.metrics import METRICS
 from sweep.results.notes import GAP, SHORTEST
+from sweep.results.result import Result
 from sweep.results.scoring import said
 from sweep.transcribe.notes import outputs
 from sweep.transcribe.trained import find_run, load_transcriber
 
-HOP_LENGTH = 512  # samples, librosa's default
+if TYPE_CHECKING:
+    from sweep.training.hearing import Thresholds
+
 LONGEST = 300  # longest stretch of a picture, in seconds; its pixels are then 0.2 s wide
 
 
@@ -41,10 +46,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: auto)")
     parser.add_argument("--threshold", type=float, help="probability above which a note sounds (default: the run's)")
     parser.add_argument(
+        "--onset-threshold",
+        type=float,
+        help="probability above which a note begins, for a model with an onset head (default: the run's)",
+    )
+    parser.add_argument(
         "--hop",
         type=float,
-        default=HOP_LENGTH,
-        help=f"samples at 44,100 Hz between frames; more is faster and coarser (default: {HOP_LENGTH}, 11.6 ms)",
+        help="samples at 44,100 Hz between a window model's frames; more is faster and coarser (default: "
+        f"{ESTIMATE_EVERY}, 11.6 ms); those of a model that sees segments are its row's",
     )
     parser.add_argument(
         "--gap", type=float, default=GAP, help=f"seconds up to which a gap in a note is closed (default: {GAP})"
@@ -66,21 +76,31 @@ def run(arguments: argparse.Namespace) -> int:
     Raises:
         ValueError: nothing could be transcribed; the message names the option or file, the value and the remedy.
     """
-    if arguments.threshold is not None:
-        check_share("--threshold", arguments.threshold)
-    for name in ("hop", "gap", "shortest"):
+    for name in ("threshold", "onset_threshold"):
+        if getattr(arguments, name) is not None:
+            check_share(f"--{name.replace('_', '-')}", getattr(arguments, name))
+    for name in ("gap", "shortest"):
         check_number(f"--{name}", getattr(arguments, name), 0)
-    check_whole("--hop", int(arguments.hop) if arguments.hop == int(arguments.hop) else arguments.hop)
+    hop = arguments.hop
+    if hop is not None:
+        check_number("--hop", hop, 0)
+        check_whole("--hop", int(hop) if hop == int(hop) else hop)
     stretch = _stretch(arguments.picture)
     run, why = find_run(arguments.run, arguments.metric)
     paths = {file: outputs(file, arguments.out, NOTES) for file in arguments.audio}
     check_paths(paths, arguments.out)
     transcriber, representation, result = load_transcriber(run, arguments.device)
+    from sweep.data.covering import by_windows
     from sweep.transcribe.transcribe import Ear, transcribe  # imports matplotlib
 
-    threshold = result.threshold if arguments.threshold is None else arguments.threshold
-    rules = (threshold, int(arguments.hop), arguments.gap, arguments.shortest)
-    ear = Ear(transcriber, representation, result.row, *rules)
+    thresholds = _thresholds(arguments, result)
+    if hop is not None and transcriber.segmental:
+        told = f"--hop {hop:g}: {run} has a model that sees segments"
+        raise ValueError(f"{told}, whose frames are its row's; leave it out")
+    covering = transcriber.covering(representation.sample_rate)
+    if hop is not None:
+        covering = by_windows(transcriber.protocol.window, int(hop), representation.sample_rate)
+    ear = Ear(transcriber, representation, result.row, thresholds, covering, arguments.gap, arguments.shortest)
     console = Console(highlight=False)
     why = why or f"accuracy {said(result.scores.get('accuracy'))}"
     demo = "; trained on the synthetic demo set" * (result.source == "demo")
@@ -92,6 +112,24 @@ def run(arguments: argparse.Namespace) -> int:
         return f"{told} in {time.perf_counter() - began:.1f} s: {own['csv'].with_suffix('')}.csv, .mid, .png"
 
     return for_each("sweep transcribe", paths, work)
+
+
+def _thresholds(arguments: argparse.Namespace, result: Result) -> "Thresholds":
+    """Return the thresholds of the command line, or where they are not given those of the run.
+
+    Raises:
+        ValueError: an onset threshold is given for a model without an onset head.
+    """
+    from sweep.training.hearing import Thresholds
+
+    frames = result.threshold if arguments.threshold is None else arguments.threshold
+    onsets = result.onset_threshold
+    if arguments.onset_threshold is not None:
+        if onsets is None:
+            told = f"--onset-threshold {arguments.onset_threshold:g}"
+            raise ValueError(f"{told}: {result.model} has no onset head; leave it out")
+        onsets = arguments.onset_threshold
+    return Thresholds(frames, onsets)
 
 
 def _stretch(text: str) -> tuple[float, float]:

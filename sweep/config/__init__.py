@@ -2,6 +2,7 @@
 
 from sweep.config.groups import (
     ACCURACIES,
+    Augment,
     Cluster,
     Control,
     Data,
@@ -15,6 +16,6 @@ from sweep.config.groups import (
 from sweep.config.run import RunConfig, differences, identity
 
 __all__ = [
-    "ACCURACIES", "Cluster", "Control", "Data", "FrontEnd", "HostCluster", "Logger", "Model", "Protocol", "RunConfig",
-    "SlurmCluster", "differences", "identity",
+    "ACCURACIES", "Augment", "Cluster", "Control", "Data", "FrontEnd", "HostCluster", "Logger", "Model", "Protocol",
+    "RunConfig", "SlurmCluster", "differences", "identity",
 ]  # fmt: skip

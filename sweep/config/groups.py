@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from sweep.checks import check_choice, check_folder, check_whole, shown
-from sweep.fields import Group, choice, folder, positive, share, text, values, whole
+from sweep.fields import Group, choice, folder, group, keys_of, number, positive, share, text, values, whole
 from sweep.registry import check_options, models, sources
 
 ACCURACIES = ("exact", "high", "fast")
 METRICS = ("accuracy", "f_measure", "note_f1", "note_offset_f1", "average_precision")
 # A run passes these to a model's class; the others are keys.
-MODEL_ARGUMENTS = ("n_bins", "n_frames", "bias", "n_channels")
+MODEL_ARGUMENTS = ("features", "bias")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +57,32 @@ class Data(Group):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Augment(Group):
+    """How training windows are varied at random, each by draws of its own; 0 leaves a kind out.
+
+    Attributes:
+        on: whether there is any variation.
+    """
+
+    PLACE = "protocol.augment."
+
+    gain: float = number(0, default=0.0)
+    """Largest change of level in dB, up or down; a row whose `level` scales each window does not see it."""
+    noise: float = share(default=0.0)
+    """Largest level of added white noise relative to the window's root mean square; 0.01 is 40 dB below it."""
+    equalise: float = number(0, default=0.0)
+    """Largest gain or attenuation in dB of a random filter, drawn at each octave from 40 Hz and smooth in between."""
+    mask_bins: float = share(default=0.0)
+    """Largest share of the bins that a random band, set to 0, covers."""
+    mask_frames: float = share(default=0.0)
+    """Largest share of the frames that a random stretch, set to 0, covers."""
+
+    @property
+    def on(self) -> bool:
+        return any(getattr(self, field.name) for field in keys_of(type(self)))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Protocol(Group):
     """How a model is trained and how it is scored."""
 
@@ -65,37 +91,53 @@ class Protocol(Group):
     name: str = text()
     """The file's name."""
     window: int = whole()
-    """Length of a window, the model's input, in samples at 44.1 kHz, whatever the sample rate of a row."""
+    """Length of the model's input, a window or a segment, in samples at 44.1 kHz, whatever a row's sample rate."""
     steps: int = whole()
     """Optimiser steps."""
     batch_size: int = whole()
-    """Windows per step."""
+    """Windows or segments per step."""
     learning_rate: float = positive()
-    """Adam's learning rate at the first step."""
+    """Largest learning rate of Adam, without a warm-up that of the first step."""
     learning_rate_scaling: str = choice("features", "none")
     """Whether the rate is divided by the square root of the number of features."""
     fixed_steps: int = whole(least=0)
     """Steps after which a trainable front-end is trained, too."""
-    schedule: str = choice("linear", "constant")
-    """Whether the rate falls linearly to 0 at the last step."""
+    schedule: str = choice("linear", "cosine", "constant")
+    """Whether the rate falls to 0 at the last step, in a line or as half a cosine."""
+    warm_up: float = share()
+    """Share of the steps in which the rate rises in a line from 0."""
+    weight_decay: float = number(0)
+    """Decoupled weight decay, AdamW's; 0 is Adam."""
+    clip: float | None = positive(also=(None,))
+    """Largest norm of the gradient of all weights, to which a larger one is scaled; null leaves it as it is."""
     standardise: int = whole(least=0)
     """Batches whose mean and deviation standardise each bin; 0 leaves the bins as they are."""
     output_bias: bool = choice(False, True)
     """Whether the model has an output bias, which starts at the logit of each note's share of the time."""
     loss_scale: float = positive()
     """Factor of the mean binary cross-entropy."""
+    onset_width: float = positive()
+    """Seconds about a note's start in which it counts as beginning, for a model with an onset head."""
+    onset_weight: float = positive()
+    """Factor of the onset head's loss, beside 1 of the frame head's."""
+    augment: Augment = group(only=Augment)
     validation: float = share()
     """Default of `data.validation`."""
     validation_windows: int = whole(least=0)
-    """Number of windows of each held-out recording."""
+    """Number of windows or segments of each held-out recording."""
     checkpoint_every: int = whole(changes_result=False)
     """Steps between two checkpoints."""
     scored_windows: int = whole()
-    """Largest number of windows that are scored in each test recording."""
+    """Largest number of instants, the middles of windows, whose frames are scored in each test recording."""
     note_step: int | None = whole(also=(None,))
-    """Samples at 44.1 kHz between the windows that notes are formed from, over a whole recording; null: no notes."""
+    """Samples at 44.1 kHz between the windows that notes are formed from, over a whole recording; null: no notes.
+    A model that sees segments forms them from all its frames."""
+    edge: float = share()
+    """Share of a segment at either end whose estimates are left out, below 0.5; a window has one estimate."""
 
     def check(self) -> None:
+        if self.edge >= 0.5:
+            raise ValueError(f"protocol.edge {self.edge}: leaves nothing of a segment; choose less than 0.5")
         if self.fixed_steps >= self.steps:
             raise ValueError(
                 f"protocol.fixed_steps {self.fixed_steps}: needs to be fewer than protocol.steps, {self.steps}"
@@ -110,8 +152,10 @@ class Model(Group):
 
     name: str = text()
     """The file's and the class's registered name."""
-    learning_rate: float = positive()
-    """Learning rate of this model in the paper."""
+    sees: str = choice("window", "segment")
+    """window: the model says what sounds in the middle of a clip; segment: in each of its frames."""
+    learning_rate: float | None = positive(also=(None,))
+    """Learning rate of this model in the paper; null where it is not in it."""
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self) -> None:
@@ -122,7 +166,8 @@ class Model(Group):
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any], place: str | None = None) -> Self:
-        own = ("name", "learning_rate")
+        own = ("name", "sees", "learning_rate")
+        tree = {"sees": "window", **tree}
         for key in own:
             if key not in tree:
                 raise ValueError(f"model.{key}: missing; give it a value")
@@ -153,7 +198,7 @@ class Control(Group):
     PLACE = "control."
 
     name: str = choice("none", "capacity", spelling="{}", usual="none")
-    """none: the weights grow with the bins; capacity: a fixed random projection of each frame comes first."""
+    """none: the model sees the bins; capacity: a fixed random projection of each frame comes first."""
     width: int | None = whole(also=(None,), default=None)
     """Features of a frame after the projection."""
 

@@ -42,10 +42,40 @@ def run_config(config: DictConfig, hydra: DictConfig) -> RunConfig:
     for key, typed in tree["changed"].items():
         if "${" in typed:  # what stands there, not where it comes from
             tree["changed"][key] = str(functools.reduce(lambda part, name: part[name], key.split("."), tree))
+    _take_recipe(tree)
     own = _own_steps(hydra)
     for step in STEPS:
         _take_step(tree, step, own.get(step))
     return RunConfig.from_tree(tree)
+
+
+def _take_recipe(tree: dict[str, Any]) -> None:
+    """Put a protocol's `segments` over its other keys if the model sees segments, but under those that were typed.
+
+    Args:
+        tree: tree of the run, with "changed".
+
+    Raises:
+        ValueError: the protocol has no such keys.
+    """
+    protocol, model = tree["protocol"], tree["model"]
+    segments = protocol.pop("segments", None)
+    if model.get("sees") != "segment":
+        return
+    if not isinstance(segments, dict):
+        raise ValueError(
+            f"protocol {protocol['name']}: is for models that see a window, {model['name']} sees segments; choose "
+            "protocol=quick or converged, or give it a recipe under protocol.segments"
+        )
+    for name, value in segments.items():
+        inner = value if isinstance(value, dict) else {"": value}
+        for key, new in inner.items():
+            place = ".".join(filter(None, (name, key)))
+            if not tree["changed"].keys() & {f"protocol.{name}", f"protocol.{place}"}:
+                if key:
+                    protocol.setdefault(name, {})[key] = new
+                else:
+                    protocol[name] = new
 
 
 def _own_steps(hydra: DictConfig) -> dict[str, Any]:

@@ -35,11 +35,12 @@ class RunConfig(Group):
     frontend: FrontEnd = group(only=FrontEnd)
     control: Control = group(only=Control)
     precision: str = choice("float32", "tf32", "bfloat16", spelling="precision={}", usual="tf32")
-    """Precision of products on a GPU; bfloat16 is for the model only. A CPU computes in float32."""
+    """Precision of products and convolutions on a GPU; bfloat16 is for the model only. A CPU computes in float32."""
     threshold: float | str = share(also=("tuned",), spelling="threshold={}", usual=0.4)
-    """Probability above which a note counts as sounding; tuned chooses it on the held-out recordings."""
+    """Probability above which a note counts as sounding, and with an onset head as beginning; tuned chooses each on the
+    held-out recordings."""
     seed: int = whole(least=0)
-    """Seed of the training windows; `seed=0,1,2` multiplies a sweep."""
+    """Seed of training windows, initial weights, dropout and augmentation; `seed=0,1,2` multiplies a sweep."""
     logger: Logger = group(only=Logger, changes_result=False)
     cluster: Cluster = group(CLUSTERS, changes_result=False)
     device: str = choice("auto", "cpu", "cuda", changes_result=False)

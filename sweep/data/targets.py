@@ -1,4 +1,4 @@
-"""Hold the labels of a split on the model's device: which notes sound at an instant, and which windows fit."""
+"""Hold the labels of a split on the model's device: which notes sound or begin at an instant, and which windows fit."""
 
 import functools
 from collections.abc import Sequence
@@ -6,24 +6,70 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from sweep.data.recording import N_NOTES, DataError, Recording
+from sweep.data.recording import N_NOTES, SAMPLE_RATE, DataError, Recording
+
+
+class Roll:
+    """Piano roll of all recordings of a split, one after the other, as segments of time in which no pitch changes.
+
+    With indices on the roll's device, `at` does not wait for the host, so a CUDA graph can capture it.
+
+    Attributes:
+        boundaries: rising positions in all recordings at which a pitch may change, (segments,) int64.
+        cells: pitches of the segment from one boundary up to the next, (segments, 128) bool.
+        share: share of a recording's time that each pitch has, averaged over the recordings, (128,) float64, on the
+            CPU. This is the mean target of `Labels.draw`, except for half a window at either end of each recording,
+            which few centres reach.
+    """
+
+    def __init__(self, parts: Sequence[np.ndarray], lengths: torch.Tensor, device: torch.device):
+        """Make the roll of recordings.
+
+        Args:
+            parts: spans of each recording, (n, 3 or more) int64: begin and end in samples, and pitch; 0 <= begin < end.
+            lengths: length of each recording in samples, (recordings,) int64, on the CPU.
+            device: device of the roll.
+        """
+        offsets = lengths.cumsum(0) - lengths
+        segments = [label_segments(part, n) for part, n in zip(parts, lengths.tolist(), strict=True)]
+        boundaries = [part + offset for (part, _), offset in zip(segments, offsets.tolist(), strict=True)]
+        self._offsets, self._lengths, self._last = offsets.to(device), lengths, (lengths - 1).to(device)
+        self.boundaries = torch.from_numpy(np.concatenate(boundaries)).to(device)
+        self.cells = torch.from_numpy(np.concatenate([cells for _, cells in segments])).to(device)
+
+    def at(self, recording: torch.Tensor | int, sample: torch.Tensor) -> torch.Tensor:
+        """Look up samples of recordings, two tensors of shapes that fit together: (...,) -> (..., 128) float32.
+
+        A sample beyond a recording's end, on which a clip's last frames may be centred, is taken for its last one.
+        """
+        sample = sample.to(self.boundaries.device, non_blocking=True).minimum(on_device(self._last, recording))
+        position = on_device(self._offsets, recording) + sample
+        segment = torch.searchsorted(self.boundaries, position, right=True) - 1
+        return self.cells[segment].float()
+
+    @functools.cached_property  # each run needs it three times
+    def share(self) -> torch.Tensor:
+        """See the class."""
+        boundaries, offsets = self.boundaries.cpu(), self._offsets.cpu()
+        recording = torch.searchsorted(offsets, boundaries, right=True) - 1
+        duration = torch.diff(boundaries, append=self._lengths.sum(0, keepdim=True))
+        weight = duration.double() / self._lengths[recording] / len(offsets)
+        parts = zip(weight.split(2**16), self.cells.cpu().split(2**16), strict=True)  # in parts: float64 is large
+        return torch.stack([part @ cells.double() for part, cells in parts]).sum(0)
 
 
 class Labels:
-    """The recordings of a split without their audio: lengths, and the sounding notes between every two label times.
+    """The recordings of a split without their audio: lengths, and the notes that sound or begin at any instant.
 
     A recording is addressed by its index and a position by its sample in that recording, in the reference clock of
-    44,100 Hz, so one object serves the audio of every sample rate. With indices on the labels' device, `targets` does
-    not wait for the host, so a CUDA graph can capture it. Hence it checks no index.
+    44,100 Hz, so one object serves the audio of every sample rate. Indices and positions are not checked.
 
     Attributes:
         ids, paths, groups: id, audio file and group of each recording, in the given order.
         lengths: length of each recording in samples, (recordings,) int64; on the CPU, where windows are drawn.
-        boundaries: rising positions in all recordings, one after the other, at which the set of sounding notes may
-            change, (segments,) int64.
-        sounding: notes that sound from one boundary up to the next, (segments, 128) bool.
+        sounding: roll of the notes that sound.
         notes: notes of each recording, `Recording.notes`, on the CPU.
-        device: device of `boundaries` and `sounding`.
+        device: device of the rolls.
     """
 
     def __init__(self, recordings: Sequence[Recording], device: torch.device | str = "cpu"):
@@ -36,12 +82,8 @@ class Labels:
         self.groups = [recording.group for recording in recordings]
         self.notes = [recording.notes for recording in recordings]
         self.lengths = torch.tensor([len(recording.audio) for recording in recordings])
-        offsets = self.lengths.cumsum(0) - self.lengths
-        self._offsets = offsets.to(device)
-        segments = [label_segments(recording.notes, len(recording.audio)) for recording in recordings]
-        boundaries = [part + offset for (part, _), offset in zip(segments, offsets.tolist(), strict=True)]
-        self.boundaries = torch.from_numpy(np.concatenate(boundaries)).to(device)
-        self.sounding = torch.from_numpy(np.concatenate([sounding for _, sounding in segments])).to(device)
+        self.sounding = Roll(self.notes, self.lengths, self.device)
+        self._beginning: dict[int, Roll] = {}
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -50,15 +92,28 @@ class Labels:
         """Look up the notes that sound at given samples, start <= sample < end.
 
         Args:
-            recording: index of each sample's recording, (batch,) int64, or one index for all.
-            sample: position in the recording, (batch,) int64.
+            recording: index of each sample's recording, (...,) int64, or one index for all.
+            sample: position in the recording, (...,) int64.
 
         Returns:
-            (batch, 128) float32, 1 where the MIDI note sounds, else 0.
+            (..., 128) float32, 1 where the MIDI note sounds, else 0.
         """
-        position = on_device(self._offsets, recording) + sample.to(self.device, non_blocking=True)
-        segment = torch.searchsorted(self.boundaries, position, right=True) - 1
-        return self.sounding[segment].float()
+        return self.sounding.at(recording, sample)
+
+    def beginning(self, width: float) -> Roll:
+        """Return the roll of the notes that begin: each for so many seconds about its start.
+
+        It is made when a width is first asked for, which no CUDA graph can capture.
+        """
+        half = max(1, round(width * SAMPLE_RATE / 2))
+        if half not in self._beginning:
+            parts = []
+            for notes, length in zip(self.notes, self.lengths.tolist(), strict=True):
+                start = notes[:, 0]
+                spans = np.stack([(start - half).clip(0), (start + half).clip(max=length), notes[:, 2]], axis=1)
+                parts.append(spans)
+            self._beginning[half] = Roll(parts, self.lengths, self.device)
+        return self._beginning[half]
 
     def draw(self, batch_size: int, length: int, generator: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Draw windows: a recording uniformly, then a start uniformly among those whose window fits whole.
@@ -80,23 +135,6 @@ class Labels:
                 f"{self.paths[shortest]}: {self.lengths[shortest]} samples, shorter than a window of {length}: "
                 "remove the recording or shorten the window"
             )
-
-    @functools.cached_property  # each run needs it three times
-    def note_share(self) -> torch.Tensor:
-        """The share of a recording's time in which each note sounds, averaged over the recordings.
-
-        This is the mean target of `draw`, except for half a window at either end of each recording, which few centres
-        reach.
-
-        Returns:
-            (128,) float64, on the CPU.
-        """
-        boundaries, offsets = self.boundaries.cpu(), self._offsets.cpu()
-        recording = torch.searchsorted(offsets, boundaries, right=True) - 1
-        duration = torch.diff(boundaries, append=self.lengths.sum(0, keepdim=True))
-        weight = duration.double() / self.lengths[recording] / len(self)
-        parts = zip(weight.split(2**16), self.sounding.cpu().split(2**16), strict=True)  # in parts: float64 is large
-        return torch.stack([part @ sounding.double() for part, sounding in parts]).sum(0)
 
 
 def on_device(offsets: torch.Tensor, recording: torch.Tensor | int) -> torch.Tensor:

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from sweep.data.recording import DataError, Recording
 from sweep.data.recordings import Recordings
-from sweep.representations.clock import at_rate
 
 FIRST_SCORED = 44_100  # samples; the paper's first scored window starts one second into the recording
+PAPER_WINDOW = 16_384  # samples of the paper's windows, whose middles are the instants at which segments are scored
 
 
 def step_generator(seed: int, step: int) -> np.random.Generator:
@@ -102,39 +101,23 @@ def scoring_windows(recordings: Recordings, index: int, *, length: int, count: i
     return FIRST_SCORED + stride * torch.arange(count)
 
 
-def listening_windows(
-    recordings: Recordings, index: int, *, length: int, step: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Choose the windows of a whole recording whose centres are evenly spaced: those of `sweep transcribe`.
-
-    The first is centred on sample 0, and the recording is padded with zeros. Window n starts at sample
-    n step - length // 2 of the reference clock, rounded to the recordings' rate.
+def spread(recordings: Recordings, index: int, length: int, count: int) -> torch.Tensor:
+    """Return the starts of clips that are evenly spaced over a recording, from its first sample to its last.
 
     Args:
         recordings: recordings of the split.
         index: index of the recording.
-        length: length of a window in samples of the reference clock.
-        step: samples of the reference clock between the centres of two windows.
+        length: length of a clip in samples.
+        count: number of clips.
 
     Returns:
-        audio: the padded recording at its rate, (samples,) float32, full scale 1, on the recordings' device.
-        starts: first sample of each window in it, (1 + samples at 44,100 Hz // step,) int64, on the CPU.
+        (count,) int64, on the CPU.
+
+    Raises:
+        DataError: a recording is shorter than a clip.
     """
-    audio, rate = recordings.whole(index), recordings.sample_rate
-    starts = listening_starts(range(1 + int(recordings.lengths[index]) // step), length, step, rate)
-    before, last = -int(starts[0]), int(starts[-1]) + at_rate(length, rate)
-    return F.pad(audio, (before, max(0, last - len(audio)))), starts + before
-
-
-def listening_starts(windows: range, length: int, step: int, sample_rate: int) -> torch.Tensor:
-    """Return the first samples of windows centred each `step` samples: (windows,) int64, negative before sample 0.
-
-    Args:
-        windows: numbers of the windows, one after the other.
-        length, step: samples of the reference clock in a window, and between two centres.
-        sample_rate: rate of the samples that are counted in the result.
-    """
-    return at_rate(torch.arange(windows.start, windows.stop) * step - length // 2, sample_rate)
+    recordings.check_length(length)
+    return torch.linspace(0, int(recordings.lengths[index]) - length, count, dtype=torch.float64).long()
 
 
 def split_validation(recordings: list[Recording], share: float) -> tuple[list[Recording], list[Recording]]:

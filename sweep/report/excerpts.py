@@ -78,7 +78,7 @@ def _draw_spectrogram(axes: Axes, run: Details, title: str) -> None:
         extent=_extent(run, len(spectrogram)),
     )
     frequency_ticks(axes, run.evidence["frequencies"])
-    axes.set_title(f"{title}, {spectrogram.shape[1]} windows' centres", loc="left", pad=2)
+    axes.set_title(f"{title}, {spectrogram.shape[1]} instants", loc="left", pad=2)
 
 
 def _draw_roll(axes: Axes, run: Details, roll: np.ndarray, title: str) -> None:

@@ -41,6 +41,12 @@ def remarks_on(table: pd.DataFrame, certainty: list[str]) -> list[str]:
         "context: samples, at the row's own rate, that the longest kernel needs; marked * where more than a window "
         f"has, {values(done.window, ',')}, so that low bins reach into padding.",
     ]
+    segmental = done.model[done.sees == "segment"]
+    if len(segmental):
+        remarks += [
+            f"For {values(segmental)} a window is a segment here, in windows/s too: the model says of each of its "
+            "frames what sounds."
+        ]
     if done.note_f1.notna().any():
         labels = {name: sources[name].LABELS for name in set(done.source.dropna()) if name in sources}
         remarks += [
@@ -71,8 +77,10 @@ def remarks_on(table: pd.DataFrame, certainty: list[str]) -> list[str]:
         remarks += [
             "+capacity: each frame's bins go through a fixed random projection to as many features for all rows."
         ]
-    if not controlled.all():
-        remarks += ["Representation and model size are confounded: the model's weights grow with the number of bins."]
+    if (~controlled & (done.sees != "segment")).any():
+        which = values(done.model[done.sees != "segment"])
+        whose = f"the weights of {which} grow" if len(segmental) else "the model's weights grow"
+        remarks += [f"Representation and model size are confounded: {whose} with the number of bins."]
     remarks += _changes(done)
     if (done.source == "demo").any():
         remarks += ["Demo data: these scores are synthetic and are not evidence about recorded music."]

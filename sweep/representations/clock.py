@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import torch
 
 SAMPLE_RATE = 44_100  # Hz
+ESTIMATE_EVERY = 512  # samples between a window model's estimates of a recording, unless others are asked for
 
 T = TypeVar("T", int, np.ndarray, "torch.Tensor")
 

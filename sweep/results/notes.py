@@ -1,6 +1,6 @@
 """Form notes from the probabilities of successive frames, and score them against the labels' notes with mir_eval.
 
-The model predicts for each frame which notes sound in it; it does not predict onsets. So a note is a stretch of frames:
+A model that predicts for each frame which notes sound in it, and no onsets, gives a note for a stretch of frames:
 
 1. A note sounds in a frame if its probability is above the threshold, by default the one that the run was scored with.
    Only the piano's 88 pitches are used, as in the scores; windows below SILENCE have no notes.
@@ -9,6 +9,18 @@ The model predicts for each frame which notes sound in it; it does not predict o
 4. Stretches that are then shorter than SHORTEST seconds are dropped.
 
 So a repeated note gives two notes only if its probability falls below the threshold for more than GAP seconds.
+
+A model may predict onsets too: for each frame the probability that a note begins within some tens of ms of it, as in
+Onsets and Frames (Hawthorne et al. 2018). Then rules 1 to 3 give stretches, and a note needs an onset:
+
+5. Each stretch of frames of a pitch whose onset probability is above the onset threshold is one onset, at the centre of
+   the frame where the probability is highest, the first of equals. An onset at or after the audio's end is none.
+6. Of two onsets of a pitch less than SHORTEST seconds apart only the more probable counts, or the earlier of equals.
+   The most probable ones are decided first, and one that does not count drops no other.
+7. A note begins at its onset and sounds until the end of the stretch that contains the onset, or else of the first one
+   that begins at most GAP seconds after it. Stretches without an onset give no note.
+8. A note lasts at least SHORTEST seconds (and half a hop), also where no frame sounds; but it ends no later than at the
+   next onset of its pitch and at the end of the audio. Its probability is that of the onset.
 
 An estimated note is right if a note of the reference has its pitch and an onset at most 50 ms away, and for the scores
 with offset if also their offsets are at most 50 ms or 20 % of the reference's duration apart, whichever is more. Each
@@ -20,6 +32,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from sweep.results.onsets import find_offsets, find_onsets, join_onsets, runs, thin_out
 from sweep.results.scoring import FREQUENCIES, NOTE_SCORES, PITCHES
 
 # The onset tolerance of mir_eval.transcription, whose metrics do not resolve shorter notes. On MusicNet's 2303, with
@@ -33,25 +46,40 @@ _OFFSET_RATIOS = (None, 0.2)  # shares of a note's duration that its offset may 
 
 @dataclass
 class Stretches:
-    """Collect the frames in which notes sound, block after block.
+    """Collect the frames in which notes sound and those in which they begin, block after block.
 
     Attributes:
         threshold: probability above which a note sounds.
+        onset_threshold: probability above which a note may begin; None to form notes without onsets.
         frames: number of frames added so far.
     """
 
     threshold: float
+    onset_threshold: float | None = None
     frames: int = 0
 
     def __post_init__(self):
         self._found: list[np.ndarray] = []
+        self._onsets: list[np.ndarray] = []
 
-    def add(self, probability: np.ndarray) -> None:
+    def add(self, probability: np.ndarray, onsets: np.ndarray | None = None) -> None:
         """Add the probabilities of the next frames.
 
         Args:
-            probability: (frames, 88) float in 0..1.
+            probability: (frames, 88) float in 0..1, that a note sounds.
+            onsets: (frames, 88) float in 0..1, that a note begins; not used without an onset threshold.
+
+        Raises:
+            ValueError: there is an onset threshold, and the onsets are missing or have another shape.
         """
+        if self.onset_threshold is not None:
+            if np.shape(onsets) != probability.shape:
+                got = "none" if onsets is None else str(onsets.shape)
+                raise ValueError(
+                    f"Stretches.add: with an onset threshold need onsets of the shape of probability, "
+                    f"{probability.shape}, got {got}"
+                )
+            self._onsets.append(find_onsets(onsets, self.onset_threshold) + [0, *[self.frames] * 3, 0])
         sounding = np.pad(probability > self.threshold, ((1, 1), (0, 0))).astype(np.int8)
         edges = np.diff(sounding, axis=0).T  # transposed, so that nonzero goes pitch by pitch
         pitch, start = np.nonzero(edges == 1)
@@ -67,33 +95,42 @@ class Stretches:
         Args:
             hop_seconds: time between two frames, in seconds.
             seconds: duration of the audio, to which offsets are clipped.
-            gap: longest gap within a pitch that is closed, in seconds.
-            shortest: shortest note that is kept, in seconds.
+            gap: longest gap within a pitch that is closed, and longest time from an onset to the frames that sound, in
+                seconds.
+            shortest: shortest note, in seconds: without onsets shorter ones are dropped, with onsets they are extended.
 
         Returns:
-            One row a note: onset_seconds, offset_seconds, pitch (MIDI), frequency_hz, and probability, the mean over
-            the note's frames without closed gaps.
+            One row a note: onset_seconds, offset_seconds, pitch (MIDI), frequency_hz, and probability: that of the
+            onset, or without onsets the mean over the note's frames without closed gaps.
         """
         found = np.concatenate([np.empty((0, 4)), *self._found])
         pitch, start, stop, summed = found[np.lexsort((found[:, 1], found[:, 0]))].T
         # Two blocks may cut a note in two with no gap between its parts; they are joined here too.
-        apart = np.ones(len(pitch), bool)
-        apart[1:] = (np.diff(pitch) > 0) | ((start[1:] - stop[:-1]) * hop_seconds > gap)
-        first = np.flatnonzero(apart)
-        last = np.append(first[1:], len(pitch))[: len(first)] - 1
-        frames = np.add.reduceat(stop - start, first) if len(first) else stop
-        summed = np.add.reduceat(summed, first) if len(first) else summed
-        index = pitch[first].astype(int)
+        first, last = runs(pitch, start, stop, hop_seconds, gap)
+        if self.onset_threshold is None:
+            long = (stop[last] - start[first]) * hop_seconds >= shortest
+            frames = np.add.reduceat(stop - start, first) if len(first) else stop
+            summed = np.add.reduceat(summed, first) if len(first) else summed
+            first, last, probability = first[long], last[long], (summed / frames)[long]
+            pitch, onset = pitch[first], (start[first] - 0.5).clip(0) * hop_seconds
+            offset = (stop[last] - 0.5) * hop_seconds
+        else:
+            onsets = join_onsets(np.concatenate([np.empty((0, 5)), *self._onsets]))
+            onsets = onsets[onsets[:, 3] * hop_seconds < seconds]
+            onsets = thin_out(onsets, hop_seconds, SHORTEST)
+            stretches = np.stack([pitch[first], start[first], stop[last]], axis=1)
+            offset = find_offsets(onsets, stretches, hop_seconds, gap, shortest)
+            pitch, onset, probability = onsets[:, 0], onsets[:, 3] * hop_seconds, onsets[:, 4]
+        index = pitch.astype(int)
         notes = pd.DataFrame(
             {
-                "onset_seconds": (start[first] - 0.5).clip(0) * hop_seconds,
-                "offset_seconds": ((stop[last] - 0.5) * hop_seconds).clip(max=seconds),
+                "onset_seconds": onset,
+                "offset_seconds": offset.clip(max=seconds),
                 "pitch": PITCHES[index],
                 "frequency_hz": FREQUENCIES[index],
-                "probability": summed / frames,
+                "probability": probability,
             }
         )
-        notes = notes[(stop[last] - start[first]) * hop_seconds >= shortest]
         return notes.sort_values(["onset_seconds", "pitch"], ignore_index=True)
 
 

@@ -12,7 +12,7 @@ from sweep.results.json_files import UnreadableError, build, fits, read_object, 
 from sweep.results.scoring import SCORES
 
 RESULT = "result.json"
-FORMAT = 4  # version of the schema, increased whenever a field changes its meaning
+FORMAT = 5  # version of the schema, increased whenever a field changes its meaning
 _REMEDY = "delete it and run the same command again, which redoes this run"
 
 
@@ -42,7 +42,8 @@ class Result:
         recordings: scores of each test recording by its id, None where they are not defined, with "blocks": counts of
             "frames" and of "notes" by block of time, `scoring.count_blocks` and `notes.score_notes`; there are no
             "notes" where none were scored. Where the data set names groups, with the recording's "group".
-        threshold: probability above which a note was estimated.
+        threshold: probability above which a note was estimated as sounding.
+        onset_threshold: probability above which one was estimated as beginning; None for a model without an onset head.
         bins, context, empty_filters, norm: properties of the representation; `norm` is None if it has none.
         remarks: what a table says of the row, `Representation.remarks`.
         window: samples in a window, at the row's sample rate.
@@ -72,6 +73,7 @@ class Result:
     scores: dict[str, float | None]
     recordings: dict[str, dict[str, Any]]
     threshold: float
+    onset_threshold: float | None
     bins: int
     context: int
     empty_filters: int

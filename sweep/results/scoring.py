@@ -216,7 +216,8 @@ def average_precision(relevant: np.ndarray, ranking: np.ndarray) -> float:
     last_of_value = np.append(np.flatnonzero(np.diff(ranking[order])), len(order) - 1)
     hits = np.cumsum(relevant[order])[last_of_value]
     precision = hits / (last_of_value + 1)
-    return float(np.diff(hits, prepend=0) @ precision / hits[-1])
+    # No product of vectors: with it the last digit would depend on the number of threads.
+    return float((np.diff(hits, prepend=0) * precision).sum() / hits[-1])
 
 
 def without_notes(scores: dict) -> dict:

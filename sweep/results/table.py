@@ -21,6 +21,7 @@ COUNTS = ("bins", "context", "empty_filters", "recordings", "parameters_frontend
 COUNTS += ("peak_memory_bytes", "window")
 SECONDS = ("seconds_setup", "seconds_training", "seconds_scoring")
 WORDS = ("norm", "remarks", "source", "arithmetic", "frontend_accuracy", "changed", "device", "git_revision", "engine")
+WORDS += ("sees",)
 REMARKS = "; "  # between the remarks on a row
 MOVED = ("moved_kernels", "moved_bank")
 OPERATIONS = ("multiply_adds_frontend", "multiply_adds_model")
@@ -136,6 +137,8 @@ def _figures(result: Result) -> dict:
     same = ("family", "threshold", "bins", "context", "empty_filters", "norm", "window")
     same += ("resumed_from", "windows_per_second", "peak_memory_bytes", "gpu_utilisation", "frontend_accuracy")
     same += ("source", "changed", "device", "git_revision", "engine")
+    model = result.config.get("model")
+    segmental = isinstance(model, dict) and model.get("sees") == "segment"
     return {
         **{name: getattr(result, name) for name in same},
         **{name: result.scores.get(name) for name in SCORES},
@@ -146,6 +149,7 @@ def _figures(result: Result) -> dict:
         "recordings": len(result.recordings),
         "remarks": REMARKS.join(result.remarks),
         "arithmetic": result.precision,
+        "sees": "segment" if segmental else "window",
     }
 
 

@@ -6,7 +6,8 @@ import torch
 
 from sweep.config import Protocol
 from sweep.data.recordings import Recordings
-from sweep.data.windows import Windows, draw_windows, scoring_windows
+from sweep.data.windows import Windows, draw_windows, scoring_windows, spread
+from sweep.training.transcriber import Transcriber
 
 
 class Chunks:
@@ -40,20 +41,23 @@ class Chunks:
 
 
 class HeldOut:
-    """An iterable over evenly spaced windows of the held-out recordings and their targets, one recording per batch.
+    """An iterable over clips of the held-out recordings, evenly spaced, and their targets, one recording per batch.
 
     Args:
         recordings: held-out recordings.
-        protocol: the run's protocol.
+        transcriber: model that is validated.
     """
 
-    def __init__(self, recordings: Recordings, protocol: Protocol):
-        self.recordings, self.protocol = recordings, protocol
+    def __init__(self, recordings: Recordings, transcriber: Transcriber):
+        self.recordings, self.transcriber = recordings, transcriber
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        length = self.protocol.window
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, dict[str, torch.Tensor]]]:
+        protocol = self.transcriber.protocol
         for index in range(len(self.recordings)):
-            count = self.protocol.validation_windows
-            starts = scoring_windows(self.recordings, index, length=length, count=count)
-            targets = self.recordings.targets(index, starts + length // 2)
-            yield self.recordings.audio(index, starts, length), targets
+            if not self.transcriber.segmental:
+                options = {"length": protocol.window, "count": protocol.validation_windows}
+                starts = scoring_windows(self.recordings, index, **options)
+            else:
+                starts = spread(self.recordings, index, protocol.window, protocol.validation_windows)
+            audio = self.recordings.audio(index, starts, protocol.window)
+            yield audio, self.transcriber.targets(self.recordings, index, starts)

@@ -9,13 +9,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from sweep.config import RunConfig
 from sweep.data.recording import N_NOTES, SAMPLE_RATE
 from sweep.data.recordings import Recordings
+from sweep.data.targets import Labels
 from sweep.data.windows import training_windows
 from sweep.registry import models
+from sweep.representations import Representation
 from sweep.representations.front_end import FrontEnd
 from sweep.results.state import empty
-from sweep.training.transcriber import Transcriber
-
-ESTIMATE_EVERY = 512  # samples at 44.1 kHz between estimates for which a cost is counted
+from sweep.training.model import Features, Model
+from sweep.training.transcriber import Transcriber, wanted
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +39,8 @@ def build_or_resume(
         empty(config.folder)
     _log.info("%s on %s from step %d of %d", config.row, device, first, config.protocol.steps)
     torch.manual_seed(config.seed)
-    transcriber = build_transcriber(config, prior_logits(train) if config.protocol.output_bias else None).to(device)
+    transcriber = build_transcriber(config, prior_logits(config, train) if config.protocol.output_bias else None)
+    transcriber.to(device)
     if not first and config.protocol.standardise:
         options = {"batch_size": config.protocol.batch_size, "length": config.protocol.window, "seed": config.seed}
         batches = (training_windows(train, step=step, **options) for step in range(config.protocol.standardise))
@@ -49,29 +51,46 @@ def build_or_resume(
     return transcriber
 
 
-def build_transcriber(config: RunConfig, bias: torch.Tensor | None) -> Transcriber:
+def build_transcriber(config: RunConfig, bias: dict[str, torch.Tensor] | None) -> Transcriber:
     """Build the untrained model of a run.
 
     Args:
         config: the run's configuration.
-        bias: initial output bias, (128,); None for no bias.
+        bias: initial output bias of each head, (128,); None for no bias.
+
+    Raises:
+        ValueError: the model has other times than its configuration says.
     """
-    frontend, model = build_frontend(config), _build_model(config, bias)
-    row, rate = config.representation, config.frontend.learning_rate
-    n_frames = row.n_frames(row.samples(config.protocol.window))
-    return Transcriber(frontend, model, config.protocol, n_frames, config.precision, config.control.width, rate)
+    frontend, features = build_frontend(config), model_input(config)
+    model = _build_model(config, bias)
+    if (len(model.times) > 1) != (config.model.sees == "segment"):
+        raise ValueError(
+            f"model.sees {config.model.sees}: {config.model.name} gives estimates of {len(model.times)} instants; "
+            "a window has one, a segment several"
+        )
+    rate = config.frontend.learning_rate
+    return Transcriber(frontend, model, features, config.protocol, config.precision, config.control.width, rate)
 
 
-def _build_model(config: RunConfig, bias: torch.Tensor | None) -> torch.nn.Module:
-    channels, bins, n_frames = model_input(config)
-    return models[config.model.name](bins, n_frames, bias, n_channels=channels, **config.model.options)
+def _build_model(config: RunConfig, bias: dict[str, torch.Tensor] | None) -> Model:
+    return models[config.model.name](model_input(config), bias, **config.model.options)
 
 
-def model_input(config: RunConfig) -> tuple[int, int, int]:
-    """Return the shape of the model's input: channels, bins and frames."""
-    row, width = config.representation, config.control.width
+def model_input(config: RunConfig) -> Features:
+    """Return the shape of the model's input."""
+    return features_of(config.representation, config.protocol.window, config.control.width)
+
+
+def features_of(row: Representation, window: int, width: int | None = None) -> Features:
+    """Return the shape of a row's features.
+
+    Args:
+        row: the row.
+        window: samples of a clip at 44,100 Hz.
+        width: features of a frame after a projection; None: the row's channels and bins.
+    """
     channels, bins = (1, width) if width else (row.n_channels, row.bins)
-    return channels, bins, row.n_frames(row.samples(config.protocol.window))
+    return Features(channels, bins, row.times(row.samples(window)), window // 2 / SAMPLE_RATE)
 
 
 def build_frontend(config: RunConfig) -> FrontEnd:
@@ -81,39 +100,43 @@ def build_frontend(config: RunConfig) -> FrontEnd:
     return row.front_end(row.samples(config.protocol.window), **options)
 
 
-def cost(config: RunConfig, frontend: FrontEnd) -> dict[str, float]:
-    """Count the multiply-adds for a second of audio at one estimate each ESTIMATE_EVERY samples.
+def cost(config: RunConfig, transcriber: Transcriber) -> dict[str, float]:
+    """Count the multiply-adds for a second of audio: of all its frames, or at an estimate each ESTIMATE_EVERY samples.
 
     Args:
         config: the run's configuration.
-        frontend: its front-end, on any device.
+        transcriber: its model, on any device.
 
     Returns:
         Multiply-adds of the "frontend", by the formula of the engine that it takes on a CPU, and of the "model", as
         PyTorch counts the products of its forward pass.
     """
-    row, width = config.representation, config.control.width
-    window = row.samples(config.protocol.window)
-    projected = width * row.n_channels * row.bins * row.n_frames(window) if width else 0
+    row, width, features = config.representation, config.control.width, model_input(config)
+    projected = width * row.n_channels * row.bins * features.frames if width else 0
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
-        _build_model(config, None).eval()(torch.empty(1, *model_input(config)))
-    each = SAMPLE_RATE / ESTIMATE_EVERY
+        shape = features.channels, features.bins, features.frames
+        _build_model(config, None).eval()(torch.empty(1, *shape))
+    covering = transcriber.covering(row.sample_rate)
+    each = 1 / (covering.size * covering.hop_seconds)
     return {
-        "frontend": each * frontend.multiply_adds(window),
+        "frontend": each * transcriber.frontend.multiply_adds(row.samples(config.protocol.window)),
         "model": each * (counter.get_total_flops() / 2 + projected),
     }
 
 
 def count_weights(config: RunConfig) -> int:
     """Count the weights that a run trains, of the model and of a trainable front-end, without allocating them."""
+    heads = models[config.model.name].HEADS if config.protocol.output_bias else ()
     with torch.device("meta"):
-        model = _build_model(config, torch.zeros(N_NOTES) if config.protocol.output_bias else None)
+        model = _build_model(config, {head: torch.zeros(N_NOTES) for head in heads} or None)
     parts: list[torch.nn.Module] = [model]
     if config.frontend.trainable:
         parts.append(build_frontend(config))
     return sum(parameter.numel() for part in parts for parameter in part.parameters())
 
 
-def prior_logits(train: Recordings) -> torch.Tensor:
-    """Compute the logit of each note's share of the time, clamped to 1e-4 .. 0.5: (128,)."""
-    return torch.logit(train.note_share.clamp(1e-4, 0.5)).float()
+def prior_logits(config: RunConfig, train: Labels) -> dict[str, torch.Tensor]:
+    """Compute for each head the logit of each note's share of the time, clamped to 1e-4 .. 0.5: (128,)."""
+    heads = models[config.model.name].HEADS
+    shares = {head: wanted(train, head, config.protocol).share for head in heads}
+    return {head: torch.logit(share.clamp(1e-4, 0.5)).float() for head, share in shares.items()}

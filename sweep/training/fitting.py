@@ -22,7 +22,7 @@ from sweep.training.callbacks import Bar, Curve
 from sweep.training.checkpoints import Checkpoint, WholeFiles
 from sweep.training.loading import Loaded
 from sweep.training.steps import chunk_length
-from sweep.training.transcriber import Transcriber
+from sweep.training.transcriber import Transcriber, wanted
 
 
 def fit(
@@ -52,10 +52,12 @@ def fit(
     """
     device, protocol, folder = loaded.train.device, config.protocol, config.folder
     chunk = chunk_length(transcriber, device)
-    curve = Curve(every=max(1, min(100, protocol.steps // 20)), ignorant=ignorant_loss(loaded.train, protocol))
+    curve = Curve(
+        every=max(1, min(100, protocol.steps // 20)), ignorant=ignorant_loss(transcriber, config, loaded.train)
+    )
     keeper = Checkpoint(folder / CHECKPOINT, protocol.checkpoint_every, curve, lock, tracker)
     callbacks = [curve, keeper, Bar(console, title, first)]
-    held_out = HeldOut(loaded.held_out, protocol) if loaded.held_out else None
+    held_out = HeldOut(loaded.held_out, transcriber) if loaded.held_out else None
     trainer = build_trainer(device, folder, loggers, callbacks, protocol, chunk if held_out else None)
     chunks = Chunks(loaded.train, protocol, config.seed, first, chunk)
     try:
@@ -70,11 +72,15 @@ def fit(
         raise KeyboardInterrupt(keeper.stopped)
 
 
-def ignorant_loss(train: Recordings, protocol: Protocol) -> float:
+def ignorant_loss(transcriber: Transcriber, config: RunConfig, train: Recordings) -> float:
     """Return the loss of a constant prediction: each note's share of the time, or one half without an output bias."""
-    share = train.note_share
-    logits = prior_logits(train).double() if protocol.output_bias else torch.zeros_like(share)
-    return protocol.loss_scale * float((F.softplus(logits) - share * logits).mean())
+    protocol, total = config.protocol, 0.0
+    priors = prior_logits(config, train)
+    for head, weight in transcriber.weights.items():
+        share = wanted(train, head, protocol).share
+        logits = priors[head].double() if protocol.output_bias else torch.zeros_like(share)
+        total += weight * float((F.softplus(logits) - share * logits).mean())
+    return protocol.loss_scale * total
 
 
 def build_trainer(

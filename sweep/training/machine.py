@@ -1,4 +1,4 @@
-"""Choose the device of a run, and record it with versions, revision, GPU load and peak memory."""
+"""Choose the device of a run and its arithmetic, and record versions, revision, GPU load and peak memory."""
 
 import contextlib
 import ctypes
@@ -117,3 +117,22 @@ def peak_memory(device: torch.device) -> int | None:
     except OSError:
         return None
     return next((1024 * int(line.split()[1]) for line in lines if line.startswith("VmHWM")), None)
+
+
+@contextlib.contextmanager
+def arithmetic(precision: str) -> Iterator[None]:
+    """Let CUDA's products and convolutions within a block use TF32 unless the precision is float32.
+
+    Convolutions are deterministic within it, so that a run can be repeated.
+
+    Args:
+        precision: the run's, `RunConfig.precision`.
+    """
+    rounded = precision != "float32"
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("high" if rounded else "highest")
+    try:
+        with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=rounded):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)

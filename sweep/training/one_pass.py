@@ -29,4 +29,4 @@ def cross_entropy_gradient(logits: torch.Tensor, target: torch.Tensor, scale: fl
 
 
 def _serves(x: torch.Tensor) -> bool:
-    return fused.serves(x) and not differentiates(x) and x.ndim == 2 and x.is_contiguous()
+    return fused.serves(x) and not differentiates(x) and x.is_contiguous()

@@ -49,7 +49,7 @@ def run(config: RunConfig, console: Console, title: str, lock: Lock) -> Result:
     loaded = load(config.data, config.representation.sample_rate, device, console)
     exam = prepare_evaluation(config, loaded.test)
     transcriber = build_or_resume(config, loaded.train, device, kept, first)
-    multiply_adds = cost(config, transcriber.frontend)
+    multiply_adds = cost(config, transcriber)
     times.append(time.perf_counter())
 
     loggers = build_loggers(config, first, _log.warning)
@@ -109,7 +109,8 @@ def write(
         config=config.record(),
         scores=evaluation.scores,
         recordings=evaluation.recordings,
-        threshold=evaluation.threshold,
+        threshold=evaluation.thresholds.frames,
+        onset_threshold=evaluation.thresholds.onsets,
         bins=row.n_channels * row.bins,
         context=row.context,
         empty_filters=row.empty_filters,

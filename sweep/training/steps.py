@@ -7,7 +7,7 @@ import torch
 
 from sweep.data.cutting import full_scale_1
 from sweep.data.recordings import Recordings
-from sweep.data.windows import Windows
+from sweep.data.windows import Windows, step_generator
 from sweep.representations.clock import at_rate
 
 _CHUNK = 250  # steps on CUDA between two checks by the host
@@ -43,19 +43,24 @@ class Steps:
     so that a resumed run computes the same numbers as an uninterrupted one. Without `capture` the host launches the
     same GPU kernels one by one.
 
-    A graph replays the captured operations: a model that draws random numbers (dropout) would need its generator
-    registered.
+    Random numbers of the model or of the augmentation are a function of the run's seed and of the group's first step.
+    A graph draws them anew at each replay, from the generator's state at that moment.
 
     Args:
         transcriber: model on its device.
         optimizer: fused Adam over the model's parameters.
         recordings: training recordings.
         capture: whether to replay a graph on CUDA.
+        seed: the run's seed.
     """
 
-    def __init__(self, transcriber, optimizer: torch.optim.Optimizer, recordings: Recordings, capture: bool):
+    def __init__(
+        self, transcriber, optimizer: torch.optim.Optimizer, recordings: Recordings, capture: bool, seed: int = 0
+    ):
+        self.seed = seed
         self.transcriber, self.optimizer, self.recordings = transcriber, optimizer, recordings
         self.frozen = transcriber.frozen_frontend
+        self.parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         self.batch_size, self.length = transcriber.protocol.batch_size, transcriber.protocol.window
         self.device = recordings.device
         on_cuda = self.device.type == "cuda"
@@ -91,6 +96,7 @@ class Steps:
                 recording, start = windows.recording[part].flatten(), windows.start[part].flatten()
                 audio = self.recordings.raw_audio(recording, start, self.length)
                 self.audio[: len(audio)].copy_(audio)
+            torch.manual_seed(int(step_generator(self.seed, windows.first + at).integers(2**62)))
             if self.graph is not None and size == self.group:
                 self.graph.replay()
             else:
@@ -107,27 +113,31 @@ class Steps:
             audio = full_scale_1(self.audio[: len(start)])
         else:
             audio = self.recordings.audio(recording, start, self.length)
-        target = self.recordings.targets(recording, start + self.length // 2)
+        target = module.targets(self.recordings, recording, start)
+        seen = []
         with module.arithmetic():
             with torch.set_grad_enabled(not self.frozen):
-                features = module.features(audio)  # of one step, if the front-end is trained
-            seen = []
-            pairs = zip(features.split(self.batch_size), target.split(self.batch_size), strict=True)
-            for i, (inputs, wanted) in enumerate(pairs):
+                features = module.varied(audio)  # of one step, if the front-end is trained
+            for i, inputs in enumerate(features.split(self.batch_size)):
+                wanted = {head: value[i * self.batch_size :][: self.batch_size] for head, value in target.items()}
                 logits = module.logits(inputs)
-                seen.append(logits.detach())
-                logits.backward(module.loss_gradient(seen[-1], wanted))
+                seen.append({head: value.detach() for head, value in logits.items()})
+                gradient = module.loss_gradient(seen[-1], wanted)
+                torch.autograd.backward(list(logits.values()), [gradient[head] for head in logits])
+                if module.protocol.clip is not None:
+                    torch.nn.utils.clip_grad_norm_(self.parameters, module.protocol.clip)
                 for group, rate in zip(optimizer.param_groups, self.rates[i], strict=False):
                     group["lr"] = rate if rate.is_cuda else rate.item()
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
-        logits = torch.stack(seen)
-        self.losses[:size].copy_(module.loss(logits, target.view_as(logits)))
+        said = {head: torch.stack([one[head] for one in seen]) for head in seen[0]}
+        wanted = {head: value.view_as(said[head]) for head, value in target.items()}
+        self.losses[:size].copy_(module.loss(said, wanted))
 
     def _capture(self) -> None:
         """Capture a group of steps as a graph; undo the warm-up steps."""
-        parameters = list(self.transcriber.parameters())
-        before = [parameter.detach().clone() for parameter in parameters]
+        kept = [*self.transcriber.parameters(), *self.transcriber.buffers()]  # batch norm's too
+        before = [value.detach().clone() for value in kept]
         state = {p: {k: v.clone() for k, v in entry.items()} for p, entry in self.optimizer.state.items()}
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
@@ -147,8 +157,8 @@ class Steps:
                 f"the training step cannot be captured as a CUDA graph ({error}); set capture=false"
             ) from None
         with torch.no_grad():
-            for parameter, value in zip(parameters, before, strict=True):
-                parameter.copy_(value)
+            for value, old in zip(kept, before, strict=True):
+                value.copy_(old)
             for parameter, entry in self.optimizer.state.items():
                 for key, value in entry.items():
                     value.copy_(state[parameter][key]) if parameter in state else value.zero_()
@@ -170,7 +180,7 @@ def group_length(transcriber, device: torch.device) -> int:
         return 1
     protocol = transcriber.protocol
     bins = transcriber.frontend.n_channels * transcriber.frontend.n_bins
-    features = 4 * protocol.batch_size * bins * transcriber.n_frames  # bytes of a step
+    features = 4 * protocol.batch_size * bins * transcriber.shape.frames  # bytes of a step
     return max(1, min(_GROUP, _GROUP_BYTES // features))
 
 

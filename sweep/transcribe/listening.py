@@ -1,4 +1,4 @@
-"""Read an audio file of any length, sample rate and number of channels as a stream of windows."""
+"""Read an audio file of any length, sample rate and number of channels as a stream of clips."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +9,10 @@ import soxr
 import torch
 
 from sweep.data import stream
+from sweep.data.covering import Covering
 from sweep.data.recording import DataError
 from sweep.data.stream import Stream
-from sweep.data.windows import listening_starts
-from sweep.representations.clock import SAMPLE_RATE, at_rate
+from sweep.representations.clock import SAMPLE_RATE
 
 
 class Sound:
@@ -63,44 +63,42 @@ class Sound:
         if resampler is not None and len(block := resampler.resample_chunk(np.empty(0, np.float32), last=True)):
             yield block
 
-    def windows(self, length: int, step: int, sample_rate: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield windows whose centres are `step` apart, some hundreds at a time.
-
-        The first window is centred on sample 0 and the clip is padded with zeros, so there are 1 + samples // step
-        windows, as in librosa. They are those of `listening_windows`.
+    def clips(self, covering: Covering) -> Iterator[tuple[torch.Tensor, torch.Tensor, int]]:
+        """Yield the clips that cover the file, padded with zeros, some at a time: those of `data.covering.covered`.
 
         Args:
-            length: samples of the reference clock in a window.
-            step: samples of the reference clock between the centres of two windows.
-            sample_rate: rate of the result in Hz.
+            covering: rate and length of a clip, and the frames that are taken from it.
 
         Returns:
-            audio: a piece of the clip at that rate, (samples,) float32.
-            starts: first sample in it of each window, (windows,) int64.
+            audio: a piece of the file at that rate, (samples,) float32.
+            starts: first sample in it of each clip, (clips,) int64.
+            frames: number of frames that the clips give; of the file's last clip only those up to its end.
 
         Raises:
             DataError: `blocks` raised it, or the file holds no samples.
         """
-        size = at_rate(length, sample_rate)
-        first = int(listening_starts(range(1), length, step, sample_rate))
-        kept, frames, samples = np.zeros(-first, np.float32), 0, 0  # the audio from its sample `first` on
-        for block in self.blocks(sample_rate):
-            samples += len(block)
+        first = int(covering.starts(range(1)))
+        kept, clips = np.zeros(max(0, -first), np.float32), 0  # the audio from its sample `first` on
+        step = covering.size * covering.hop_seconds * covering.sample_rate
+        for block in self.blocks(covering.sample_rate):
             kept = np.concatenate([kept, block])
-            most = min(1 + self._samples // step, frames + 1 + len(kept) * SAMPLE_RATE // (step * sample_rate))
-            starts = listening_starts(range(frames, most + 1), length, step, sample_rate) - first
-            count = int((starts[:-1] + size <= len(kept)).sum())
+            # Those of which all frames count: resampling may add a sample, and with it a frame at the end.
+            most = min(covering.frames(self._samples) // covering.size, clips + 1 + int(len(kept) / step))
+            starts = covering.starts(range(clips, most + 1)) - first
+            count = int((starts[:-1] + covering.length <= len(kept)).sum())
             if count:
-                yield torch.from_numpy(kept), starts[:count]
-            frames += count
-            passed = min(int(starts[count]), len(kept))  # less where windows are further apart than they are long
+                yield torch.from_numpy(kept), starts[:count], count * covering.size
+            clips += count
+            passed = min(int(starts[count]), len(kept))  # less where clips are further apart than they are long
             kept, first = kept[passed:], first + passed
-        if not samples:
+        if not self._stream.frames:
             why = self.problem or "holds no samples"
             raise DataError(f"{self.path}: {why}, there is nothing to transcribe: download or convert it again")
-        starts = listening_starts(range(frames, 1 + self._samples // step), length, step, sample_rate) - first
+        frames = covering.frames(self._samples)
+        starts = covering.starts(range(clips, covering.clips(frames))) - first
         if len(starts):
-            yield torch.from_numpy(np.pad(kept, (0, max(0, int(starts[-1]) + size - len(kept))))), starts
+            padded = np.pad(kept, (0, max(0, int(starts[-1]) + covering.length - len(kept))))
+            yield torch.from_numpy(padded), starts, frames - clips * covering.size
 
     @property
     def _samples(self) -> int:

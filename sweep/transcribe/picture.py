@@ -80,7 +80,7 @@ def draw(shown: Shown, notes: pd.DataFrame, ear, title: str, seconds: float) -> 
             extent = (*span, PITCHES[0] - 0.5, PITCHES[-1] + 0.5)
             image = middle.imshow(probability, cmap=_CERTAINTY, vmin=0, vmax=1, extent=extent, **options)
             scale = figure.colorbar(image, ax=[middle, bottom], pad=0.01, aspect=40, label="probability")
-            scale.ax.axhline(ear.threshold, color="white", linewidth=1.5)
+            scale.ax.axhline(ear.thresholds.frames, color="white", linewidth=1.5)
         else:
             words = f"the recording ends at {seconds:.1f} s, before this stretch"
             top.text(0.5, 0.5, words, ha="center", transform=top.transAxes)

@@ -110,6 +110,7 @@ def load_transcriber(run: Path, device: str):
     import torch  # takes seconds to import, so errors in find_run come first
 
     from sweep.data.recording import N_NOTES
+    from sweep.registry import models
     from sweep.training.building import build_transcriber
     from sweep.training.checkpoints import DamagedError, check_state
     from sweep.training.machine import choose_device
@@ -124,7 +125,9 @@ def load_transcriber(run: Path, device: str):
         raise ValueError(f"{run / RESULT}: this version cannot read its configuration ({said})") from None
     try:
         check_state(path, config)
-        transcriber = build_transcriber(config, torch.zeros(N_NOTES) if config.protocol.output_bias else None)
+        heads = models[config.model.name].HEADS
+        bias = {head: torch.zeros(N_NOTES) for head in heads} if config.protocol.output_bias else None
+        transcriber = build_transcriber(config, bias)
         transcriber.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
     except DamagedError as error:
         raise ValueError(f"{error}; overwrite=true makes it anew, and another run can be named") from None

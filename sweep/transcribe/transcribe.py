@@ -8,7 +8,7 @@ import torch
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
-from sweep.data.recording import SAMPLE_RATE
+from sweep.data.covering import Covering
 from sweep.files import write_whole
 from sweep.names import plain
 from sweep.report.pictures import label
@@ -16,8 +16,9 @@ from sweep.representations import Representation
 from sweep.results.evidence import row_starts
 from sweep.results.notes import Stretches
 from sweep.results.scoring import PITCHES
+from sweep.training.hearing import Thresholds
 from sweep.training.machine import give_back_memory
-from sweep.training.transcriber import Transcriber
+from sweep.training.transcriber import Transcriber, joined
 from sweep.transcribe import notes, picture
 from sweep.transcribe.listening import Sound, opened
 
@@ -30,17 +31,16 @@ class Ear:
         transcriber: trained model, on its device.
         representation: representation of its run.
         name: name of the representation and variant, for titles.
-        threshold: probability above which a note sounds.
-        hop_length: samples at 44,100 Hz between frames; independent of the representation's, because each frame is a
-            whole window.
+        thresholds: probabilities above which a note sounds and begins.
+        covering: clips that cover a file, and the frames that are taken from each.
         gap, shortest: longest gap that is closed and shortest note that is kept, in seconds; see `results.notes`.
     """
 
     transcriber: Transcriber
     representation: Representation
     name: str
-    threshold: float
-    hop_length: int
+    thresholds: Thresholds
+    covering: Covering
     gap: float
     shortest: float
 
@@ -63,33 +63,36 @@ def transcribe(audio: Path, ear: Ear, paths: dict[str, Path], stretch: tuple[flo
         DataError: nothing of the file can be read, or a sample is not finite.
         OSError: a file cannot be written.
     """
-    hop_seconds = ear.hop_length / SAMPLE_RATE
-    found, shown = Stretches(ear.threshold), picture.Shown(stretch, hop_seconds)
+    hop_seconds = ear.covering.hop_seconds
+    found, shown = Stretches(*ear.thresholds), picture.Shown(stretch, hop_seconds)
     with opened(audio) as sound:
-        for probability, frames in _frames(sound, ear):
+        for probability, onsets, frames in _frames(sound, ear):
             shown.add(found.frames, probability, frames)
-            found.add(probability)
+            found.add(probability, onsets)
     written = found.notes(hop_seconds, sound.seconds, ear.gap, ear.shortest)
     write_whole(paths["csv"], notes.csv(written))
     write_whole(paths["mid"], notes.midi(written, sound.seconds, ear.name))
-    title = f"{label(audio.name)} transcribed with {label(ear.name)}, threshold {ear.threshold:g}"
+    title = f"{label(audio.name)} transcribed with {label(ear.name)}, threshold {ear.thresholds.frames:g}"
     write_whole(paths["png"], picture.draw(shown, written, ear, title, sound.seconds))
     ended = f" ({sound.problem})" * bool(sound.problem)
     return f"{_minutes(sound.seconds)}{ended}, {len(written):,} note{'s' * (len(written) != 1)}"
 
 
 def _frames(sound: Sound, ear: Ear):
-    """Yield (frames, 88) probabilities and the (frames, rows) log spectrogram, some seconds at a time."""
+    """Yield (frames, 88) probabilities that notes sound and begin (None without such a head), and the log spectrogram.
+
+    Some seconds at a time; the spectrogram is (frames, rows).
+    """
     transcriber, rows = ear.transcriber, row_starts(ear.representation.bins)
     terminal = Console(stderr=True)
     columns = TextColumn("{task.description}", markup=False), *Progress.get_default_columns()[1:]
     with Progress(*columns, console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
         bar = progress.add_task(plain(sound.path.name), total=sound.declared)
-        window, row = transcriber.protocol.window, ear.representation
-        for piece, starts in sound.windows(window, ear.hop_length, row.sample_rate):
-            parts = zip(*transcriber.listen(piece, starts, row.samples(window)), strict=True)
-            probability, spectrum = (torch.cat(part).cpu().numpy() for part in parts)
-            yield probability[:, PITCHES], np.maximum.reduceat(spectrum, rows, axis=1)
+        for piece, starts, count in sound.clips(ear.covering):
+            heard, seen = zip(*transcriber.listen(piece, starts, ear.covering), strict=True)
+            heads = {head: value[:count, PITCHES].cpu().numpy() for head, value in joined(heard).items()}
+            spectrum = torch.cat(seen)[:count].cpu().numpy()
+            yield heads["frames"], heads.get("onsets"), np.maximum.reduceat(spectrum, rows, axis=1)
             progress.update(bar, completed=sound.seconds)
             give_back_memory()  # fragments grew by 0.5 GB in an hour of audio with cqt-48
 

@@ -1,30 +1,25 @@
 """One linear layer."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 
 from sweep.data.recording import N_NOTES
 from sweep.registry import models
+from sweep.training.model import Features, Model, output_layer
 
 
 @models.register("linear")
-class Linear(nn.Module):
-    """One linear layer over all channels, bins and frames, its weights starting at 0 (Cheuk et al. 2020).
+class Linear(Model):
+    """One linear layer over all channels, bins and frames, its weights starting at 0 (Cheuk et al. 2020)."""
 
-    Args:
-        n_bins, n_frames: number of bins and of frames of the features.
-        bias: initial value of a trained output bias, (128,); None for no bias.
-        n_channels: number of channels of the features.
-    """
-
-    def __init__(self, n_bins: int, n_frames: int, bias: torch.Tensor | None = None, n_channels: int = 1):
-        super().__init__()
-        self.output = nn.Linear(n_channels * n_bins * n_frames, N_NOTES, bias=bias is not None)
+    def __init__(self, features: Features, bias: Mapping[str, torch.Tensor] | None = None):
+        super().__init__(features)
+        inputs = features.channels * features.bins * features.frames
+        self.output = output_layer(inputs, N_NOTES, bias and bias["frames"])
         nn.init.zeros_(self.output.weight)
-        if bias is not None:
-            with torch.no_grad():
-                self.output.bias.copy_(bias)
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Compute logits: (batch, n_channels, n_bins, n_frames) -> (batch, 128)."""
-        return self.output(features.flatten(1))
+    def forward(self, features: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Compute logits: (batch, channels, bins, frames) -> (batch, 1, 128)."""
+        return {"frames": self.output(features.flatten(1)).unsqueeze(1)}
