@@ -25,10 +25,10 @@ def like(base: str, name: str, **changes) -> Representation:
     return replace(row(base, **changes), name=name)
 
 
-def protocol(name: str) -> Protocol:
-    """The numbers of conf/protocol."""
+def protocol(name: str, model: str = "linear") -> Protocol:
+    """The numbers of conf/protocol; for a model that sees segments with those of `segments` over them."""
     with initialize_config_dir(str(CONF), version_base=None):
-        return _compose(f"protocol={name}").protocol
+        return _compose(f"protocol={name}", f"model={model}").protocol
 
 
 def recordings(root: str | None, cache: str) -> Data:

@@ -51,7 +51,7 @@ def start(folder: Path, cache: Path, rate: int, device: str, found) -> None:
     loaded = load(config, rate, torch.device(device), Console(quiet=True))
     seconds, cpu = time.perf_counter() - began, time.process_time() - busy
     held = sum(part.samples.nbytes for part in (loaded.train, loaded.test))
-    labels = sum(part.sounding.nbytes + part.boundaries.nbytes for part in (loaded.train, loaded.test))
+    labels = sum(part.sounding.cells.nbytes + part.sounding.boundaries.nbytes for part in (loaded.train, loaded.test))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     found.send(
         {

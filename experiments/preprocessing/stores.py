@@ -22,7 +22,10 @@ class StoredTranscriber(Transcriber):
     """A transcriber whose input is what the front-end and the logarithm made of a window: (batch, bins * frames)."""
 
     def features(self, stored: torch.Tensor) -> torch.Tensor:
-        return stored.unflatten(1, (1, self.frontend.n_bins, self.n_frames))
+        return stored.unflatten(1, (1, self.frontend.n_bins, self.shape.frames))
+
+    def targets(self, recordings, recording, start: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"frames": recordings.target.index_select(0, start.to(recordings.device))[:, None]}
 
 
 class Store:
@@ -68,10 +71,6 @@ class Store:
         """The same from the host."""
         pinned = torch.empty(len(place), length, pin_memory=True)
         return torch.index_select(self.samples, 0, place, out=pinned).to(self.device, non_blocking=True)
-
-    def targets(self, _, centre: torch.Tensor) -> torch.Tensor:
-        """(batch, 128): of the windows whose place, plus half their features, is given."""
-        return self.target.index_select(0, centre.to(self.device) - self.samples.shape[1] // 2)
 
     def draw(self, first: int, steps: int, batch_size: int) -> Windows:
         """Places of the windows of some steps, each window as likely as any."""

@@ -19,6 +19,8 @@ from sweep.data.recordings import Recordings
 from sweep.data.windows import draw_windows
 from sweep.representations import Representation
 from sweep.training import machine
+from sweep.training.building import features_of
+from sweep.training.model import Model
 from sweep.training.models.linear import Linear
 from sweep.training.steps import Steps, group_length
 from sweep.training.transcriber import Transcriber
@@ -115,7 +117,7 @@ def linear_costs(r: Representation, train: Recordings, protocol: Protocol, size:
         "fly", "stored" and "host"; and the windows that the store on the device holds.
     """
     device, batch = train.device, protocol.batch_size
-    n_frames = r.n_frames(protocol.window)
+    features = features_of(r, protocol.window)
     chunk = whole_groups(size.chunk, r, protocol, device)
     drawn = {"batch_size": batch, "length": protocol.window, "seed": 0}
 
@@ -127,9 +129,8 @@ def linear_costs(r: Representation, train: Recordings, protocol: Protocol, size:
         return lambda: steps(windows).wait()
 
     def stored(store: Store, chunk: int) -> Callable:
-        model = Linear(r.n_bins, n_frames)
         numbers = replace(protocol, window=store.samples.shape[1])
-        transcriber = StoredTranscriber(Nothing(r.n_bins), model, numbers, n_frames, PRECISION).to(device)
+        transcriber = StoredTranscriber(Nothing(r.n_bins), Linear(features), features, numbers, PRECISION).to(device)
         steps = Steps(transcriber, transcriber.configure_optimizers(), store, capture=True)
         steps(store.draw(0, steps.group, batch)).wait()
         windows = store.draw(0, chunk, batch)
@@ -152,9 +153,9 @@ def linear_costs(r: Representation, train: Recordings, protocol: Protocol, size:
 
 def build(r: Representation, protocol: Protocol) -> Transcriber:
     """The sweep's transcriber with the linear model and its default precision."""
-    n_frames = r.n_frames(protocol.window)
+    features = features_of(r, protocol.window)
     frontend = r.front_end(accuracy=implied_accuracy(PRECISION))
-    return Transcriber(frontend, Linear(r.n_bins, n_frames), protocol, n_frames, PRECISION)
+    return Transcriber(frontend, Linear(features), features, protocol, PRECISION)
 
 
 def whole_groups(chunk: int, r: Representation, protocol: Protocol, device: torch.device) -> int:
@@ -165,8 +166,8 @@ def whole_groups(chunk: int, r: Representation, protocol: Protocol, device: torc
 
 def shape(r: Representation, protocol: Protocol) -> Transcriber:
     """A transcriber of the same shape without a front-end's tables."""
-    n_frames = r.n_frames(protocol.window)
-    return StoredTranscriber(Nothing(r.n_bins), torch.nn.Identity(), protocol, n_frames, PRECISION)
+    features = features_of(r, protocol.window)
+    return StoredTranscriber(Nothing(r.n_bins), Model(features), features, protocol, PRECISION)
 
 
 def crnn_costs(r: Representation, train: Recordings, protocol: Protocol, size: Size) -> tuple[dict[str, Cost], int]:
@@ -192,13 +193,13 @@ def _crnn_costs(r: Representation, train: Recordings, protocol: Protocol, size: 
         recording, start = windows.recording[0], windows.start[0]
         centres = start[:, None] + r.hop_length * torch.arange(frames)
         centres = centres.minimum(train.lengths[recording, None] - 1)
-        target = train.targets(recording.repeat_interleave(frames), centres.flatten())
-        return train.audio(recording, start, size.segment), target.view(batch, frames, -1)
+        return train.audio(recording, start, size.segment), train.targets(recording[:, None], centres)
 
     def computed() -> Callable:
         """From a step to features and targets, by way of the front-end."""
         frontend = r.front_end(accuracy=implied_accuracy(PRECISION))
-        transcriber = Transcriber(frontend, torch.nn.Identity(), protocol, frames, PRECISION).to(device)
+        shape = features_of(r, size.segment)
+        transcriber = Transcriber(frontend, Model(shape), shape, protocol, PRECISION).to(device)
 
         @torch.no_grad()
         def features(step: int) -> tuple[torch.Tensor, torch.Tensor]:
