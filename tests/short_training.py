@@ -3,12 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
-from configs import changed, make_config
+from configs import changed, make_config, run_alone
 
 from sweep.config import RunConfig
 from sweep.data.covering import by_windows
 from sweep.results.state import MODEL
+from sweep.training.checkpoints import Checkpoint
 from sweep.training.hearing import Thresholds
 from sweep.transcribe.transcribe import Ear
 
@@ -27,6 +29,21 @@ def make_ear(transcriber, representation, threshold: float, step: int, gap: floa
     """What `sweep transcribe` hears with, by a model of windows at an estimate each `step` samples."""
     covering = by_windows(transcriber.protocol.window, step, representation.sample_rate)
     return Ear(transcriber, representation, "", Thresholds(threshold, None), covering, gap, shortest)
+
+
+def die_after(step: int, config: RunConfig, monkeypatch) -> None:
+    """A run that dies without a word at the first end of a chunk after a step."""
+
+    def dies(self, trainer, module, outputs, batch, batch_idx):
+        if module.step > step:
+            raise RuntimeError("the power went")
+        kept(self, trainer, module, outputs, batch, batch_idx)
+
+    kept = Checkpoint.on_train_batch_end
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoint, "on_train_batch_end", dies)
+        with pytest.raises(RuntimeError, match="the power went"):
+            run_alone(config)
 
 
 def weights(config: RunConfig) -> dict:

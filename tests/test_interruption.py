@@ -10,7 +10,7 @@ import torch
 from configs import changed, run_alone
 from conftest import DEVICES
 from rich.console import Console
-from short_training import converged_config, weights
+from short_training import converged_config, die_after, weights
 
 import sweep.training.checkpoints
 import sweep.training.evaluation
@@ -37,16 +37,7 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_weights(
     elsewhere = replace(config, runs=str(tmp_path / "whole"))
     whole, expected = run_alone(elsewhere), weights(elsewhere)
 
-    def dies(self, trainer, module, outputs, batch, batch_idx):
-        if module.step > stopped_at:
-            raise RuntimeError("the power went")
-        kept(self, trainer, module, outputs, batch, batch_idx)
-
-    kept = sweep.training.checkpoints.Checkpoint.on_train_batch_end
-    with monkeypatch.context() as patch:
-        patch.setattr(sweep.training.checkpoints.Checkpoint, "on_train_batch_end", dies)
-        with pytest.raises(RuntimeError, match="the power went"):
-            run_alone(config)
+    die_after(stopped_at, config, monkeypatch)
     assert read_result(config.folder) is None
 
     resumed = run_alone(config)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from configs import changed, run_alone
 from conftest import DEVICES
-from short_training import segment_config, weights
+from short_training import die_after, segment_config, weights
 from tones import make_tones
 
 import sweep.training.checkpoints
@@ -28,16 +28,7 @@ def test_an_interrupted_run_goes_on_and_ends_with_the_same_weights(kind, device,
     elsewhere = replace(config, runs=str(tmp_path / "whole"))
     whole, expected = run_alone(elsewhere), weights(elsewhere)
 
-    def dies(self, trainer, module, outputs, batch, batch_idx):
-        if module.step > 20:
-            raise RuntimeError("the power went")
-        kept(self, trainer, module, outputs, batch, batch_idx)
-
-    kept = sweep.training.checkpoints.Checkpoint.on_train_batch_end
-    with monkeypatch.context() as patch:
-        patch.setattr(sweep.training.checkpoints.Checkpoint, "on_train_batch_end", dies)
-        with pytest.raises(RuntimeError, match="the power went"):
-            run_alone(config)
+    die_after(20, config, monkeypatch)
     resumed = run_alone(config)
     assert resumed.resumed_from == 20 and whole.resumed_from == 0
     assert resumed.recordings == whole.recordings

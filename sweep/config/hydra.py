@@ -67,15 +67,14 @@ def _take_recipe(tree: dict[str, Any]) -> None:
             f"protocol {protocol['name']}: is for models that see a window, {model['name']} sees segments; choose "
             "protocol=quick or converged, or give it a recipe under protocol.segments"
         )
+    typed = tree["changed"]
     for name, value in segments.items():
-        inner = value if isinstance(value, dict) else {"": value}
-        for key, new in inner.items():
-            place = ".".join(filter(None, (name, key)))
-            if not tree["changed"].keys() & {f"protocol.{name}", f"protocol.{place}"}:
-                if key:
-                    protocol.setdefault(name, {})[key] = new
-                else:
-                    protocol[name] = new
+        if f"protocol.{name}" in typed:
+            continue
+        if isinstance(value, dict):
+            kept = {key: new for key, new in value.items() if f"protocol.{name}.{key}" not in typed}
+            value = {**protocol.get(name, {}), **kept}
+        protocol[name] = value
 
 
 def _own_steps(hydra: DictConfig) -> dict[str, Any]:
