@@ -40,9 +40,10 @@ def test_the_recipe_is_for_models_that_see_segments_alone(protocol, model):
 def test_what_is_typed_stands_above_the_recipe():
     _, recipe = read("converged")
     words = ["protocol.steps=7", "protocol.clip=null", "protocol.augment.gain=0", "protocol.edge=0.2"]
+    words.append("protocol.augment.mask_frames=0.1")  # which the recipe does not name
     found = numbers(make_config("protocol=converged", "model=conv", *words))
     assert (found["steps"], found["clip"], found["edge"]) == (7, None, 0.2)
-    assert found["augment"] == {**recipe["augment"], "gain": 0, "mask_frames": 0}
+    assert found["augment"] == {**recipe["augment"], "gain": 0, "mask_frames": 0.1}
     assert all(found[key] == recipe[key] for key in recipe.keys() - {"steps", "clip", "augment"})
 
 
