@@ -192,6 +192,8 @@ def _work(pipe: Connection, place: Place, attempts, states, processes: int) -> N
         console = Console(file=cast(IO, _Lines(say)), width=1000) if place.name.endswith(" 0") else Console(quiet=True)
         how: dict = {"spent": lambda seconds: pipe.send((seconds, "")), "processes": processes}
         Walk(runs, say, console, attempts, states, place.name, **how).go()
+        pipe.close()
+        os._exit(0)  # Python's own end, with torch and CUDA, takes seconds, for which the table would wait
     except KeyboardInterrupt:
         os._exit(130)
     except (EOFError, OSError):  # the parent has ended
