@@ -17,6 +17,7 @@ The other packages need all dependencies of the project:
     sweep.report           comparison of the results: table, verdict and page
     sweep.transcribe       transcription of audio files by a trained run
     sweep.commands         the command line
+    sweep.testing          checks of a model, family, source or compression of your own, for any test runner
 
 The program is `sweep`, or `python -m sweep`. The transforms can be imported from here; the import is lazy:
 
@@ -30,25 +31,42 @@ torch.Size([2, 84, 33])
 >>> from sweep import row
 >>> row("onsets-frames").features(torch.randn(16000)).shape
 torch.Size([229, 32])
+
+Classes of one's own are registered by `model`, `family`, `source` and `compression` in a script whose last line is
+`main()`; an installed package names them in its entry points.
+
+`compare` trains and compares rows as the program does, and returns the report:
+
+    report = sweep.compare(["mel-512-128", "cqt-12"], seeds=3)
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sweep.commands.compare import compare
     from sweep.config.rows import row
-    from sweep.transforms import CFP, CQT, STFT, LogBandSpectrogram, MelSpectrogram
+    from sweep.program import main
+    from sweep.registry import compression, family, model, source
+    from sweep.transforms import CFP, CQT, STFT, FilterBank, LogBandSpectrogram, MelSpectrogram
 
 __version__ = "0.2.0"
 
-__all__ = ["CFP", "CQT", "STFT", "LogBandSpectrogram", "MelSpectrogram", "__version__", "row"]
+_TRANSFORMS = ("CFP", "CQT", "STFT", "FilterBank", "LogBandSpectrogram", "MelSpectrogram")
+_PLACES = dict.fromkeys(_TRANSFORMS, "sweep.transforms")
+_PLACES |= dict.fromkeys(("compression", "family", "model", "source"), "sweep.registry")
+_PLACES |= {"compare": "sweep.commands.compare", "main": "sweep.program", "row": "sweep.config.rows"}
+
+__all__ = [
+    "CFP", "CQT", "STFT", "FilterBank", "LogBandSpectrogram", "MelSpectrogram", "__version__", "compare", "compression",
+    "family", "main", "model", "row", "source",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
-    if name not in __all__:  # `from sweep import data` then looks for a module
+    if name not in _PLACES:  # `from sweep import data` then looks for a module
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = importlib.import_module("sweep.config.rows" if name == "row" else "sweep.transforms")
-    return globals().setdefault(name, getattr(module, name))
+    return globals().setdefault(name, getattr(importlib.import_module(_PLACES[name]), name))
 
 
 def __dir__() -> list[str]:

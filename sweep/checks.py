@@ -1,8 +1,11 @@
 """Check values of a configuration: each error names the key, the value and the remedy."""
 
+import contextlib
 import math
 import os
 import unicodedata
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +17,32 @@ def shown(value) -> str:
     text = str(value)
     cut = f"{text[:_LONGEST]}... ({len(text):,} characters)" if len(text) > _LONGEST else text
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in cut)
+
+
+@contextlib.contextmanager
+def naming(what: str) -> Iterator[None]:
+    """Put what is checked in a block before the line of a ValueError from there, once where such blocks are nested."""
+    try:
+        yield
+    except ValueError as error:
+        said, name = str(error), f"{what}: "
+        raise ValueError(said if said.startswith(name) else f"{name}{said}") from error.__cause__
+
+
+def called(what: str, function: Callable, *given: Any, **options: Any) -> Any:
+    """Call a function of a class that is being checked, and say in one line what it raises.
+
+    Args:
+        what: the call in words, such as "front_end()".
+        function, given, options: function, and its arguments.
+
+    Raises:
+        ValueError: it raised something, named in the line and kept as the cause.
+    """
+    try:
+        return function(*given, **options)
+    except Exception as error:
+        raise ValueError(f"{what} raises {shown(' '.join(f'{type(error).__name__}: {error}'.split()))}") from error
 
 
 def check_whole(key: str, value, least: int = 1) -> None:

@@ -11,9 +11,12 @@ The checks and their messages, the identity of a run and the name of its row (`s
 (docs/_build/keys.py) are derived from these fields.
 """
 
+import ast
 import dataclasses
 import difflib
+import inspect
 import os
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass
 from typing import Any, ClassVar, Self
@@ -208,6 +211,24 @@ class Group:
 def keys_of(cls: type[Group]) -> Iterator[Field]:
     """Return the fields of a group that a configuration sets."""
     return (field for field in dataclasses.fields(cls) if "key" in field.metadata)
+
+
+def sentences(cls: type[Group]) -> dict[str, str]:
+    """Return the sentence of documentation under each field of a group and of the groups that it derives from."""
+    found: dict[str, str] = {}
+    for base in reversed(cls.__mro__):
+        if not issubclass(base, Group):
+            continue
+        try:
+            (definition,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+        except (OSError, TypeError):  # a notebook's class, whose source Python does not find
+            continue
+        body = getattr(definition, "body", [])
+        for field, said in zip(body, body[1:], strict=False):
+            is_field = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+            if is_field and isinstance(said, ast.Expr) and isinstance(said.value, ast.Constant):
+                found[field.target.id] = " ".join(str(said.value.value).split())
+    return found
 
 
 def check_keys(tree: Mapping[str, Any], known: list[str], needed: list[str], place: str) -> None:

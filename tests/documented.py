@@ -50,18 +50,20 @@ def blocks(page: Path) -> list[Block]:
 
 
 def follow(page: Path, folder: Path, data: Path, python: Preloaded) -> list[str]:
-    """Do what a page says, in a folder: write its files, make its edits, run its commands and its Python.
+    """Do what a page says, in a folder: write its files, run its commands and its Python.
 
     Args:
         page: in Markdown.
-        folder: to do it in, in which a copy of the program may lie.
-        data: recordings in MusicNet's layout, for the sweeps that name none.
+        folder: empty one to do it in.
+        data: recordings as the demo set has them, which stand for it.
         python: that runs.
 
     Returns:
         What each command printed.
     """
     printed, code = [], []
+    (folder / "data").mkdir()
+    (folder / "data" / "demo").symlink_to(data)
 
     def run(arguments: list[str]) -> None:
         status, text = python.run(arguments, folder, folder / "printed.txt")
@@ -69,9 +71,7 @@ def follow(page: Path, folder: Path, data: Path, python: Preloaded) -> list[str]
         printed.append(text)
 
     for block in blocks(page):
-        if block.title and block.language == "diff":
-            edit(folder / block.title, block.text)
-        elif block.title:
+        if block.title:
             (folder / block.title).parent.mkdir(parents=True, exist_ok=True)
             (folder / block.title).write_text(block.text)
         elif block.reason:
@@ -81,32 +81,23 @@ def follow(page: Path, folder: Path, data: Path, python: Preloaded) -> list[str]
             run(["-c", "\n".join(code)])
         elif block.language == "sh":
             for command in block.commands():
-                run(small(command, data))
+                run(small(command))
     return printed
 
 
-def small(command: list[str], data: Path) -> list[str]:
+def small(command: list[str]) -> list[str]:
     """The arguments of a command of Python, and if it is a sweep, of a few steps on a few seconds."""
     program, *words = command
     assert program in ("python", "sweep"), f"{shlex.join(command)}: say why no test runs it: <!-- not run: ... -->"
+    started = ["-m", "sweep"]
     if program == "python":
-        return words
+        started, words = words[:1], words[1:]
+        if not any("=" in word for word in words) and words[:1] != ["report"]:  # no sweep of a script's
+            return [*started, *words]
     if not words or words[0] not in COMMANDS:
+        if not any(word.startswith("data") for word in words):
+            words += ["data=musicnet", "data.root=data/demo", "+data.name=demo"]
         words += SMALL
-        if not any(word.startswith("data") for word in command[1:]):
-            words += ["data=musicnet", f"data.root={data}"]
     elif words[0] == "report":
         words.append("--tables-only")  # tests/test_page.py draws pages
-    return ["-m", "sweep", *words]
-
-
-def edit(path: Path, difference: str) -> None:
-    """Change a file as the parts of a diff say, each of which stands in it once."""
-    text = path.read_text()
-    for part in re.split(r"^@@\n", difference, flags=re.M):
-        lines = part.splitlines(keepends=True)
-        old = "".join(line[1:] for line in lines if line[0] in " -")
-        new = "".join(line[1:] for line in lines if line[0] in " +")
-        assert text.count(old) == 1, f"{path}: {old!r} is there {text.count(old)} times"
-        text = text.replace(old, new)
-    path.write_text(text)
+    return [*started, *words]

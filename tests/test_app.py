@@ -164,7 +164,7 @@ def test_a_failed_run_leaves_a_row_and_the_others_go_on(tmp_path, tiny):
         (["data=musicnet", "data.root=nowhere"], "nowhere"),
         (["protocol.steps=0"], "protocol.steps 0: needs a whole number"),
         (["device=tpu"], "device 'tpu': choose one of auto, cpu, cuda"),
-        (["logger.name=paper"], "logger.name 'paper': choose one of csv, wandb, none"),
+        (["logger.name=paper"], "logger.name 'paper': choose one of csv, wandb, tensorboard, none"),
         (["data.validation=2"], "data.validation 2: needs a number"),
         (["frontend.accuracy=good"], "frontend.accuracy 'good': choose one of exact, high, fast"),
         (["threshold=2"], "threshold 2"),

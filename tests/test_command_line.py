@@ -213,7 +213,7 @@ def test_a_key_of_a_step_need_not_be_the_rows_own(key):
             ["+grid=1"],
             "+grid=1: no such option; there is all, cqt, everything, linear, log, mel, smoke, systems, trainable",
         ),
-        (["logger=null"], "logger=null: no such option; there is csv, none, wandb"),
+        (["logger=null"], "logger=null: no such option; there is csv, none, tensorboard, wandb"),
         (["data=1"], "data=1: no such option; there is demo, folder, musicnet"),
         (["representation=cqt-12,ctq-24"], "representation=ctq-24: no such option; did you mean cqt-24?"),
         (["protocol=../quick"], "protocol=../quick: no such option; did you mean quick?"),

@@ -4,80 +4,15 @@ import subprocess
 import sys
 
 import pytest
-import yaml
 from configs import make_config, make_result
-from conftest import ALL_34, ROOT, read_grid
+from conftest import ROOT
 from test_app import files
 
 from sweep.__main__ import main
 from sweep.commands import parser
-from sweep.commands.list import GROUPS, options
 from sweep.registry import models
 from sweep.results.result import write_result
 from sweep.training.building import build_transcriber, count_weights
-
-CONF = ROOT / "conf"
-
-
-# sweep list
-
-
-def listed(capsys, *arguments: str) -> dict[str, dict[str, str]]:
-    """What `sweep list` prints: by group, each name and what is said of it."""
-    assert parser.main(["list", *arguments]) == 0
-    found: dict[str, dict[str, str]] = {}
-    for line in capsys.readouterr().out.splitlines():
-        if not line.startswith(" "):
-            heading = line
-            found[heading] = {}
-        else:
-            name, _, about = line.strip().partition(" ")
-            found[heading][name] = about.strip()
-    return found
-
-
-def test_all_that_can_be_chosen_is_listed_with_a_sentence(capsys):
-    found = listed(capsys)
-    assert list(found) == ["representation=", "model=", "data=", "protocol=", "+grid="]
-    for group, heading in zip(GROUPS, found, strict=True):
-        assert set(found[heading]) == {path.stem for path in (CONF / group).glob("*.yaml")}
-        assert found[heading] == {name: " ".join(about.split(" ")) for name, about in options(group).items()}
-        for name, about in found[heading].items():
-            assert len(about) > 10, (heading, name)
-
-
-def test_representations_are_listed_in_the_order_of_a_table(capsys):
-    (rows,) = listed(capsys, "representation").values()
-    systems = read_grid("systems")
-    assert list(rows) == [row.name for row in ALL_34] + sorted(systems)
-    for name in systems:
-        assert (CONF / "representation" / f"{name}.yaml").read_text().startswith(f"# {rows[name]}\n")
-    for row in ALL_34:
-        own = yaml.safe_load((CONF / "representation" / f"{row.name}.yaml").read_text())
-        del own["defaults"]
-        assert all(f"{key}={value}" in rows[row.name] for key, value in own.items())
-        assert rows[row.name].startswith(type(row).__doc__.splitlines()[0])
-
-
-@pytest.mark.parametrize("group", GROUPS)
-def test_one_group_can_be_listed(capsys, group):
-    (heading,) = listed(capsys, group)
-    assert heading.strip("+=") == group
-
-
-def test_every_listed_option_composes():
-    for group in ("model", "protocol", "data"):
-        for name in options(group):
-            more = ["data.root=mine"] if name == "folder" else []
-            config = make_config(f"{group}={name}", *more)
-            assert getattr(config, group).name == name or group == "data"
-
-
-def test_an_unknown_group_is_answered_with_those_there_are(capsys):
-    with pytest.raises(SystemExit) as caught:
-        parser.main(["list", "colours"])
-    assert caught.value.code == 2 and "'representation', 'model'" in capsys.readouterr().err
-
 
 # sweep plan
 

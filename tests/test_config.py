@@ -28,6 +28,7 @@ from sweep.config import (
     differences,
     identity,
 )
+from sweep.config.chosen import Chosen
 from sweep.config.groups import Cluster
 from sweep.config.run import ASIDE
 from sweep.fields import Group, keys_of
@@ -79,8 +80,9 @@ def test_what_the_command_line_changes_is_kept_as_it_was_typed():
     )
     assert config.changed == {"representation.norm": "none", "protocol.steps": "5", "model.learning_rate": "1e-3"}
     assert config.variant == "norm=none"  # another row than the one that it is named after
-    assert config.changed_elsewhere == "protocol.steps=5 model.learning_rate=1e-3"
-    assert config.folder == Path("out/mine/quick/linear/cqt-48+norm=none/seed-0")
+    assert config.model_row == "linear+learning_rate=1e-3"  # and another model
+    assert config.changed_elsewhere == "protocol.steps=5"
+    assert config.folder == Path("out/mine/quick/linear+learning_rate=1e-3/cqt-48+norm=none/seed-0")
 
 
 # The identity
@@ -252,7 +254,7 @@ def test_no_group_is_forgotten_here():
     def below(cls: type) -> set[type]:
         return {cls}.union(*(below(other) for other in cls.__subclasses__()))
 
-    found = {cls for cls in below(Group) if cls.__module__.startswith("sweep.")} - {Group}
+    found = {cls for cls in below(Group) if cls.__module__.startswith("sweep.")} - {Group, Chosen}
     assert found - below(Representation) - below(Step) == set(GROUPS)
     assert set(FAMILIES) <= below(Representation) and {type(row) for row in ALL_34 + SYSTEMS} == set(FAMILIES)
 

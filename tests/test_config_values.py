@@ -112,6 +112,7 @@ WRONG = {
         "margin": SHARE,
         "runs": TEXT,
         "changed": ("a=b", None, []),
+        "code": ("a=b", None, []),
     },
 }
 CASES = [(group, key, value) for group, keys in WRONG.items() for key, found in keys.items() for value in found]

@@ -76,7 +76,7 @@ def test_groups_of_recordings_are_the_units(tmp_path):
     assert report.sample.units == list("abcdef") and report.sample.comparable
     assert "Over 6 groups in 9 test recordings" in report.verdict
     assert "units are groups" in " ".join(report.remarks)
-    assert report.lines.value.to_numpy() == pytest.approx(np.nanmean(report.sample.scores, axis=(1, 2)))
+    assert report.summary.value.to_numpy() == pytest.approx(np.nanmean(report.sample.scores, axis=(1, 2)))
     found = json.loads(report.files()["verdict.json"]())
     assert found["units"] == {"kind": "groups of test recordings", "number": 6, "recordings": 9}
-    assert isinstance(pd.DataFrame(report.lines).best_of_table.iloc[0], np.bool_ | bool)
+    assert isinstance(pd.DataFrame(report.summary).best_of_table.iloc[0], np.bool_ | bool)

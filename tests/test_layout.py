@@ -22,6 +22,8 @@ LAYERS = [
     {"report"},
     {"transcribe"},
     {"commands"},
+    {"testing"},
+    {"program"},
     {"__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -61,7 +61,7 @@ def test_everything_follows_the_metric(folder):
     headings = [column.heading for column in report.columns]
     place = headings.index("note F1")
     assert headings[place + 1 : place + 4] == ["95 %", "best", "Acc"]
-    assert (report.lines.low < report.lines.note_f1).all() and (report.lines.note_f1 < report.lines.high).all()
+    assert (report.summary.low < report.summary.note_f1).all() and (report.summary.note_f1 < report.summary.high).all()
     assert any("t-interval of the mean note F1" in remark for remark in report.remarks)
     assert find_run(folder)[0].parent.name == "cqt-36" and find_run(folder, "accuracy")[0].parent.name == "cqt-12"
     console = Console(file=io.StringIO(), width=200)
@@ -121,7 +121,7 @@ def test_a_run_without_note_scores_costs_the_others_nothing(folder):
         scores["note_f1"] = None
     path.write_text(json.dumps(content))
     report = read_report(folder, ranking=Ranking("note_f1"))
-    assert report.sample.comparable and list(report.lines.low.notna()) == [True, False, True]
+    assert report.sample.comparable and list(report.summary.low.notna()) == [True, False, True]
     assert report.decision.highest.representation == "cqt-36"
 
 

@@ -3,24 +3,21 @@
 import importlib
 import importlib.metadata
 import inspect
-import os
 import re
-import subprocess
-import sys
 import sysconfig
-import venv
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import ROOT
+from environments import build, ended, environment_with, python
 
 import sweep
 from sweep.data.sources.demo import make_demo
 from sweep.terminal import one_line_if_missing
 
 PUBLIC = ("sweep", "sweep.transforms", "sweep.filters", "sweep.representations", "sweep.config", "sweep.data")
-PUBLIC += ("sweep.report",)
+PUBLIC += ("sweep.training.model", "sweep.report", "sweep.testing")
 
 
 def test_the_version_is_semantic_and_in_one_place():
@@ -75,26 +72,6 @@ def test_the_page_lists_no_other_module():
     assert tuple(re.findall(r"^## (sweep\S*)", page, flags=re.M)) == PUBLIC
 
 
-def python(folder: Path, *arguments, cwd: Path, **options) -> str:
-    """What the Python of an environment prints, which must succeed; it imports nothing from this repository."""
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | {"COLUMNS": "200"}
-    command = [folder / "bin" / "python", *arguments]
-    ended = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, **options)
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    return ended.stdout
-
-
-def environment_with(archive: Path, folder: Path) -> Path:
-    """A fresh environment with a wheel or sdist; it finds the packages that this one has, and fetches none."""
-    venv.create(folder, with_pip=False)
-    (site,) = folder.glob("lib/python*/site-packages")
-    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "install", "--quiet", "--no-index"]
-    pip += ["--no-deps", "--no-build-isolation", "--ignore-installed", archive]
-    subprocess.run(pip, check=True, capture_output=True, timeout=120)
-    return site
-
-
 def packages_of(*names: str) -> set[str]:
     """The top-level files and folders of some installed packages and of all that these need."""
     wanted, found, entries = list(names), set(), set()
@@ -117,7 +94,7 @@ def packages_of(*names: str) -> set[str]:
 def library(built, tmp_path_factory) -> Path:
     """An environment with the wheel that finds torch and NumPy, what these need, and nothing else."""
     folder = tmp_path_factory.mktemp("library")
-    site = environment_with(built[0], folder)
+    site = environment_with(built[0], folder=folder)
     (site / "dependencies.pth").unlink()
     for name in packages_of("torch", "numpy"):
         (site / name).symlink_to(Path(sysconfig.get_path("purelib")) / name)
@@ -127,15 +104,12 @@ def library(built, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
     """The wheel and the sdist."""
-    folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "hatchling", "build", "-d", folder]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=120)
-    return *folder.glob("*.whl"), *folder.glob("*.tar.gz")
+    return build(ROOT, tmp_path_factory.mktemp("dist"))
 
 
 def test_the_wheel_sweeps_in_an_empty_environment(built, tmp_path):
     environment, elsewhere = tmp_path / "environment", tmp_path / "elsewhere"
-    site = environment_with(built[0], environment)
+    site = environment_with(built[0], folder=environment)
     make_demo(elsewhere / "tiny", train=2, test=1, seconds=3)
     size = ["data=musicnet", "data.root=tiny", "protocol.steps=2", "protocol.scored_windows=30", "device=cpu"]
     printed = python(environment, "-m", "sweep", "+grid=smoke", *size, cwd=elsewhere)
@@ -148,7 +122,7 @@ def test_the_wheel_sweeps_in_an_empty_environment(built, tmp_path):
 def test_the_sdist_installs_the_same_files(built, tmp_path):
     contents = []
     for archive in built:
-        site = environment_with(archive, tmp_path / archive.name)
+        site = environment_with(archive, folder=tmp_path / archive.name)
         files = (path for path in site.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
         of_pip = ("direct_url.json", "RECORD", "INSTALLER", "REQUESTED")  # they say what was installed
         contents.append({path.relative_to(site): path.read_bytes() for path in files if path.name not in of_pip})
@@ -182,11 +156,9 @@ def test_the_library_needs_torch_and_numpy_alone(library, tmp_path):
 
 
 def test_a_command_names_the_package_that_it_misses(library, tmp_path):
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-    command = [library / "bin" / "python", "-m", "sweep", "+grid=all"]
-    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    found = ended(library, "-m", "sweep", "+grid=all", cwd=tmp_path)
     line = "sweep: needs hydra-core, which is not installed: pip install spectrogram-sweep\n"
-    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", line)
+    assert (found.returncode, found.stdout, found.stderr) == (1, "", line)
 
 
 def test_a_module_of_our_own_that_is_not_there_is_no_missing_package():

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
+from sweep.results.pool import start_pool
 from sweep.results.scoring import (
     FRAME_SCORES,
     FREQUENCIES,
@@ -24,7 +25,6 @@ from sweep.results.scoring import (
     figures,
     mean_scores,
     score,
-    start_pool,
 )
 
 SHARED_DATA = Path(os.environ.get("SWEEP_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -191,7 +191,7 @@ def test_a_killed_process_costs_no_score_and_none_outlives_its_parent(tmp_path):
     assert start_pool(2) is not pool
 
     (tmp_path / "parent.py").write_text(
-        "import os, signal, time\nfrom sweep.results.scoring import start_pool\n"
+        "import os, signal, time\nfrom sweep.results.pool import start_pool\n"
         "if __name__ == '__main__':\n    pool = start_pool(2)\n"
         "    list(pool.map(abs, [1, 2]))\n    print(*pool._processes, flush=True)\n    time.sleep(60)\n"
     )
@@ -210,7 +210,7 @@ def test_a_killed_process_costs_no_score_and_none_outlives_its_parent(tmp_path):
 
 def test_a_process_that_has_a_pool_ends(tmp_path):
     (tmp_path / "parent.py").write_text(
-        "import multiprocessing\nfrom sweep.results.scoring import start_pool\n"
+        "import multiprocessing\nfrom sweep.results.pool import start_pool\n"
         "def work():\n    list(start_pool(2).map(abs, [1, 2]))\n"
         "if __name__ == '__main__':\n    process = multiprocessing.get_context('spawn').Process(target=work)\n"
         "    process.start()\n    process.join()\n    raise SystemExit(process.exitcode)\n"

@@ -190,7 +190,7 @@ def test_a_sweep_acts_on_the_state(case, run, words, monkeypatch):
     with made(case, run):
         before = files(run.folder) if run.folder.exists() else {}
         state = run.state()
-        complete = train.sweep(train.ask(words), console)
+        complete = train.sweep(train.ask(words), console).complete
         said = [line for line in console.file.getvalue().splitlines() if line.startswith("[1/1] mel-512-128  ")]
         assert begun == ([run.config] if case.begins else [])
         if not case.begins:
@@ -222,7 +222,7 @@ def test_overwriting_begins_all_but_what_runs(case, run, words, monkeypatch):
     monkeypatch.setitem(sys.modules, "sweep.training.run", SimpleNamespace(run=train_and_score))
     monkeypatch.setattr(train, "Walk", partial(Walk, patience=1.2))
     with made(case, run):
-        complete = train.sweep(train.ask([*words, "overwrite=true"]), Console(quiet=True))
+        complete = train.sweep(train.ask([*words, "overwrite=true"]), Console(quiet=True)).complete
     assert begun == ([] if case.held else [True]) and complete != case.held
 
 

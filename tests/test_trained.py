@@ -75,7 +75,7 @@ def test_a_kernels_spectrum_peaks_at_its_frequency_and_shows_what_was_added():
     with torch.no_grad():
         wave = 0.1 * np.exp(-2j * np.pi * added * n / 44100)
         trained.engine.taps[0][:, 307] += torch.from_numpy(np.stack([wave.real, wave.imag])).float()
-    kept = learned_kernels(trained, initial)
+    kept = learned_kernels(trained, initial, 44100)
     (place,) = np.flatnonzero(kept["kernel_bins"] == 307)
     before, after = kept["kernel_spectra"][:, place]
     peak, bump = np.searchsorted(SPECTRUM, (frequency, added)) - 1

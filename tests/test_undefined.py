@@ -89,9 +89,9 @@ def test_an_undefined_row_is_neither_the_best_nor_the_last(tmp_path):
     write_result(tmp_path / "d/quick/linear/cqt-36/seed-0", dataclasses.replace(other, scores=scores))
     (report,), _ = print_reports(tmp_path, Console(quiet=True))
     assert "cqt-36" not in report.verdict and "3 rows" in report.verdict
-    line = report.lines.set_index("representation").loc["cqt-36"]
+    line = report.summary.set_index("representation").loc["cqt-36"]
     assert pd.isna(line.accuracy) and pd.isna(line.best_of_table) and pd.isna(line.e_tot)
-    lines = report.lines.set_index("representation")
+    lines = report.summary.set_index("representation")
     assert lines.best_of_table.drop("cqt-36").notna().all()
 
 

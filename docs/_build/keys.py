@@ -1,14 +1,11 @@
 """The table of a group's keys for the configuration page, from the fields of its dataclass and the file in conf/."""
 
-import ast
-import inspect
-import textwrap
 from pathlib import Path
 
 import yaml
 
 from sweep.config import groups, run
-from sweep.fields import Group, keys_of
+from sweep.fields import Group, keys_of, sentences
 from sweep.registry import families
 from sweep.representations import Representation
 
@@ -43,20 +40,6 @@ def table(name: str, file: str | None = None) -> str:
         about = said[field.name].replace("|", "\\|")
         lines.append(f"| `{place}{field.name}`{mark} | {default} | {key.takes} | {about}{spelled} |")
     return "\n".join(lines)
-
-
-def sentences(cls: type[Group]) -> dict[str, str]:
-    """The sentence of documentation under each field of a group and of the groups that it derives from."""
-    found: dict[str, str] = {}
-    for base in reversed(cls.__mro__):
-        if not issubclass(base, Group):
-            continue
-        (definition,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
-        for field, string in zip(definition.body, definition.body[1:], strict=False):
-            is_field = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-            if is_field and isinstance(string, ast.Expr) and isinstance(string.value, ast.Constant):
-                found[field.target.id] = inspect.cleandoc(str(string.value.value)).replace("\n", " ")
-    return found
 
 
 def cls_fields(cls: type[Group]) -> set[str]:

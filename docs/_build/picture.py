@@ -48,10 +48,10 @@ def draw(folder: Path, theme: str) -> Figure:
         for place, name in enumerate(ROWS):
             above = figure.add_subplot(grid[2 * (place // 2), place % 2])
             below = figure.add_subplot(grid[2 * (place // 2) + 1, place % 2], sharex=above)
-            accuracy = report.lines.accuracy[report.lines.representation == name].iloc[0]
+            accuracy = report.summary.accuracy[report.summary.representation == name].iloc[0]
             draw_row(above, below, runs[name], ListedColormap(cells), last=place > 1)
             above.set_title(f"{name}: accuracy {accuracy:.2f}", loc="left", color=ink)
-        draw_accuracy(figure.add_subplot(grid[:, 2]), report.lines.assign(name=label_of(report.lines)), faint)
+        draw_accuracy(figure.add_subplot(grid[:, 2]), report.summary.assign(name=label_of(report.summary)), faint)
         words = "notes: dark, heard and there; blue, missed; orange, heard and not there"
         figure.supxlabel(words.replace("dark", "light") if theme == "dark" else words, fontsize=8, color=ink)
     return figure

@@ -15,7 +15,7 @@ from experiments.paper.tables import report
 from experiments.speed import tables as speed
 from sweep import row
 from sweep.config.conf import ROWS
-from sweep.fields import keys_of
+from sweep.fields import keys_of, sentences
 from sweep.registry import compressions, levels, normalisations, stacks
 from sweep.representations.framing import FRAMINGS
 from sweep.representations.step import Step
@@ -135,7 +135,7 @@ def steps(kind: str) -> str:
     lines = [f"| {kind} | | key | default | takes | |", "| --- | --- | --- | --- | --- | --- |"]
     for name in known:
         cls = known[name]
-        about, said = " ".join(cls.__doc__.split()).replace("|", "\\|"), keys.sentences(cls)
+        about, said = " ".join(cls.__doc__.split()).replace("|", "\\|"), sentences(cls)
         own = [field for field in keys_of(cls) if field.name != "name"]
         for number, field in enumerate(own or [None]):
             first = f"`{name}` | {about}" if number == 0 else " | "

@@ -1,28 +1,48 @@
-"""`sweep list`: prints the representations, models, data sets, protocols and grids, one line each."""
+"""`sweep list`: prints the representations, models, data sets, protocols and grids there are, or the keys of one."""
 
 import argparse
+import inspect
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 import yaml
 from rich.console import Console
 from rich.text import Text
 
+from sweep.checks import check_choice
 from sweep.config.conf import CONF
-from sweep.registry import families, models, sources
+from sweep.config.groups import Data, Model, Protocol
+from sweep.config.registered import option, registered_rows
+from sweep.config.rows import row
+from sweep.fields import Group, keys_of, sentences
+from sweep.names import plain
+from sweep.registry import Registry, explained, families, models, options_of, sources
+from sweep.representations import Representation
 
 GROUPS = ("representation", "model", "data", "protocol", "grid")
+_CLASSES = {"model": (Model, models, "name"), "data": (Data, sources, "source")}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the description and the arguments of the command."""
     parser.description = "Print the representations, models, data sets, protocols and grids that can be chosen."
     parser.add_argument("group", metavar="GROUP", nargs="?", choices=GROUPS, help=f"one of {', '.join(GROUPS)}")
+    parser.add_argument("name", metavar="NAME", nargs="?", help="one of them: print its keys and their values")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the options of one group, or of all groups."""
+    """Print the options of one group or of all groups, or the keys of one option.
+
+    Raises:
+        ValueError: the group has no such option, or the package that has it cannot be imported.
+    """
     console = Console(highlight=False, soft_wrap=True)
+    if arguments.name is not None:
+        _print_keys(console, arguments.group, arguments.name)
+        return 0
     for group in [arguments.group] if arguments.group else GROUPS:
-        console.print(Text(f"{'+' * (group == 'grid')}{group}=", "bold"))
+        console.print(Text(f"{_sign(group)}{group}=", "bold"))
         for name, about in options(group).items():
             console.print(Text(f"  {name:17} {about}".rstrip()))
     return 0
@@ -37,16 +57,76 @@ def options(group: str) -> dict[str, str]:
     paths = {path.stem: path for path in sorted((CONF / group).glob("*.yaml"))}
     if group == "representation":
         return _representations(paths)
-    registries = {"model": models, "data": sources}
-    if group in registries:
-        registry = registries[group]
-        return {name: _first_line(registry[name]) for name in [*paths, *registry.names()]}
+    if group in _CLASSES:
+        registry = _CLASSES[group][1]
+        return {name: _class_line(registry, name) for name in dict.fromkeys([*paths, *registry.names()])}
     return {name: _comment(path) for name, path in paths.items()}
 
 
-def _representations(paths: dict) -> dict[str, str]:
-    """Describe the rows: the paper's, in the order of a table, then those of published systems by name."""
-    found = {}
+def keys(group: str, name: str) -> list[tuple[str, str, str, str]]:
+    """List the keys of an option: the key, its value as YAML writes it, what it takes, and a sentence.
+
+    Args:
+        group: name in GROUPS.
+        name: name of the option.
+
+    Raises:
+        ValueError: the group has no such option, or the package that has it cannot be imported.
+    """
+    check_choice(f"{_sign(group)}{group}", name, options(group))
+    tree = option(group, name)
+    if group == "representation":
+        found = row(name)
+        tree = {key: value for key, value in found.record().items() if key != "name"}
+        return list(_told(type(found), tree, f"{group}."))
+    if group == "grid":
+        params = tree["hydra"]["sweeper"]["params"]
+        return [(key, " ".join(str(value).split()), "", "") for key, value in params.items()]
+    if group == "protocol":
+        return list(_told(Protocol, tree, f"{group}."))
+    cls, registry, chosen = _CLASSES[group]
+    about = registry[tree.get(chosen, name)]
+    return list(_told(cls, tree, f"{group}.", about, registry.given))
+
+
+def _told(
+    cls: type[Group], tree: Mapping[str, Any], place: str, chosen: type | None = None, given: tuple[str, ...] = ()
+) -> Iterator[tuple[str, str, str, str]]:
+    """Yield the keys of a tree of a group, nested ones by their full name.
+
+    Args:
+        cls: class of the group.
+        tree: values by key.
+        place: prefix of the keys.
+        chosen: class that the group chooses, whose constructor's arguments but those in `given` are keys, too.
+    """
+    fields, said = {field.name: field.metadata["key"] for field in keys_of(cls)}, sentences(cls)
+    own = options_of(chosen, given) if chosen else {}
+    defaults = {name: it.default for name, it in own.items() if it.default is not it.empty}
+    for name, value in {**defaults, **tree}.items():
+        if name in own:
+            takes = inspect.formatannotation(own[name].annotation)
+            yield f"{place}{name}", _as_yaml(value), takes, explained(chosen).get(name, "") if chosen else ""
+        elif isinstance(value, Mapping) and (name not in fields or fields[name].groups):
+            groups = fields[name].groups if name in fields else {"only": cls}  # protocol.segments holds the same keys
+            inner = groups["only"] if "only" in groups else groups[value["name"]]
+            yield from _told(inner, value, f"{place}{name}.")
+        else:
+            yield f"{place}{name}", _as_yaml(value), fields[name].takes.replace("`", ""), said.get(name, "")
+
+
+def _print_keys(console: Console, group: str, name: str) -> None:
+    found = keys(group, name)
+    console.print(Text(f"{_sign(group)}{group}={name}", "bold"), Text(plain(options(group)[name])))
+    wide, wider = (max((len(line[column]) for line in found), default=0) for column in (0, 1))
+    for key, value, takes, sentence in found:
+        about = ": ".join(filter(None, (takes, sentence)))
+        console.print(Text(f"  {key:{wide}}  {value:{wider}}  {about}".rstrip()))
+
+
+def _representations(paths: Mapping[str, Path]) -> dict[str, str]:
+    """Describe the rows: the paper's, in the order of a table, those of published systems, those of other families."""
+    found: dict[str, tuple[tuple, str]] = {}
     for name, path in paths.items():
         own = yaml.safe_load(path.read_text())
         base = own.pop("defaults")[0].removeprefix("base/").removesuffix("@_here_")
@@ -56,15 +136,42 @@ def _representations(paths: dict) -> dict[str, str]:
         numbers = ", ".join(f"{key}={value}" for key, value in own.items())
         order = (0, families[base].ORDER, [int(part) for part in name.split("-")[1:] if part.isdecimal()])
         found[name] = (order, f"{_first_line(families[base])} {numbers}")
-    return {name: about for name, (_, about) in sorted(found.items(), key=lambda item: item[1][0])}
+    told = {name: about for name, (_, about) in sorted(found.items(), key=lambda item: item[1][0])}
+    shared = {field.name for field in keys_of(Representation)}
+    for name, tree in registered_rows().items():
+        numbers = ", ".join(f"{key}={_as_yaml(value)}" for key, value in tree.items() if key not in shared)
+        told.setdefault(name, f"{_first_line(families[tree['family']])} {numbers}")
+    broken = [name for name in families.foreign() if name not in families.importable()]
+    return told | {name: _class_line(families, name) for name in broken}
+
+
+def _class_line(registry: Registry, name: str) -> str:
+    """Describe a class; one from outside the package with its keys, or with the reason why it cannot be imported."""
+    try:
+        cls = registry[name]
+    except ValueError as error:
+        return str(error).removeprefix(f"{registry.kind} {name}: ")
+    if name not in registry.foreign():
+        return _first_line(cls)
+    defaults = ", ".join(f"{key}={_as_yaml(it.default)}" for key, it in options_of(cls, registry.given or ()).items())
+    return f"{_first_line(cls)} {defaults}"
+
+
+def _as_yaml(value: Any) -> str:
+    """Write a value as a command line takes it."""
+    return yaml.safe_dump(value, default_flow_style=True, width=1000).removesuffix("\n...\n").strip()
 
 
 def _first_line(cls: type) -> str:
     return (cls.__doc__ or "").strip().partition("\n")[0]
 
 
-def _comment(path) -> str:
+def _comment(path: Path) -> str:
     """First comment line of a file."""
     lines = path.read_text().splitlines()
     told = [line[1:].strip() for line in lines if line.startswith("#") and "@package" not in line]
     return " ".join(told[:1])
+
+
+def _sign(group: str) -> str:
+    return "+" * (group == "grid")

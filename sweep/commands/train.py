@@ -2,7 +2,9 @@
 
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import hydra
 from omegaconf import DictConfig
@@ -11,29 +13,47 @@ from rich.console import Console
 from sweep.config import HostCluster, Logger, SlurmCluster
 from sweep.config.conf import CONF
 from sweep.config.hydra import cluster_config, words_of
+from sweep.config.registered import offer
 from sweep.config.words import as_typed, one_line
 from sweep.names import plain, say
 from sweep.scheduling.jobs import DONE, Run, Walk, printer
 from sweep.scheduling.plan import Asked, compose_runs, tables, write_plans
 
+if TYPE_CHECKING:
+    from sweep.report import Report
 
-@hydra.main(version_base=None, config_path=str(CONF), config_name="config")
+
+class Swept(NamedTuple):
+    """What a sweep came to.
+
+    Attributes:
+        runs: all of its runs.
+        complete: whether all of them are done; with cluster.detach, whether they are done or submitted.
+        reports: reports of the folders in which runs of the sweep are done.
+    """
+
+    runs: list[Run]
+    complete: bool
+    reports: list["Report"]
+
+
 def job(config: DictConfig) -> None:
     """Compose a sweep; Hydra never calls this, because `Asked` is raised before."""
 
 
-def sweep(asked: Asked, console: Console) -> bool:
-    """Train all runs of a sweep and print its tables.
+def sweep(
+    asked: Asked, console: Console, *, printed: bool = True, check: Callable[[list[Run]], None] = lambda runs: None
+) -> Swept:
+    """Train all runs of a sweep, write its tables and print them.
 
     Args:
         asked: configuration of the sweep and Hydra's loader.
         console: console to print on.
-
-    Returns:
-        Whether all runs are done.
+        printed: whether the tables are printed.
+        check: called with the runs before the first one starts; raises ValueError to refuse them.
 
     Raises:
-        ValueError: a Hydra launcher is chosen, or a configuration is wrong.
+        ValueError: a Hydra launcher is chosen, a configuration is wrong, or `check` refuses the runs.
     """
     with one_line(words_of(asked.config.hydra)):
         launcher = asked.config.hydra.launcher._target_.rpartition(".")[2]
@@ -44,34 +64,38 @@ def sweep(asked: Asked, console: Console) -> bool:
         from sweep.scheduling.workers import Workers, places
 
         with Workers(places(cluster)) as workers:
-            runs = composed(asked, console)
+            runs = composed(asked, console, check)
             complete = workers.go(runs, console)
     else:
-        runs = composed(asked, console)
+        runs = composed(asked, console, check)
         if isinstance(cluster, SlurmCluster):
             from sweep.scheduling.slurm import launch
 
             complete = launch(runs, cluster, console)
         else:
             complete = walk(runs, console)
+    reports = []
     for folder in tables(runs):
         if any(run.state().status == "done" for run in runs if run.config.table == folder):
-            report_on(folder, runs[-1].config.logger, console)
-    return complete
+            reports.append(report_on(folder, runs[-1].config.logger, console, printed))
+    return Swept(runs, complete, [report for report in reports if report])
 
 
-def composed(asked: Asked, console: Console) -> list[Run]:
+def composed(asked: Asked, console: Console, check: Callable[[list[Run]], None]) -> list[Run]:
     """Compose the runs of a sweep, and write them to sweep.json.
 
     Args:
         asked: configuration of the sweep and Hydra's loader.
         console: console to print on.
+        check: called with the runs before anything is written; raises ValueError to refuse them.
 
     Raises:
-        ValueError: a configuration is wrong.
+        ValueError: a configuration is wrong, or `check` refuses the runs.
     """
     runs = compose_runs(asked)
-    for line in write_plans(runs):
+    check(runs)
+    lacking = dict.fromkeys(run.config.logger.lacking for run in runs)
+    for line in filter(None, [*write_plans(runs), *lacking]):
         say(console, line, "yellow")
     return runs
 
@@ -91,33 +115,42 @@ def walk(runs: list[Run], console: Console) -> bool:
     return all(state == DONE for state in states)
 
 
-def report_on(folder: Path, logger: Logger, console: Console) -> None:
-    """Print the tables of a <runs>/<data>/<protocol> folder; with the W&B logger, also draw the page and log it there.
+def report_on(folder: Path, logger: Logger, console: Console, printed: bool) -> "Report | None":
+    """Write the tables of a <runs>/<data>/<protocol> folder and print them; for W&B and TensorBoard, also log them.
 
-    The page is logged only if a run was added since the last report, so repeating a command logs nothing twice.
+    It is logged only if a run was added since the last report, so repeating a command logs nothing twice.
 
     Args:
         folder: <runs>/<data>/<protocol> folder.
         logger: settings of the logger.
         console: console to print on.
+        printed: whether the tables are printed.
+
+    Returns:
+        The report; None if the folder's runs cannot be read.
     """
     from sweep.report import print_reports
 
     table = folder / "table.csv"
     before = _content(table)
-    reports, _ = print_reports(folder)
+    reports, _ = print_reports(folder, None if printed else console, tables=printed)
     report = next((report for report in reports if report.folder == folder.absolute()), None)
-    if report is None or logger.name != "wandb" or _content(table) == before:
-        return
+    place = {"wandb": "Weights & Biases", "tensorboard": "TensorBoard"}.get(logger.name)
+    if report is None or place is None or logger.lacking or _content(table) == before:
+        return report
     from sweep.report.page import write_page
+    from sweep.training.events import write_report
     from sweep.training.loggers import log_report
 
     try:
         page, pictures = write_page(console, report, None)
-        if page:
+        if page and logger.name == "wandb":
             log_report(report, pictures, page, logger, lambda line: say(console, line))
-    except Exception as error:  # W&B only gets a copy: the results are already written
-        say(console, f"no report to Weights & Biases: {error}", "red")
+        elif page:
+            write_report(report, pictures)
+    except Exception as error:  # that is only a copy: the results are already written
+        say(console, f"no report to {place}: {error}", "red")
+    return report
 
 
 def _content(path: Path) -> bytes:
@@ -139,10 +172,12 @@ def ask(words: list[str]) -> Asked | None:
     Raises:
         ValueError: a word is no KEY=VALUE, or its key or option does not exist.
     """
+    offer()
     sys.argv[1:] = [as_typed(word) for word in words]
     try:
         with one_line(words):
-            job()
+            # Decorated here, because the decorator changes Hydra's global state.
+            hydra.main(version_base=None, config_path=str(CONF), config_name="config")(job)()
     except Asked as asked:
         return asked
     return None
@@ -157,7 +192,7 @@ def main(words: list[str]) -> None:
     console = Console(highlight=False)
     try:
         asked = ask(words)
-        if asked and not sweep(asked, console):
+        if asked and not sweep(asked, console).complete:
             sys.exit(1)
     except KeyboardInterrupt as stop:
         console.print("stopped; the same command resumes")

@@ -1,22 +1,22 @@
 """The groups of conf/, one frozen dataclass each, with one field per key."""
 
+import importlib.util
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Self
 
-from sweep.checks import check_choice, check_folder, check_whole, shown
+from sweep.checks import check_folder, check_whole, shown
+from sweep.config.chosen import Chosen
 from sweep.fields import Group, choice, folder, group, keys_of, number, positive, share, text, values, whole
-from sweep.registry import check_options, models, sources
+from sweep.registry import models, sources
 
 ACCURACIES = ("exact", "high", "fast")
 METRICS = ("accuracy", "f_measure", "note_f1", "note_offset_f1", "average_precision")
-# A run passes these to a model's class; the others are keys.
-MODEL_ARGUMENTS = ("features", "bias")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Data(Group):
+class Data(Chosen):
     """The recordings to train on and to test on."""
 
     PLACE = "data."
@@ -37,8 +37,7 @@ class Data(Group):
     """Hash of the files' names and sizes, taken when the sweep is planned; null for the demo set."""
 
     def check(self) -> None:
-        if self.source not in sources:
-            check_choice("data.source", self.source, sources.names())
+        self.choose(sources, self.source)
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any], place: str | None = None) -> Self:
@@ -145,7 +144,7 @@ class Protocol(Group):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model(Group):
+class Model(Chosen):
     """The model behind the front-end; its class may have keys of its own."""
 
     PLACE = "model."
@@ -156,25 +155,13 @@ class Model(Group):
     """window: the model says what sounds in the middle of a clip; segment: in each of its frames."""
     learning_rate: float | None = positive(also=(None,))
     """Learning rate of this model in the paper; null where it is not in it."""
-    options: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self) -> None:
-        if self.name not in models:
-            check_choice("model.name", self.name, models.names())
-        if self.options:
-            check_options(models[self.name], MODEL_ARGUMENTS, self.options, "model.")
+        self.choose(models, self.name)
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any], place: str | None = None) -> Self:
-        own = ("name", "sees", "learning_rate")
-        tree = {"sees": "window", **tree}
-        for key in own:
-            if key not in tree:
-                raise ValueError(f"model.{key}: missing; give it a value")
-        return cls(**{key: tree[key] for key in own}, options={k: v for k, v in tree.items() if k not in own})
-
-    def record(self) -> dict[str, Any]:
-        return {**super().record(), **self.options}
+        return super().from_tree({"sees": "window", **tree}, place)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -215,8 +202,8 @@ class Logger(Group):
 
     PLACE = "logger."
 
-    name: str = choice("csv", "wandb", "none")
-    """csv: files in the run's folder; wandb: Weights & Biases beside them."""
+    name: str = choice("csv", "wandb", "tensorboard", "none")
+    """csv: files in the run's folder; wandb: Weights & Biases beside them; tensorboard: event files beside them."""
     project: str | None = text(also=(None,), default=None)
     """Name of the W&B project."""
 
@@ -225,6 +212,14 @@ class Logger(Group):
             raise ValueError(
                 f"logger.project {shown(self.project)}: needs at most 128 characters and none of / \\ # ? % :, for W&B"
             )
+
+    @property
+    def lacking(self) -> str:
+        """What the logger lacks, with the remedy; empty if it lacks nothing."""
+        if self.name != "tensorboard" or importlib.util.find_spec("tensorboard"):
+            return ""
+        remedy = "pip install 'spectrogram-sweep[tensorboard]'"
+        return f"logger=tensorboard: the package tensorboard is missing, {remedy}; the curves are in CSV files alone"
 
 
 @dataclass(frozen=True, kw_only=True)

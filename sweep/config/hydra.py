@@ -13,6 +13,7 @@ from sweep.config.conf import settings
 from sweep.config.groups import CLUSTERS, Cluster
 from sweep.config.run import ASIDE, RunConfig
 from sweep.config.words import one_line, typed_value
+from sweep.registry import compressions, families, models, sources
 from sweep.representations import STEPS
 
 _NAMED = ("protocol", "model", "representation")  # groups whose files do not hold their own name
@@ -42,11 +43,21 @@ def run_config(config: DictConfig, hydra: DictConfig) -> RunConfig:
     for key, typed in tree["changed"].items():
         if "${" in typed:  # what stands there, not where it comes from
             tree["changed"][key] = str(functools.reduce(lambda part, name: part[name], key.split("."), tree))
+    tree["code"] = _codes(tree)
     _take_recipe(tree)
     own = _own_steps(hydra)
     for step in STEPS:
         _take_step(tree, step, own.get(step))
     return RunConfig.from_tree(tree)
+
+
+def _codes(tree: dict[str, Any]) -> dict[str, str]:
+    """Return the digest of each class from outside the package that a run's configuration names, by its key."""
+    row = tree["representation"] if isinstance(tree["representation"].get("compression"), dict) else {}
+    chosen = [(models, tree["model"]["name"]), (sources, tree["data"].get("source")), (families, row.get("family"))]
+    chosen += [(compressions, row.get("compression", {}).get("name"))]
+    named = ((registry, name) for registry, name in chosen if isinstance(name, str) and name in registry)
+    return {registry.kind: code for registry, name in named if (code := registry.code(name))}
 
 
 def _take_recipe(tree: dict[str, Any]) -> None:

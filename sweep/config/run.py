@@ -1,5 +1,6 @@
 """The configuration of one run, checked when it is built and immutable."""
 
+import importlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from sweep.config.groups import (
 )  # fmt: skip
 from sweep.fields import Group, choice, folder, group, keys_of, share, values, whole
 from sweep.names import folder_name
+from sweep.registry import Registry, compressions, families, models, sources
 from sweep.representations import Representation, from_tree
 
 
@@ -61,6 +63,8 @@ class RunConfig(Group):
     """Root folder of the results."""
     changed: Mapping[str, str] = values(dict, "keys and their values", changes_result=False)
     """Settings inside a group as typed on the command line."""
+    code: Mapping[str, str] = values(dict, "digests by the key of a class")
+    """Digest of the code of each class from outside the package, by the key that chooses it."""
 
     def check(self) -> None:
         if self.cluster.name == "gpus" and self.device == "cpu":
@@ -94,6 +98,14 @@ class RunConfig(Group):
             tree["representation"] = from_tree(tree["representation"])
         return super().from_tree(tree, place)
 
+    def __reduce__(self):
+        # As its values: another process registers the classes of a script itself, and cannot import them from there.
+        row = self.representation
+        registered = ((models, self.model.name), (sources, self.data.source), (families, row.family))
+        chosen = [*registered, (compressions, row.compression.name)]
+        modules = {registry[name].__module__ for registry, name in chosen if registry.kind in self.code}
+        return _rebuilt, (self.record(), sorted(modules - {"__main__"}))
+
     @property
     def variant(self) -> str:
         """The differences between this row and its representation's own, joined by "+"; empty if there are none.
@@ -106,13 +118,25 @@ class RunConfig(Group):
     def _choices(self) -> list[str]:
         """The parts of `variant`."""
         # Changes to a representation on the command line make it another row than the one it is named after.
-        changed = [(key.partition(".")[2], value) for key, value in self.changed.items() if _of_row(key)]
+        typed = self.changed.items()
+        changed = [(key.partition(".")[2], value) for key, value in typed if key.startswith("representation.")]
         return [*filter(None, _spelled(self, self)), *(f"{key}={value}" for key, value in changed)]
 
     @property
+    def _model_choices(self) -> list[str]:
+        """The keys of the model as typed on the command line, which make it another one than that it is named after."""
+        return [f"{key.partition('.')[2]}={value}" for key, value in self.changed.items() if key.startswith("model.")]
+
+    @property
     def changed_elsewhere(self) -> str:
-        """The command line's settings in the groups that all rows share, "key=value ..."."""
-        return " ".join(f"{key}={value}" for key, value in self.changed.items() if not _of_row(key))
+        """The command line's settings in the groups that all rows and models share, "key=value ..."."""
+        shared = (item for item in self.changed.items() if not item[0].startswith(("representation.", "model.")))
+        return " ".join(f"{key}={value}" for key, value in shared)
+
+    @property
+    def model_row(self) -> str:
+        """The model's name: its registered one and the keys that were typed, such as "conv+width=128"."""
+        return "+".join([self.model.name, *self._model_choices])
 
     @property
     def row(self) -> str:
@@ -128,7 +152,7 @@ class RunConfig(Group):
     def folder(self) -> Path:
         """The run's folder: <runs>/<data>/<protocol>/<model>/<row>/seed-<n>."""
         row = folder_name(self.representation.name, *self._choices)
-        return self.table / folder_name(self.model.name) / row / f"seed-{self.seed}"
+        return self.table / folder_name(self.model.name, *self._model_choices) / row / f"seed-{self.seed}"
 
     @property
     def cost(self) -> float:
@@ -142,6 +166,13 @@ class RunConfig(Group):
     def identity(self) -> dict[str, Any]:
         """The keys that decide the run's result, dotted, with their values."""
         return identity(self.record())
+
+
+def _rebuilt(record: Mapping[str, Any], modules: list[str]) -> RunConfig:
+    """Build a configuration that another process sent, once the modules of its classes have registered these."""
+    for module in modules:
+        importlib.import_module(module)
+    return RunConfig.from_tree(record)
 
 
 def identity(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -174,11 +205,6 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _of_row(key: str) -> bool:
-    """Whether a changed key belongs to the representation and so to the row's name."""
-    return key.startswith("representation.")
-
-
 def _flatten(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     """Flatten nested mappings into one with dotted keys."""
     flat: dict[str, Any] = {}
@@ -188,12 +214,12 @@ def _flatten(record: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _aside(cls: type[Group], prefix: str = "") -> Iterator[str]:
-    """Yield the keys of a group that change no result."""
+    """Yield the keys of a group that change no result; those of a row's steps all do."""
     for field in keys_of(cls):
         key = field.metadata["key"]
         if not key.changes_result:
             yield f"{prefix}{field.name}"
-        for part in (key.groups or {}).values():
+        for part in () if isinstance(key.groups, Registry) else (key.groups or {}).values():
             yield from _aside(part, f"{field.name}.")
 
 

@@ -16,10 +16,11 @@ from omegaconf.errors import OmegaConfBaseException
 from sweep.checks import shown
 from sweep.config.run import RunConfig
 from sweep.fields import Group, Key, keys_of
-from sweep.registry import families
+from sweep.registry import Registry, families, models, options_of, sources
 from sweep.representations import STEPS
 
 _OF_A_STEP = re.compile(rf"representation\.({'|'.join(STEPS)})\.\w+")
+_OF_A_CLASS = re.compile(r"(representation|model|data)\.\w+")
 GRIDS = "grid"  # a group of conf/ that is no part of a run's configuration
 
 
@@ -35,9 +36,9 @@ def as_typed(word: str) -> str:
         ValueError: the value of a key that takes text is a list or a mapping.
     """
     key, _, value = word.partition("=")
-    if _OF_A_STEP.fullmatch(key):
-        return f"++{word}"  # another step than the row's own has other keys, which Hydra would refuse
     about = _texts().get(key.removeprefix("+").removeprefix("+"))
+    if _OF_A_STEP.fullmatch(key) or about is None and _OF_A_CLASS.fullmatch(key):
+        return f"++{word}"  # Hydra would look for the key in the default row, model or data set; it is checked later
     if about is None or not value:
         return word
     try:
@@ -111,7 +112,7 @@ def explain(error: Exception, words: Sequence[str]) -> str:
         known = [str(name) for name in error.options or ()]
         remedy = f"; {_meant(option, known, known)}" if known else ""
         return f"{'+' * (group == GRIDS)}{shown(group)}={shown(option)}: no such option{remedy}"
-    known = _known()
+    known = [*_known(), *_of_classes(words)]
     for word in words:
         key, equals, value = word.partition("=")
         name = key.lstrip("+~")
@@ -166,15 +167,29 @@ def _texts() -> dict[str, Key]:
 @functools.cache
 def _known() -> list[str]:
     found = [name for name, _ in _keys(RunConfig)]
-    found += [f"representation.{field.name}" for name in families.names() for field in keys_of(families[name])]
+    for step, registry in STEPS.items():
+        found += [
+            f"representation.{step}.{field.name}" for cls in registry.importable().values() for field in keys_of(cls)
+        ]
+    found += [f"representation.{field.name}" for cls in families.importable().values() for field in keys_of(cls)]
     return list(dict.fromkeys(found))
 
 
+def _of_classes(words: Sequence[str]) -> Iterator[str]:
+    """Yield the keys of the classes that words choose, such as model.hidden for model=mine."""
+    for group, registry in (("model", models), ("data", sources)):
+        chosen = [word.partition("=")[2] for word in words if word.startswith(f"{group}=")]
+        for name in {name.strip() for value in chosen for name in value.split(",")}:
+            if name in registry:
+                yield from (f"{group}.{key}" for key in options_of(registry[name], registry.given))
+
+
 def _keys(cls: type[Group], place: str = "") -> Iterator[tuple[str, Key]]:
+    """Yield the keys of a group and of the groups in it; not those of a row's steps, which may be others' classes."""
     for field in keys_of(cls):
         key = field.metadata["key"]
         yield f"{place}{field.name}", key
-        for group in (key.groups or {}).values():
+        for group in () if isinstance(key.groups, Registry) else (key.groups or {}).values():
             yield from _keys(group, f"{place}{field.name}.")
 
 

@@ -1,5 +1,6 @@
 """Decode audio files as mono at one sample rate, several files at a time."""
 
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -108,8 +109,8 @@ def in_order(function: Callable, items: Sequence, doing: str) -> Iterator:
 
     At most THREADS results wait to be taken, so that memory is bounded for any number of items.
     """
-    terminal = Console(stderr=True)
-    shown = track(items, doing, console=terminal, transient=True, disable=not terminal.is_terminal)
+    # The kernel of a notebook asks for colours, which rich takes for a terminal.
+    shown = track(items, doing, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
     # libsndfile, soxr and NumPy release the GIL.
     with ThreadPoolExecutor(THREADS) as pool:
         ahead = deque()

@@ -1,8 +1,9 @@
 """Read the notes of a recording from MusicNet's CSV, in samples of the audio file, or from MIDI, in seconds."""
 
 import csv
+import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,8 @@ MIDI = (".mid", ".midi")
 PIANO = (21, 108)  # A0 to C8
 SHOWN = 80  # characters of a row in a message
 
+Own = Callable[[Path], Iterable[tuple[float, float, int]] | None]
+
 
 def read_labels(path: Path, n_samples: int) -> np.ndarray:
     """Read one label file in MusicNet's CSV; return the notes of `check_csv`.
@@ -27,7 +30,9 @@ def read_labels(path: Path, n_samples: int) -> np.ndarray:
     return refuse(*check_csv(path, n_samples))
 
 
-def check_labels(path: Path, audio: Audio | None, sample_rate: int = SAMPLE_RATE) -> tuple[np.ndarray, list[str]]:
+def check_labels(
+    path: Path, audio: Audio | None, sample_rate: int = SAMPLE_RATE, own: Own = lambda path: None
+) -> tuple[np.ndarray, list[str]]:
     """Read the notes of a label file, CSV or MIDI by its ending, in samples of the decoded audio, and all its problems.
 
     Nothing is repaired in silence: notes that are left out, cut or merged are counted in remarks.
@@ -36,11 +41,18 @@ def check_labels(path: Path, audio: Audio | None, sample_rate: int = SAMPLE_RATE
         path: label file to read.
         audio: audio of the recording at `sample_rate`; None if its length is unknown, then no note is beyond it.
         sample_rate: samples per second of the decoded audio, in Hz.
+        own: `Source.notes` of the data's source, which may read files of its own form.
 
     Returns:
         Notes and problems in the form that `check_csv` returns.
     """
     n_samples = len(audio.samples) if audio else sys.maxsize
+    try:
+        read = own(path)
+        if read is not None:
+            return check_notes(path, read, n_samples, sample_rate)
+    except DataError as error:
+        return np.empty((0, 3), np.int64), [str(error)]
     if path.suffix.lower() in MIDI:
         return check_midi(path, n_samples, sample_rate)
     notes, problems = check_csv(path, audio.file_samples if audio else n_samples)
@@ -162,20 +174,65 @@ def check_midi(path: Path, n_samples: int, sample_rate: int = SAMPLE_RATE) -> tu
         who = f"instrument {note.instrument} ({midi.names[note.instrument - 1]})"
         return f"{path}: {who}: note {note.pitch} at {note.start:.3f} s"
 
-    within = [note for note in midi.notes if note.start * sample_rate < n_samples]
-    problems: list[str] = [
-        Changed(what, place(first), count, wrong=what != DRUM_NOTES) for what, first, count in midi.changed
+    changed = [Changed(what, place(first), count, wrong=what != DRUM_NOTES) for what, first, count in midi.changed]
+    times = [(note.start, note.end, note.pitch) for note in midi.notes]
+    notes, problems = _in_samples(times, n_samples, sample_rate, lambda index: place(midi.notes[index]))
+    return notes, [*changed, *problems]
+
+
+def check_notes(
+    path: Path, found: Iterable[tuple[float, float, int]], n_samples: int, sample_rate: int
+) -> tuple[np.ndarray, list[str]]:
+    """Check notes in seconds that a source has read from a label file of its own form, and put them in samples.
+
+    Args:
+        path: label file, for messages.
+        found: onset and offset in s, and MIDI note, of each note.
+        n_samples: length of the recording in samples.
+        sample_rate: samples per second of the recording, in Hz.
+
+    Returns:
+        Notes and problems as `check_midi` returns them.
+    """
+    times, problems = [], []
+    for number, note in enumerate(found, 1):
+        try:
+            start, end, pitch = (float(value) for value in note)
+        except (TypeError, ValueError):
+            problems.append(
+                f"{path}: note {number}, {str(note)[:SHOWN]}: needs onset, offset and MIDI note: correct it"
+            )
+            continue
+        if not (0 <= start < end < math.inf and pitch in range(N_NOTES)):
+            wrong = f"note {number}, {start:g} to {end:g} s, MIDI {pitch:g}"
+            problems.append(
+                f"{path}: {wrong}: needs 0 <= onset < offset and a MIDI note of 0..{N_NOTES - 1}: correct it"
+            )
+        else:
+            times.append((start, end, int(pitch)))
+
+    def place(index: int) -> str:
+        return f"{path}: note {times[index][2]} at {times[index][0]:.3f} s"
+
+    notes, said = _in_samples(times, n_samples, sample_rate, place)
+    return notes, problems + said
+
+
+def _in_samples(
+    times: list[tuple[float, float, int]], n_samples: int, sample_rate: int, place: Callable[[int], str]
+) -> tuple[np.ndarray, list[str]]:
+    """Round notes in seconds to samples; return them and the problems, as `check_midi` does."""
+    beyond = [start * sample_rate >= n_samples for start, _, _ in times]
+    problems = [
+        f"{place(index)} is not within the recording's {n_samples / sample_rate:.3f} s: correct or remove the note"
+        for index in np.flatnonzero(beyond).tolist()
     ]
-    problems += [
-        f"{place(note)} is not within the recording's {n_samples / sample_rate:.3f} s: correct or remove the note"
-        for note in midi.notes
-        if note.start * sample_rate >= n_samples
-    ]
+    within = np.flatnonzero(~np.array(beyond, dtype=bool)).tolist()
     longest = sys.maxsize // 2
-    times = [(round(n.start * sample_rate), min(round(n.end * sample_rate), longest), n.pitch) for n in within]
-    notes = np.array(times, dtype=np.int64).reshape(-1, 3)
-    problems += _remarks(notes, n_samples, lambda index: place(within[index]))
-    return notes, problems
+    kept = [times[index] for index in within]
+    rounded = [(round(s * sample_rate), min(round(e * sample_rate), longest), note) for s, e, note in kept]
+    notes = np.array(rounded, dtype=np.int64).reshape(-1, 3)
+    return notes, problems + _remarks(notes, n_samples, lambda index: place(within[index]))
 
 
 def _remarks(notes: np.ndarray, n_samples: int, place: Callable[[int], str]) -> list[str]:

@@ -2,8 +2,10 @@
 
 import filecmp
 from collections import Counter
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +17,15 @@ from sweep.data.recording import SAMPLE_RATE, Pair, Recording, refuse
 from sweep.data.source import SPLITS, Source
 from sweep.registry import sources
 
+_NO_OPTIONS: Mapping[str, Any] = {}
+
 
 def read(
-    root: Path, source: str = "musicnet", cache: Path | None = None, sample_rate: int = SAMPLE_RATE
+    root: Path,
+    source: str = "musicnet",
+    cache: Path | None = None,
+    sample_rate: int = SAMPLE_RATE,
+    options: Mapping[str, Any] = _NO_OPTIONS,
 ) -> tuple[dict[str, list[Recording]], list[str]]:
     """Read all recordings of both splits as `read_split` does, and compare them: none may be in both.
 
@@ -31,7 +39,7 @@ def read(
             whatever rate or level; names the first one.
     """
     remarks: list[str] = []
-    splits = {split: read_split(root, split, source, cache, sample_rate, remarks) for split in SPLITS}
+    splits = {split: read_split(root, split, source, cache, sample_rate, remarks, options) for split in SPLITS}
     recordings = [recording for split in SPLITS for recording in splits[split]]
     prints = list(in_order(lambda recording: print_of(recording.audio, sample_rate), recordings, "comparing"))
     of_split = [split for split in SPLITS for _ in splits[split]]
@@ -47,6 +55,7 @@ def read_split(
     cache: Path | None = None,
     sample_rate: int = SAMPLE_RATE,
     remarks: list[str] | None = None,
+    options: Mapping[str, Any] = _NO_OPTIONS,
 ) -> list[Recording]:
     """Read all recordings of a split, sorted by id, numbers by value.
 
@@ -58,19 +67,20 @@ def read_split(
         sample_rate: sample rate of the audio in Hz. Some sources resample files of another rate; those whose labels
             count samples at this rate refuse them.
         remarks: list to which lines are added that are no errors.
+        options: values of the source's own keys.
 
     Raises:
         DataError: the folder, an audio file or a label file has a problem; names the first one.
     """
     root = Path(root)
-    found: Source = sources[source](root)
+    found: Source = sources[source](root, **options)
     pairs, lines = find_pairs(found, split)
     refuse(pairs, lines)
     paths = [pair.audio for pair in pairs]
     decoded = _decoded(root, split, paths, cache, sample_rate, found.RESAMPLES)
     recordings = []
     for pair, audio in zip(pairs, decoded, strict=True):
-        notes, said = check_labels(pair.labels, audio, sample_rate)
+        notes, said = check_labels(pair.labels, audio, sample_rate, found.notes)
         notes = refuse(notes, said)
         recordings.append(Recording(pair.id, audio.samples, sample_rate, notes, pair.audio, pair.group))
         lines += said
@@ -80,7 +90,13 @@ def read_split(
 
 
 def read_audio_at(
-    root: Path, split: str, paths: list[Path], sample_rate: int, source: str = "musicnet", cache: Path | None = None
+    root: Path,
+    split: str,
+    paths: list[Path],
+    sample_rate: int,
+    source: str = "musicnet",
+    cache: Path | None = None,
+    options: Mapping[str, Any] = _NO_OPTIONS,
 ) -> list[np.ndarray]:
     """Read the audio of a split that `read_split` has read, at the sample rate of a row.
 
@@ -88,7 +104,7 @@ def read_audio_at(
     then; for the row its audio is resampled all the same.
 
     Args:
-        root, split, source, cache: arguments of `read_split`.
+        root, split, source, cache, options: arguments of `read_split`.
         paths: audio files of all recordings of the split, in its order.
         sample_rate: sample rate of the result in Hz.
 
@@ -98,7 +114,7 @@ def read_audio_at(
     Raises:
         DataError: a file has vanished or changed and cannot be read any more.
     """
-    resample = sources[source](Path(root)).RESAMPLES or sample_rate != SAMPLE_RATE
+    resample = sources[source](Path(root), **options).RESAMPLES or sample_rate != SAMPLE_RATE
     return [audio.samples for audio in _decoded(Path(root), split, paths, cache, sample_rate, resample)]
 
 

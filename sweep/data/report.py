@@ -15,6 +15,7 @@ from sweep.data.labels import check_labels
 from sweep.data.likeness import Print, alike, print_of
 from sweep.data.reading import find_pairs
 from sweep.data.recording import SAMPLE_RATE, Changed, DataError, Pair, Remark, summed
+from sweep.data.source import Source
 from sweep.data.targets import label_segments
 from sweep.names import spelled
 from sweep.registry import sources
@@ -56,7 +57,7 @@ def report(root: Path, source: str | None, console: Console) -> list[str]:
     for split in LEAST:
         pairs, found = find_pairs(layout, split)
         lines += found
-        results = list(in_order(partial(examine, split=split, resample=layout.RESAMPLES), pairs, f"reading {split}"))
+        results = list(in_order(partial(examine, split=split, source=layout), pairs, f"reading {split}"))
         facts[split] = [fact for fact, _ in results if fact]
         lines += [line for _, found in results for line in found]
     lines += _compared(facts, layout.RESAMPLES)
@@ -90,12 +91,12 @@ def _compared(facts: dict[str, list[Facts]], resample: bool) -> list[str]:
     return alike(prints, of_split, paths, lambda index: decode(paths[index], resample=resample).samples, SAMPLE_RATE)
 
 
-def examine(pair: Pair, split: str, resample: bool) -> tuple[Facts | None, list[str]]:
+def examine(pair: Pair, split: str, source: Source) -> tuple[Facts | None, list[str]]:
     """Return a recording's facts, None if its audio is unreadable, and all problems of its audio and labels."""
     try:
-        audio = decode(pair.audio, resample=resample)
+        audio = decode(pair.audio, resample=source.RESAMPLES)
     except DataError as error:
-        return None, [str(error), *check_labels(pair.labels, None)[1]]
+        return None, [str(error), *check_labels(pair.labels, None, own=source.notes)[1]]
     n_samples, problems = len(audio.samples), []
     least, what = LEAST[split]
     if n_samples < least:
@@ -103,7 +104,7 @@ def examine(pair: Pair, split: str, resample: bool) -> tuple[Facts | None, list[
             f"{pair.audio}: {n_samples} samples, {what} needs at least {least}: "
             "remove the recording or shorten protocol.window"
         )
-    notes, wrong = check_labels(pair.labels, audio)
+    notes, wrong = check_labels(pair.labels, audio, own=source.notes)
     boundaries, sounding = label_segments(notes, n_samples)
     durations = np.diff(boundaries, append=n_samples)
     parts = (notes[:, 2], sounding.sum(1), durations, print_of(audio.samples, SAMPLE_RATE))

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import unicodedata
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +16,8 @@ SPLITS = ("train", "test")
 
 class Source:
     """A folder of recordings; each layout is a subclass, registered under its value of `data.source`.
+
+    Arguments that a subclass adds are its keys in a configuration.
 
     Args:
         root: folder of the recordings.
@@ -33,6 +36,17 @@ class Source:
     def find(self, split: str) -> tuple[list[Pair], list[str]]:
         """Find the recordings of "train" or "test", and the problems with them, one line each, or a `Remark`."""
         raise NotImplementedError
+
+    def notes(self, labels: Path) -> Iterable[tuple[float, float, int]] | None:
+        """Read the notes of a label file that is neither MusicNet's CSV nor MIDI; None: it is one, by its ending.
+
+        Returns:
+            Onset and offset in seconds, and MIDI note, of each note.
+
+        Raises:
+            DataError: the file has a problem; names the file, the place in it and the remedy.
+        """
+        return None
 
     def make(self, console: Console) -> None:
         """Create the folder if the program makes this data set."""

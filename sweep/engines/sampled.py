@@ -12,17 +12,20 @@ class Sampled:
     Attributes:
         first_lags: first lag of each kernel in samples, (bins,).
         sampled: complex taps of each kernel, from its first lag on.
+        frequencies: centre of each kernel in Hz, (bins,); None: not known.
     """
 
     first_lags: np.ndarray
     sampled: tuple[np.ndarray, ...]
+    frequencies: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.sampled)
 
     def __getitem__(self, bins: slice) -> "Sampled":
         """Return the bank of some bins only."""
-        return Sampled(self.first_lags[bins], self.sampled[bins])
+        centres = None if self.frequencies is None else self.frequencies[bins]
+        return Sampled(self.first_lags[bins], self.sampled[bins], centres)
 
     @property
     def lengths(self) -> np.ndarray:

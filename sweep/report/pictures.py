@@ -18,8 +18,8 @@ from sweep.names import folder_name, plain, short
 from sweep.registry import families
 
 # Colours and markers by family; the markers alone tell the families apart without colour.
-COLOURS = {name: families[name].COLOUR for name in families.names()}
-MARKERS = {name: families[name].MARKER for name in families.names()}
+COLOURS = {name: family.COLOUR for name, family in families.importable().items()}
+MARKERS = {name: family.MARKER for name, family in families.importable().items()}
 OTHER = "#555555"  # colour of a family that is not registered
 # Fonts with scripts that Matplotlib's own font lacks, which are asked in this order where they are installed.
 _FALLBACKS = (
@@ -68,7 +68,11 @@ class Picture:
     title: str
     caption: str
     figure: Figure | None
-    labels: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict, repr=False)
+
+    def _repr_png_(self) -> bytes | None:
+        """Encode the figure for a notebook."""
+        return png(self.figure) if self.figure else None
 
 
 def new_figure(width: float, height: float) -> Figure:

@@ -1,7 +1,9 @@
-"""Print a table of text on a console, fitted to its width, and format it as Markdown and as CSV."""
+"""Print a table of text on a console, fitted to its width, and format it as Markdown, HTML and CSV."""
 
+import functools
 import html
 import re
+from collections.abc import Iterable
 from typing import Literal
 
 import pandas as pd
@@ -69,6 +71,28 @@ def markdown(title: str, cells: pd.DataFrame, remarks: list[str], lead: str = ""
     return "\n".join([*above, *rows, "", *(f"- {_escape(remark)}" for remark in remarks), ""])
 
 
+def as_html(title: str, cells: pd.DataFrame, remarks: list[str], lead: str = "") -> str:
+    """Format a table as HTML for the output of a notebook's cell, in the notebook's own style.
+
+    Args:
+        title: title of the table.
+        cells: text of the cells; a cell between ** is set in bold.
+        remarks: sentences below the table.
+        lead: sentence between the title and the table.
+    """
+
+    def row(tag: str, texts: Iterable[str]) -> str:
+        return "".join(map(functools.partial(_html_cell, tag), cells, texts))
+
+    body = "".join(f"<tr>{row('td', texts)}</tr>" for texts in cells.itertuples(index=False))
+    list_of = "".join(f"<li>{_html(remark)}</li>" for remark in remarks)
+    return (
+        f"<p><b>{_html(title)}</b></p>{f'<p>{_html(lead)}</p>' * bool(lead)}"
+        f"<table><thead><tr>{row('th', cells)}</tr></thead><tbody>{body}</tbody></table>"
+        f"{f'<ul>{list_of}</ul>' * bool(remarks)}"
+    )
+
+
 def justify(heading: str) -> Literal["left", "right"]:
     """Choose the alignment of a column by its heading."""
     return "left" if heading in _LEFT else "right"
@@ -94,6 +118,16 @@ def emphasised(cell: str) -> str | None:
 
 def _one_break(value: object) -> object:
     return value.replace("\r\n", "\n").replace("\r", "\n") if isinstance(value, str) else value
+
+
+def _html(text: str) -> str:
+    return html.escape(plain(text))
+
+
+def _html_cell(tag: str, heading: str, text: str) -> str:
+    bold = emphasised(text)
+    inner = f"<b>{_html(bold)}</b>" if bold else _html(text)
+    return f'<{tag} style="text-align: {justify(heading)}">{inner}</{tag}>'
 
 
 def _escape(text: str) -> str:

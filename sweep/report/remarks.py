@@ -48,10 +48,10 @@ def remarks_on(table: pd.DataFrame, certainty: list[str]) -> list[str]:
             "frames what sounds."
         ]
     if done.note_f1.notna().any():
-        labels = {name: sources[name].LABELS for name in set(done.source.dropna()) if name in sources}
+        labels = [source.LABELS for source in sources.importable(done.source.dropna().unique()).values()]
         remarks += [
             "note F1: mir_eval.transcription, equal pitch and onset within 50 ms; with offset also that, within 50 ms "
-            f"or 20 % of the duration. {' '.join(labels.values())}".rstrip()
+            f"or 20 % of the duration. {' '.join(labels)}".rstrip()
         ]
     remarks += _of_rows(done)
     empty = done[done.empty_filters > 0].drop_duplicates(["representation", "variant"])
@@ -59,15 +59,15 @@ def remarks_on(table: pd.DataFrame, certainty: list[str]) -> list[str]:
         counts = zip(name_of(empty), empty.empty_filters, strict=True)
         filters = ", ".join(f"{name} ({count})" for name, count in counts)
         remarks += [f"Empty filters, whose input is constant: {filters}."]
-    for name in (name for name in families.names() if name in set(done.family)):
-        said = families[name].remark(values(done.norm[done.family == name]))
+    for name, family in families.importable(sorted(done.family.dropna().unique())).items():
+        said = family.remark(values(done.norm[done.family == name]))
         remarks += [said] * (said is not None)
     remarks += certainty
     if done.arithmetic.notna().any():
         remarks += [
             f"Arithmetic: precision={values(done.arithmetic)}, front-end accuracy {values(done.frontend_accuracy)}."
         ]
-    narrow = done[(done.model == "cnn") & (done.bins < _CNN_BINS)].representation.unique()
+    narrow = done[(done.model.str.partition("+")[0] == "cnn") & (done.bins < _CNN_BINS)].representation.unique()
     if len(narrow):
         remarks += [
             f"The CNN's first kernel spans all bins where there are fewer than its {_CNN_BINS}: {', '.join(narrow)}."

@@ -1,21 +1,22 @@
 """Read the results below a folder into reports, print them, and write them beside the results."""
 
 import functools
+import io
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich.console import Console
 
 from sweep.files import write_whole
-from sweep.names import say
+from sweep.names import plain, say
 from sweep.report.columns import SPARE, Column, cells_of, choose_columns, default_columns, part_of
 from sweep.report.decision import Decision, decide
 from sweep.report.latex import latex
-from sweep.report.printing import csv, markdown, print_cells
+from sweep.report.printing import as_html, csv, markdown, print_cells
 from sweep.report.rankings import Rankings, rank
 from sweep.report.remarks import certainty_remarks, remarks_on, values
 from sweep.report.summary import summarise
@@ -25,19 +26,25 @@ from sweep.report.verdict import as_json, verdict
 from sweep.results.finding import protocol_folders
 from sweep.results.metrics import METRICS, Ranking
 from sweep.results.table import IDENTITY, Runs, read_runs
+from sweep.terminal import plain_console
+
+if TYPE_CHECKING:
+    from sweep.report.pictures import Picture
 
 _COMPARED = ("accuracy", "note_f1")  # the metrics whose rankings are set side by side
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """Comparison of the results of one <runs>/<data>/<protocol> folder.
+
+    `print` shows verdict and table, and so does a notebook at the end of a cell.
 
     Attributes:
         folder: folder of the results.
         runs: its runs.
         sample: scores behind the table.
-        lines: one row a line of the printed table, `summarise`.
+        summary: one row a line of the printed table, `summarise`.
         columns: columns of the printed table.
         chosen: whether a user chose the columns.
         title, remarks: sentences around the table.
@@ -48,7 +55,7 @@ class Report:
     folder: Path
     runs: Runs
     sample: Sample
-    lines: pd.DataFrame
+    summary: pd.DataFrame
     columns: list[Column]
     chosen: bool
     title: str
@@ -61,35 +68,72 @@ class Report:
         """One row a run, `build_table`."""
         return self.runs.table
 
+    @functools.cached_property
+    def drawn(self) -> tuple[list["Picture"], list["Picture"], list[str]]:
+        """The pictures of the comparison, those of its rows, and what is missing: `draw`, at the first call."""
+        from sweep.report.page import draw
+
+        return draw(self)
+
+    @property
+    def pictures(self) -> list["Picture"]:
+        """The pictures of the page, which a notebook shows one by one; drawing them takes some seconds."""
+        overview, rows, _ = self.drawn
+        return [*overview, *rows]
+
+    def show(self, height: int = 800) -> Path | None:
+        """Show the page: in a notebook below the cell, elsewhere as report.html, whose path is printed.
+
+        Args:
+            height: height of the page in the notebook, in pixels.
+
+        Returns:
+            The path of report.html; None in a notebook, where nothing is written.
+        """
+        from sweep.report.page.showing import show
+
+        return show(self, height)
+
+    def __repr__(self) -> str:
+        return f"<Report of {plain(str(self.folder))}: {plain(self.title)}>"
+
+    def __str__(self) -> str:
+        text = io.StringIO()
+        print_cells(plain_console(text), self.title, self.cells(), [], SPARE, self.verdict)
+        return text.getvalue().rstrip()
+
+    def _repr_html_(self) -> str:
+        return as_html(self.title, self.cells(), self.remarks, self.verdict)
+
     def cells(self) -> pd.DataFrame:
         """Format the printed table as text."""
-        return cells_of(self.lines, self.columns)
+        return cells_of(self.summary, self.columns)
 
     @functools.cached_property
     def trained(self) -> Trained | None:
         """Pair rows with trained and with fixed front-ends; None if there is no such pair."""
-        return pair_up(self.lines, self.sample)
+        return pair_up(self.summary, self.sample)
 
     @functools.cached_property
     def by_metric(self) -> Rankings | None:
         """Rank the rows by accuracy, note F1 and the metric of the table; None where there is one of them only."""
         own = self.sample.metric.name
-        names = [name for name in dict.fromkeys([*_COMPARED, own]) if self.lines[name].count()]
-        lines = {name: self.lines.assign(metric=name, value=self.lines[name]) for name in names}
+        names = [name for name in dict.fromkeys([*_COMPARED, own]) if self.summary[name].count()]
+        lines = {name: self.summary.assign(metric=name, value=self.summary[name]) for name in names}
         samples = {name: self.sample if name == own else read_sample(self.runs, name) for name in names}
         found = rank({METRICS[name].words: (lines[name], samples[name]) for name in names}, across=False)
         return found if len(names) > 1 else None
 
     def files(self) -> dict[str, Callable[[], str]]:
         """Return for each of the table's files, by its name, a function that formats it."""
-        cells, table, lines = self.cells(), self.table, self.lines
+        cells, table, lines = self.cells(), self.table, self.summary
         if self.chosen:
             table, lines = part_of(table, IDENTITY, self.columns), part_of(lines, ROW, self.columns)
         return {
             "table.csv": lambda: csv(table),
             "summary.csv": lambda: csv(lines),
             "table.md": lambda: markdown(self.title, cells, self.remarks, self.verdict),
-            "table.tex": lambda: latex(self.title, cells, self.remarks, list(self.lines.family)),
+            "table.tex": lambda: latex(self.title, cells, self.remarks, list(self.summary.family)),
             "verdict.json": lambda: as_json(self.decision, self.verdict),
         }
 
@@ -129,6 +173,7 @@ def print_reports(
     *,
     metric: str | None = None,
     margin: float | None = None,
+    tables: bool = True,
 ) -> tuple[list[Report], dict[Path, Rankings]]:
     """Write a table for each <data>/<protocol> folder in, below or above a directory into that folder, and print it.
 
@@ -142,6 +187,7 @@ def print_reports(
         console: console to print on; None for standard output, 100 columns wide unless it is a terminal.
         columns: names of the columns, in all files too; None for the default columns, and all columns in the CSV files.
         metric, margin: how to rank the rows, as in `Ranking`; None: as the last command of each sweep asked for.
+        tables: whether the tables are printed; False: only what cannot be read or written.
 
     Returns:
         The reports, and the rankings by the folder of their data.
@@ -151,6 +197,7 @@ def print_reports(
             file is damaged.
     """
     console = console or Console(width=None if sys.stdout.isatty() else 100)
+    paper = console if tables else Console(quiet=True)
     columns = None if columns is None else list(columns)
     asked: dict[str, Any] = {key: value for key, value in (("metric", metric), ("margin", margin)) if value is not None}
     Ranking(**asked)  # says what is wrong before anything is read
@@ -169,18 +216,20 @@ def print_reports(
         if by_metric:
             _write_part(console, report.folder, "metrics", by_metric)
             remarks += [f"Rankings by {line}" for line in by_metric.remarks()[:-1]]
-        print_cells(console, report.title, report.cells(), remarks, SPARE, report.verdict)
+        print_cells(paper, report.title, report.cells(), remarks, SPARE, report.verdict)
         if trained:
-            _print_part(console, report.folder, "trained", trained)
+            _write_part(console, report.folder, "trained", trained)
+            _print_part(paper, report.folder, trained)
     rankings = {}
     for data in dict.fromkeys(report.folder.parent for report in reports):
         below = {
-            report.folder.name: (report.lines, report.sample) for report in reports if report.folder.parent == data
+            report.folder.name: (report.summary, report.sample) for report in reports if report.folder.parent == data
         }
         ranked = rank(below) if len(below) == len(protocol_folders(data, [])) else None
         if ranked:
             rankings[data] = ranked
-            _print_part(console, data, "rankings", ranked)
+            _write_part(console, data, "rankings", ranked)
+            _print_part(paper, data, ranked)
     for line in left_out:
         say(console, line, "yellow")
     return reports, rankings
@@ -224,8 +273,7 @@ def _write_part(console: Console, folder: Path, name: str, part: Trained | Ranki
     )
 
 
-def _print_part(console: Console, folder: Path, name: str, part: Trained | Rankings) -> None:
-    _write_part(console, folder, name, part)
+def _print_part(console: Console, folder: Path, part: Trained | Rankings) -> None:
     print_cells(console, f"{folder.name}: {part.title}", part.cells(), part.remarks(), part.spare)
 
 

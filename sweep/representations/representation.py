@@ -59,15 +59,17 @@ class Representation(Group):
         COLOUR, MARKER: colour and marker of the family in plots; Okabe and Ito's colours, safe for the colour-blind.
         TRAINED_PARTS: values of `frontend.trainable` that the family allows besides true and false.
         TRAINED_COST: factor by which a trained front-end makes a step longer.
+        ROWS: rows of a family from outside the package, beside that of its own name, with the keys that each sets.
     """
 
     TRANSFORM: ClassVar[str]
     CHANNELS: ClassVar[int] = 1
-    ORDER: ClassVar[float]
-    COLOUR: ClassVar[str]
-    MARKER: ClassVar[str]
+    ORDER: ClassVar[float] = 9
+    COLOUR: ClassVar[str] = "#555555"
+    MARKER: ClassVar[str] = "P"
     TRAINED_PARTS: ClassVar[tuple[str, ...]] = ()
     TRAINED_COST: ClassVar[float] = 4.0  # 2.4 to 7 times (H100, experiments/trainable_kernels)
+    ROWS: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     name: str = text()
     """The file's and the row's name."""
@@ -79,7 +81,6 @@ class Representation(Group):
     """Samples between frames."""
     window: str | list[Any] = checked(_check_window, "name, or list of a name and numbers")
     """Window function: hann, hamming, blackman, boxcar, or one of scipy.signal.get_window, as [kaiser, 14.0]."""
-    f_min: float
     pad_mode: str = choice(*filters.PAD_MODES)
     """Padding beyond the ends of a clip: zeros, or its mirror image; zeros where a clip is too short to reflect."""
     framing: str = choice(*framing.FRAMINGS)
@@ -126,7 +127,7 @@ class Representation(Group):
 
     @property
     def place(self) -> str:
-        return _place(self.name)
+        return _place(self.name, type(self))
 
     def check(self) -> None:
         for field in keys_of(type(self)):
@@ -286,13 +287,14 @@ def from_tree(tree: Mapping[str, Any]) -> Representation:
         ValueError: an unknown or missing key or family, or a number out of its range; names the file, the key, the
             value and the remedy.
     """
-    place = _place(tree["name"])
     try:
         family = families[tree.get("family")]
     except ValueError as error:
-        raise ValueError(f"{place}{error}") from None
-    return family.from_tree(tree, place)
+        raise ValueError(f"{_place(tree['name'])}{error}") from None
+    return family.from_tree(tree, _place(tree["name"], family))
 
 
-def _place(name: str) -> str:
-    return f"conf/representation/{name}.yaml: "
+def _place(name: str, family: type = Representation) -> str:
+    """Return where the keys of a row stand: in its file, or in the class of a family from outside the package."""
+    own = family.__module__.startswith("sweep.")
+    return f"conf/representation/{name}.yaml: " if own else f"row {name}: "

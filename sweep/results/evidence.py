@@ -129,12 +129,13 @@ def weights_per_pitch(
     return {"weights": np.round(127 * strongest / scale).astype(np.int8), "weights_scale": np.array([scale])}
 
 
-def learned_kernels(frontend, initial) -> dict[str, np.ndarray]:
+def learned_kernels(frontend, initial, sample_rate: float) -> dict[str, np.ndarray]:
     """Measure how far training moved a front-end's kernels and mel bank, and keep some of them before and after.
 
     Args:
         frontend: trained front-end, a module of `sweep.transforms`.
         initial: the same front-end before training.
+        sample_rate: samples per second, in Hz.
 
     Returns:
         If kernels were trained: kernels_moved (bins,), ||after - before|| / ||before|| of each kernel; and for the bins
@@ -156,7 +157,7 @@ def learned_kernels(frontend, initial) -> dict[str, np.ndarray]:
         found["kernels_moved"] = np.array(moved)
         found["kernel_frequencies"] = kernels.frequencies[bins]
         cut = [[_central(*kernel) for kernel in pairs[bin]] for bin in bins]
-        spectra = [[_spectrum(taps, kernels.sample_rate) for _, taps in pairs[bin]] for bin in bins]
+        spectra = [[_spectrum(taps, sample_rate) for _, taps in pairs[bin]] for bin in bins]
         decibels = [20 * np.log10(np.maximum(pair, 1e-6 * pair[0].max()) / pair[0].max()) for pair in np.array(spectra)]
         found["kernel_bins"], found["kernel_lags"] = bins, np.array([pair[0][0] for pair in cut])
         found["kernel_taps"] = np.array([[taps for _, taps in pair] for pair in cut], np.complex64).swapaxes(0, 1)

@@ -56,7 +56,7 @@ class Result:
         windows_per_second: training speed; None if the last call did not train.
         precision, frontend_accuracy: arithmetic of the model and of the front-end.
         source: layout of the data, `data.source`.
-        changed: settings of protocol, model, data or control given on the command line, "key=value ...".
+        changed: settings of protocol, data or control given on the command line, "key=value ...".
         audio: amount of training audio and its placement, in words.
         peak_memory_bytes, gpu_utilisation: peak memory in bytes and GPU utilisation in percent; None where unknown.
         device, versions, git_revision: device, package versions and git commit of the last call.

@@ -1,19 +1,14 @@
 """Score the frames of a recording: mir_eval's multipitch metrics and micro average precision."""
 
 import concurrent.futures
-import functools
 import math
-import multiprocessing
-import multiprocessing.util
-import os
-import signal
-import threading
 import warnings
 from collections.abc import Iterable, Mapping
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing.connection import wait
 
 import numpy as np
+
+from sweep.results.pool import start_pool
 
 # The pitches scored: the piano's, A0 to C8. mir_eval refuses those under 20 Hz or over 5,000 Hz (MIDI <= 15, >= 112).
 PITCHES = np.arange(21, 109)
@@ -263,28 +258,3 @@ def mean_scores(recordings: Iterable[Mapping]) -> dict[str, float]:
         values = values[~np.isnan(values)]
         means[name] = float(values.mean()) if values.size else float("nan")
     return means
-
-
-@functools.cache
-def start_pool(processes: int) -> concurrent.futures.Executor:
-    """Start a pool of counting processes, kept for all runs; they load mir_eval while the first run trains.
-
-    Args:
-        processes: number of processes.
-    """
-    context = multiprocessing.get_context("spawn")  # a fork of a process that uses CUDA or threads may hang
-    pool = concurrent.futures.ProcessPoolExecutor(processes, mp_context=context, initializer=follow_parent)
-    # A multiprocessing.Process, such as cluster=gpus starts, waits for its children without ending them. So the pool is
-    # shut down here, before (at a higher priority than 10) the queues close through which it tells them to end.
-    multiprocessing.util.Finalize(pool, pool.shutdown, exitpriority=20)
-    nothing = np.zeros((1, len(PITCHES)), dtype=bool)
-    for _ in range(processes):
-        pool.submit(count_in_rolls, np.zeros(1), nothing, nothing)
-    return pool
-
-
-def follow_parent() -> None:
-    """Ignore Ctrl-C, which the parent process handles, and exit when the parent has ended for any reason."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    sentinel = multiprocessing.parent_process().sentinel
-    threading.Thread(target=lambda: (wait([sentinel]), os._exit(1)), daemon=True).start()

@@ -1,5 +1,6 @@
 """Build a table of the runs of one <runs>/<data>/<protocol> folder from their results."""
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,8 +84,9 @@ def read_runs(folder: Path) -> Runs:
     for run, original in _copies(rows, states, plan).items():
         del rows[run], states[run]
         remarks.append(f"{folder / run}: left out, a copy of {original}")
-    order = {name: families[name].ORDER for name in families.names()}
-    ordered = sorted(rows.values(), key=lambda row: (order.get(row["family"], len(order)), *_place(row)))
+    known = families.importable({row["family"] for row in rows.values()})
+    order = {name: family.ORDER for name, family in known.items()}
+    ordered = sorted(rows.values(), key=lambda row: (order.get(row["family"], math.inf), *_place(row)))
     table = pd.DataFrame(ordered, columns=[*IDENTITY, *COUNTS, *NUMBERS, *WORDS])
     table = table.astype(dict.fromkeys(("seed", *COUNTS), "Int64") | dict.fromkeys(NUMBERS, float))
     results = {run: state.result for run, state in states.items() if state.result}

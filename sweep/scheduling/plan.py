@@ -56,6 +56,7 @@ def compose_runs(asked: Asked) -> list[Run]:
     Raises:
         ValueError: a configuration is wrong, or two runs would share a folder.
     """
+    fingerprinted.cache_clear()  # the process of a notebook sees a folder change
     planned: dict[Path, RunConfig] = {}
     for job in _compose(asked.config, asked.loader):
         config = run_config(job, job.hydra)
@@ -101,7 +102,7 @@ def fingerprinted(data: Data) -> Data:
     from sweep.data.recording import refuse
     from sweep.data.source import SPLITS
 
-    source = sources[data.source](Path(data.root))
+    source = sources[data.source](Path(data.root), **data.options)
     if source.files() is not None:  # otherwise the program makes it
         if not source.root.is_dir():
             raise ValueError(f"data.root {source.root}: no such folder; correct data.root")
@@ -127,7 +128,7 @@ def _compose(config: DictConfig, loader: ConfigLoader) -> Iterator[DictConfig]:
 
 def _titles(configs: list[RunConfig]) -> list[str]:
     """Title each run: its number, its row, and every other part of its name that varies in the sweep."""
-    parts = [(c.data.name, c.protocol.name, c.model.name, c.row, f"seed-{c.seed}") for c in configs]
+    parts = [(c.data.name, c.protocol.name, c.model_row, c.row, f"seed-{c.seed}") for c in configs]
     varying = [place == 3 or len(set(column)) > 1 for place, column in enumerate(zip(*parts, strict=True))]
     shown = (" ".join(part for part, varies in zip(run, varying, strict=True) if varies) for run in parts)
     return [f"[{n:{len(str(len(configs)))}d}/{len(configs)}] {title}" for n, title in enumerate(shown, 1)]

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sweep import locks
+from sweep import locks, terminal
 from sweep.config import SlurmCluster
 from sweep.names import say
 from sweep.results.result import RESULT
@@ -21,7 +22,6 @@ from sweep.results.state import TRACEBACK
 from sweep.scheduling import queue_reasons
 from sweep.scheduling.jobs import Run, Walk, line_of, printer
 from sweep.scheduling.workers import bar
-from sweep.terminal import replace_unencodable
 
 _POLL = 2.0  # seconds between two queries of the queue
 _UNSEEN = 10.0  # seconds after which a job that is not in the queue counts as ended, its files visible on this host
@@ -32,7 +32,7 @@ class Job:
 
     def __call__(self, run: Run) -> None:
         """Train and score one run; exit with 128 + the signal's number if a signal stops it."""
-        replace_unencodable()
+        terminal.replace_unencodable()
         os.environ.setdefault("OMP_NUM_THREADS", os.environ.get("SLURM_CPUS_PER_TASK", "1"))
         if int(os.environ.get("SLURM_RESTART_COUNT", 0)):  # do not overwrite what it began before
             run = _resuming(run)
@@ -121,7 +121,8 @@ def submit(runs: list[Run], cluster: SlurmCluster) -> list[str]:
     if not shutil.which("sbatch"):
         raise ValueError("cluster slurm: there is no sbatch here; run this on a login node, or choose another cluster")
     folder = Path(runs[0].config.runs).resolve() / "slurm"
-    executor = submitit.SlurmExecutor(folder=folder / "%A", max_num_timeout=cluster.requeues)
+    python = shlex.join([sys.executable, str(terminal.script)]) if terminal.script else None
+    executor = submitit.SlurmExecutor(folder=folder / "%A", max_num_timeout=cluster.requeues, python=python)
     options: dict = {key: getattr(cluster, key) for key in ("partition", "account", "qos") if getattr(cluster, key)}
     options |= {"gpus_per_node": cluster.gpus} if cluster.gpus else {}
     options |= {"mem": f"{cluster.memory}GB"} if cluster.memory else {}

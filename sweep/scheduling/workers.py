@@ -174,7 +174,7 @@ class Workers:
 
 def _work(pipe: Connection, place: Place, attempts, states, processes: int) -> None:
     """Main function of a worker process: import torch, wait for the runs, work through them."""
-    from sweep.results.scoring import follow_parent
+    from sweep.results.pool import follow_parent
 
     follow_parent()  # the parent handles Ctrl-C and then ends this process
     signal.signal(signal.SIGTERM, _stop)
@@ -189,7 +189,8 @@ def _work(pipe: Connection, place: Place, attempts, states, processes: int) -> N
             pipe.send((line, style))
 
         # Only the first process prints what happens before the runs.
-        console = Console(file=cast(IO, _Lines(say)), width=1000) if place.name.endswith(" 0") else Console(quiet=True)
+        lines: dict = {"file": cast(IO, _Lines(say)), "width": 1000, "force_terminal": False}
+        console = Console(**lines) if place.name.endswith(" 0") else Console(quiet=True)
         how: dict = {"spent": lambda seconds: pipe.send((seconds, "")), "processes": processes}
         Walk(runs, say, console, attempts, states, place.name, **how).go()
         pipe.close()

@@ -6,15 +6,18 @@ from pathlib import Path
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from sweep.checks import called
 from sweep.config import RunConfig
 from sweep.data.recording import N_NOTES, SAMPLE_RATE
 from sweep.data.recordings import Recordings
 from sweep.data.targets import Labels
 from sweep.data.windows import training_windows
-from sweep.registry import models
+from sweep.registry import compressions, families, models
 from sweep.representations import Representation
+from sweep.representations.contract import check_front_end
 from sweep.representations.front_end import FrontEnd
 from sweep.results.state import empty
+from sweep.training.contract import check_model
 from sweep.training.model import Features, Model
 from sweep.training.transcriber import Transcriber, wanted
 
@@ -49,6 +52,21 @@ def build_or_resume(
         transcriber.load_state_dict(torch.load(kept, map_location=device, weights_only=True)["state_dict"])
     transcriber.prepare(train, config, first)
     return transcriber
+
+
+def check_classes(config: RunConfig) -> None:
+    """Check the classes of a run that are not the package's own, before its data are loaded.
+
+    Raises:
+        ValueError: names the class, what is wrong and the remedy.
+    """
+    row, name = config.representation, config.model.name
+    if {families.kind, compressions.kind} & config.code.keys():
+        check_front_end(row, row.samples(config.protocol.window))
+    if models.kind in config.code:
+        heads = models[name].HEADS if config.protocol.output_bias else ()
+        model = called(f"model {name}", _build_model, config, {head: torch.zeros(N_NOTES) for head in heads} or None)
+        check_model(model, name, model_input(config), row.sample_rate)
 
 
 def build_transcriber(config: RunConfig, bias: dict[str, torch.Tensor] | None) -> Transcriber:

@@ -12,6 +12,7 @@ from sweep.data.recording import SAMPLE_RATE
 from sweep.data.recordings import Recordings
 from sweep.results import evidence, notes, scoring
 from sweep.results.instruments import count_instruments
+from sweep.results.pool import start_pool
 from sweep.training import machine
 from sweep.training.hearing import Thresholds, choose_thresholds, hear_at, instants_of, whole_of
 from sweep.training.loading import Loaded
@@ -55,7 +56,7 @@ def prepare_evaluation(config: RunConfig, test: Recordings) -> Exam:
     """Choose the instants to score, and start the worker processes, which load while the run trains."""
     instants = [instants_of(config, test, index) for index in range(len(test))]
     workers = machine.count_workers(config.workers)
-    pool = scoring.start_pool(workers) if workers and sum(map(len, instants)) > _POOLED else None
+    pool = start_pool(workers) if workers and sum(map(len, instants)) > _POOLED else None
     return Exam(instants, pool)
 
 

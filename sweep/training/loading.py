@@ -9,6 +9,7 @@ import torch
 from rich.console import Console
 
 from sweep.config import Data
+from sweep.data.contract import check_source
 from sweep.data.reading import read, read_audio_at
 from sweep.data.recording import Changed, DataError, summed
 from sweep.data.recordings import Recordings
@@ -62,9 +63,12 @@ class _Set:
     def __init__(self, config: Data, device: torch.device, console: Console, sample_rate: int):
         self._config, self._root = config, Path(config.root)
         self._cache = Path(config.cache) if config.cache else None
-        sources[config.source](self._root).make(console)
+        source = sources[config.source](self._root, **config.options)
+        source.make(console)
+        if sources.code(config.source):
+            check_source(source, read=False)
         try:
-            splits, remarks = read(self._root, source=config.source, cache=self._cache)
+            splits, remarks = read(self._root, config.source, self._cache, options=config.options)
         except DataError as error:
             raise UnreadableError(str(error)) from error
         _say(remarks, self._root)
@@ -83,7 +87,8 @@ class _Set:
             audio: dict[Path, np.ndarray] = {}
             try:
                 for split, paths in self._paths.items():
-                    part = read_audio_at(self._root, split, paths, sample_rate, self._config.source, self._cache)
+                    how = sample_rate, self._config.source, self._cache, self._config.options
+                    part = read_audio_at(self._root, split, paths, *how)
                     audio |= zip(paths, part, strict=True)
                 self._place(audio, sample_rate, console)
             except DataError as error:

@@ -1,4 +1,4 @@
-"""Log the curves of a run to CSV files or Weights & Biases. Logs are copies: a run finishes without them."""
+"""Log the curves of a run to CSV files, Weights & Biases or TensorBoard. A run finishes without these copies."""
 
 import contextlib
 import functools
@@ -19,6 +19,7 @@ from lightning.pytorch.loggers import CSVLogger, Logger, WandbLogger
 from sweep.checks import shown
 from sweep.config import Logger as Settings
 from sweep.config import RunConfig
+from sweep.training.events import Events, quiet_writer
 
 _PROBE = 5.0  # seconds for an answer of W&B's server, once in each process
 _START, _END = 30.0, 60.0  # seconds for W&B to begin a run, and to send the rest of it
@@ -69,11 +70,11 @@ class Copies(Logger):
 
 
 def build_loggers(config: RunConfig, first: int, tell: Callable[[str], None]) -> list[Copies]:
-    """Build the run's Lightning loggers: CSV files, from which a report draws curves, and W&B if `logger` asks for it.
+    """Build the run's Lightning loggers: CSV files, from which a report draws curves, and what `logger` asks for.
 
     Args:
         config: the run's configuration.
-        first: step at which training starts; a resumed run adds a second CSV file and continues its W&B run.
+        first: step at which training starts; a resumed run adds a second CSV file and continues its other logs.
         tell: called with a line on each log that is missing.
     """
     if config.logger.name == "none":
@@ -100,27 +101,35 @@ def build_loggers(config: RunConfig, first: int, tell: Callable[[str], None]) ->
             loggers.append(Copies(WandbLogger(experiment=run), missing, tell))
         except Exception as error:
             tell(f"{row} is not logged to Weights & Biases, its curves are in {folder / 'curves'}: {_brief(error)}")
+    if config.logger.name == "tensorboard" and not config.logger.lacking:
+        missing = f"{row} goes on without TensorBoard, its curves are in {folder / 'curves'}"
+        loggers.append(Copies(Events(config, first), missing, tell))
     return loggers
 
 
 @contextlib.contextmanager
 def closing(loggers: list[Copies]) -> Iterator[dict[str, float]]:
-    """Close a W&B run when the block ends, even after an error, so that the next begins its own.
+    """Close the logs when the block ends, a W&B run even after an error, so that the next begins its own.
 
     Args:
         loggers: the run's loggers.
 
     Yields:
-        A dict, whose values at the end become the run's summary.
+        A dict, whose values at the end become the run's scores in W&B's summary and TensorBoard's HPARAMS.
     """
     summary: dict[str, float] = {}
     runs = [(copies, copies.logger.experiment) for copies in loggers if isinstance(copies.logger, WandbLogger)]
-    try:
-        yield summary
-    except BaseException:
-        for copies, run in runs:
-            copies.attempt(run.finish, exit_code=1)
-        raise
+    with quiet_writer():
+        try:
+            yield summary
+        except BaseException:
+            for copies, run in runs:
+                copies.attempt(run.finish, exit_code=1)
+            raise
+        finally:
+            for copies in loggers:
+                if isinstance(copies.logger, Events):
+                    copies.attempt(copies.logger.finish, summary)
     for copies, run in runs:
         copies.attempt(run.summary.update, summary)
         copies.attempt(run.finish)
@@ -143,7 +152,7 @@ def log_report(report, pictures: list, page: Path, logger: Settings, tell: Calla
     import wandb
     from PIL import Image
 
-    lines = report.lines.astype(object).where(report.lines.notna(), None)
+    lines = report.summary.astype(object).where(report.summary.notna(), None)
     name = f"{report.folder.parent.name}/{report.folder.name} report"
     run = _wandb_run(report.folder, logger, report.folder, tell, name=name, job_type="report", resume="allow")
     with run:

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import nn
+
+__all__ = ["Features", "Model", "Segmental", "output_layer", "projection"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +43,15 @@ class Model(nn.Module):
 
     Attributes:
         HEADS: what `forward` gives: "frames", whether a note sounds, and perhaps "onsets", whether it begins.
+        SEES: "window" if it says one instant of a clip, "segment" if it says several.
+        LEARNING_RATE: value of `model.learning_rate`, which protocol=paper takes; None: there is none.
         times: instants of the estimates in seconds from the clip's first sample, (times,) float64, evenly spaced. One
             for a model that says what sounds in the middle of a clip; here that, and for a `Segmental` one all frames.
     """
 
-    HEADS: tuple[str, ...] = ("frames",)
+    HEADS: ClassVar[tuple[str, ...]] = ("frames",)
+    SEES: ClassVar[str] = "window"
+    LEARNING_RATE: ClassVar[float | None] = None
 
     def __init__(self, features: Features, bias: Mapping[str, torch.Tensor] | None = None):
         super().__init__()
@@ -59,6 +66,7 @@ class Segmental(Model):
     """Base of the models that say of every frame of a clip, a segment of some seconds, what sounds and begins in it."""
 
     HEADS = ("frames", "onsets")
+    SEES = "segment"
 
     def __init__(self, features: Features, bias: Mapping[str, torch.Tensor] | None = None):
         super().__init__(features, bias)

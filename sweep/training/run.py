@@ -14,7 +14,7 @@ from sweep.results.progress import PROGRESS, Tracker
 from sweep.results.result import Result, write_result
 from sweep.results.state import CHECKPOINT
 from sweep.training import machine
-from sweep.training.building import build_frontend, build_or_resume, cost
+from sweep.training.building import build_frontend, build_or_resume, check_classes, cost
 from sweep.training.checkpoints import find_state
 from sweep.training.evaluation import Evaluation, evaluate, prepare_evaluation
 from sweep.training.fitting import fit
@@ -46,6 +46,7 @@ def run(config: RunConfig, console: Console, title: str, lock: Lock) -> Result:
     machine.keep_memory(device)
     machine.reset_peak_memory(device)
 
+    check_classes(config)
     loaded = load(config.data, config.representation.sample_rate, device, console)
     exam = prepare_evaluation(config, loaded.test)
     transcriber = build_or_resume(config, loaded.train, device, kept, first)
@@ -93,8 +94,8 @@ def write(
     row, device = config.representation, loaded.train.device
     learned = {}
     if config.frontend.trainable:
-        fronts = transcriber.frontend, build_frontend(config)
-        learned = evidence.learned_kernels(*(front.transforms[0] for front in fronts))
+        trained, initial = (front.transforms[0] for front in (transcriber.frontend, build_frontend(config)))
+        learned = evidence.learned_kernels(trained, initial, row.sample_rate)
     moved = {name.removesuffix("_moved"): change for name, change in learned.items() if name.endswith("_moved")}
     setup, training, scoring = np.diff(times).tolist()
     steps = config.protocol.steps - first
@@ -102,7 +103,7 @@ def write(
         representation=row.name,
         family=row.family,
         variant=config.variant,
-        model=config.model.name,
+        model=config.model_row,
         protocol=config.protocol.name,
         data=config.data.name,
         seed=config.seed,

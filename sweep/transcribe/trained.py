@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from sweep.config import RunConfig
+from sweep.registry import compressions, families, models
 from sweep.report.units import ROW
 from sweep.results.finding import protocol_folders
 from sweep.results.metrics import METRICS, Metric
@@ -94,6 +95,34 @@ def _relative(path: Path) -> Path:
     return path.relative_to(here) if here in path.parents else path
 
 
+def _check_registered(run: Path, result: Result) -> None:
+    """Check that this process knows the classes of a run, from which nothing is imported.
+
+    Raises:
+        ValueError: a class from outside the package is not registered, or is another than that of the run.
+    """
+    row = result.config.get("representation") or {}
+    step = row.get("compression") or {}
+    model = result.config.get("model") or {}
+    named = [("model", models, model.get("name")), ("family", families, result.family)]
+    named += [("compression", compressions, step.get("name"))]
+    codes = result.config.get("code") or {}
+    for kind, registry, name in named:
+        if not isinstance(name, str):
+            continue  # damaged, which the configuration's own check says
+        if name not in registry:
+            raise ValueError(
+                f"{run}: its {kind} {name} is not known here: give `python SCRIPT transcribe` with the script that "
+                "registers it, or install its package"
+            )
+        code = registry.code(name)
+        if code != codes.get(registry.kind):
+            raise ValueError(
+                f"{run}: its {kind} {name} has changed since it was trained: put its code back, or train it again with "
+                "overwrite=true"
+            )
+
+
 def load_transcriber(run: Path, device: str):
     """Load the trained model of a done run for prediction.
 
@@ -107,17 +136,17 @@ def load_transcriber(run: Path, device: str):
     Raises:
         ValueError: the model is missing or damaged, or this version does not know its configuration.
     """
-    import torch  # takes seconds to import, so errors in find_run come first
+    result, path = _check_done(run), run / MODEL
+    if not path.exists():
+        raise ValueError(f"{path}: no such file, so there is nothing to transcribe with; overwrite=true makes it anew")
+    _check_registered(run, result)
+    import torch  # with Lightning it takes seconds to import, so errors above come first
 
     from sweep.data.recording import N_NOTES
-    from sweep.registry import models
     from sweep.training.building import build_transcriber
     from sweep.training.checkpoints import DamagedError, check_state
     from sweep.training.machine import choose_device
 
-    result, path = _check_done(run), run / MODEL
-    if not path.exists():
-        raise ValueError(f"{path}: no such file, so there is nothing to transcribe with; overwrite=true makes it anew")
     try:
         config = RunConfig.from_tree(result.config)
     except Exception as error:  # of a configuration of another version, or of damaged values, of any type

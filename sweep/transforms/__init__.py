@@ -8,8 +8,9 @@ torch.Size([2, 84, 33])
 
 from sweep.transforms.cfp import CFP
 from sweep.transforms.cqt import CQT
+from sweep.transforms.filter_bank import FilterBank
 from sweep.transforms.log_bands import LogBandSpectrogram
 from sweep.transforms.mel import MelSpectrogram
 from sweep.transforms.stft import STFT
 
-__all__ = ["CFP", "CQT", "STFT", "LogBandSpectrogram", "MelSpectrogram"]
+__all__ = ["CFP", "CQT", "STFT", "FilterBank", "LogBandSpectrogram", "MelSpectrogram"]

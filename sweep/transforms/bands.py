@@ -97,7 +97,6 @@ class BandSpectrogram(Transform):
         wide = self._bank.shape[1] > _DENSE_UP_TO and self.bank is None
         self._blocks = blocks_of(self._bank, _BLOCK) if wide else None
         self._fused = FusedFFT(window.taps(), hop_length, pad_mode, high, power, bank[:, :high])
-        self.engine = None
         if engine != "auto" or trainable in (True, "kernels"):
             kernels = window.kernels(filters.fft_frequencies(sample_rate, n_fft)[self.used], sample_rate)
             options: dict = {"engine": engine, "accuracy": accuracy, "trainable": trainable in (True, "kernels")}

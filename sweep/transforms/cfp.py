@@ -91,7 +91,7 @@ class CFP(Transform):
             check_positive("powers", power)
         frequencies = filters.cfp_frequencies(f_min, f_max, bins_per_octave)[:-1]
         super().__init__(hop_length=hop_length, frequencies=frequencies, context=win_length)
-        self.engine, self.n_fft, self.norm, self.powers = None, n_fft, norm, tuple(powers)
+        self.n_fft, self.norm, self.powers = n_fft, norm, tuple(powers)
         self.compressed = spectrum == "compressed"
         p, q, r = powers
         self.exponent = (p * q * (1 + r), p if self.compressed else 1, p * q * r, p * q)

@@ -23,7 +23,8 @@ class Transform(nn.Module):
 
     Computes in float64 for float64 input and otherwise in float32, under autocast too. A subclass gives
     `spectrogram`, from (batch, samples) to (batch, [channels,] bins, frames), and `engine`, which evaluates its
-    kernels. `engine` is None where torch's FFT or the fused GPU kernel is used; `_describe_fft` then describes it.
+    kernels. `engine` is None where torch's FFT, the fused GPU kernel or code of its own is used, which `_describe_fft`
+    then describes.
 
     Attributes:
         n_bins: number of bins of the output.
@@ -34,11 +35,12 @@ class Transform(nn.Module):
     """
 
     engine: Engine | None
-    exponent: float | tuple[float, ...]  # of the magnitude, in the output or in each of its channels
+    exponent: float | tuple[float, ...] = 1  # of the magnitude, in the output or in each of its channels
     n_channels: int = 1
 
     def __init__(self, *, hop_length: int, frequencies: np.ndarray, context: int):
         super().__init__()
+        self.engine = None
         self.n_bins = len(frequencies)
         self.hop_length = hop_length
         self.frequencies = frequencies
@@ -88,8 +90,12 @@ class Transform(nn.Module):
         return spectrum + 2 * self.n_channels * self.n_bins * frames
 
     def _fft_multiply_adds(self, samples: int) -> float:
-        """Return the multiply-adds of the complex spectrum where `engine` is None."""
-        raise NotImplementedError
+        """Return the multiply-adds of the complex spectrum where `engine` is None; here products, as PyTorch counts."""
+        from torch.utils.flop_counter import FlopCounterMode  # imports much of torch
+
+        with FlopCounterMode(display=False) as counter:
+            self.spectrogram(torch.zeros(1, samples), None)
+        return counter.get_total_flops() / 2
 
     def trainable_kernels(self) -> Kernels | None:
         """Return the untrained bank whose taps are parameters; None if no taps are."""
@@ -155,7 +161,7 @@ class Transform(nn.Module):
         raise NotImplementedError
 
     def _describe_fft(self, device: torch.device) -> str:
-        raise NotImplementedError
+        return f"the code of {type(self).__name__}"
 
     def extra_repr(self) -> str:
         low, high = self.frequencies[0], self.frequencies[-1]

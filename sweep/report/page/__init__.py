@@ -53,7 +53,7 @@ def draw(report: Report) -> tuple[list[Picture], list[Picture], list[str]]:
         Pictures of the comparison, pictures of its rows, and sentences on what is missing for some of them.
     """
     details, problems = read_details(report.folder, report.runs, report.sample.metric.name)
-    lines = report.lines.assign(name=label_of(report.lines))
+    lines = report.summary.assign(name=label_of(report.summary))
     done = lines[lines.status == "done"].dropna(subset=["value"])
     if done.empty:
         return [], [], problems
@@ -85,7 +85,7 @@ def page(
         rankings: rankings of the protocols on the same data; None if there is only one.
     """
     drawn, by_metric = {row.title for row in rows if row.figure}, report.by_metric
-    trained, families = report.trained, dict(zip(report.lines.representation, report.lines.family, strict=True))
+    trained, families = report.trained, dict(zip(report.summary.representation, report.summary.family, strict=True))
     return _TEMPLATES.get_template("report.html.j2").render(
         report=report,
         table=_table(report, drawn),
@@ -117,7 +117,7 @@ def write_page(console: Console, report: Report, rankings: Rankings | None) -> t
     Returns:
         The path of the page, None if it was not written; and all pictures.
     """
-    overview, rows, problems = draw(report)
+    overview, rows, problems = report.drawn
     made = {"report.html": lambda: page(report, overview, rows, problems, rankings)}
     if not write(console, report.folder, made):
         return None, []  # a folder that takes no page takes no pictures
@@ -149,7 +149,7 @@ def _said(error: Exception) -> str:
 
 def _table(report: Report, drawn: set[str]) -> dict:
     """Build the comparison for the template; rows with a picture link to it."""
-    lines, columns = report.lines, report.columns
+    lines, columns = report.summary, report.columns
     keys = [["" if pd.isna(value) else str(value) for value in lines[column.names[0]]] for column in columns]
     keys[0] = [str(place) for place in range(len(lines))]  # the column of names sorts in the paper's order
     words = [not pd.api.types.is_numeric_dtype(lines[column.names[0]]) for column in columns]

@@ -1,0 +1,105 @@
+"""A bank of filters that are given by their taps, as a front-end."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from sweep import filters
+from sweep.checks import check_choice, check_whole
+from sweep.engines import ACCURACIES
+from sweep.engines.direct import Direct
+from sweep.engines.finish import Finish, finished
+from sweep.engines.framing import n_frames
+from sweep.engines.sampled import Sampled
+from sweep.transforms.transform import OUTPUTS, Transform
+
+
+class FilterBank(Transform):
+    """Spectrogram by filters of any taps, with centred frames: (..., samples) -> (..., n_bins, frames).
+
+    Bin k of frame t is the sum over its lags n of taps[k][n - first_lags[k]] x[t hop_length + n]. A filter of impulse
+    response h is the bank's with the taps h[::-1], whose last lag is 0.
+
+    Args:
+        frequencies: centre of each bin in Hz, (bins,).
+        taps: taps of each bin, real or complex, one array a bin, of any lengths.
+        first_lags: lag of the first tap of each bin in samples, (bins,); None: the middle tap of each is at lag 0.
+        hop_length: samples between frames.
+        pad_mode: padding of a clip, "constant" (zeros) or "reflect".
+        output: values to return, "magnitude", "power" or "complex".
+        trainable: whether the taps are parameters.
+        max_samples: longest clip in samples, for trainable=True, as in `CQT`; None: clips of any length.
+        engine: way to evaluate the taps, "auto" or "direct", which are the same.
+        accuracy: "exact", "high", or "fast", which lets CUDA's products round their factors to TF32.
+
+    Raises:
+        ValueError: a number is out of its range, or the three lists are not equally long.
+
+    >>> FilterBank(frequencies=[5000.0, 2500.0], taps=[np.ones(8), np.ones(16)])(torch.randn(4096)).shape
+    torch.Size([2, 9])
+    """
+
+    def __init__(
+        self,
+        *,
+        frequencies: Sequence[float] | np.ndarray,
+        taps: Sequence[np.ndarray],
+        first_lags: Sequence[int] | np.ndarray | None = None,
+        hop_length: int = 512,
+        pad_mode: str = "constant",
+        output: str = "magnitude",
+        trainable: bool = False,
+        max_samples: int | None = None,
+        engine: str = "auto",
+        accuracy: str = "high",
+    ):
+        centres, lags, found = checked_bank(frequencies, taps, first_lags)
+        bank = Sampled(lags, found, centres)
+        check_whole("hop_length", hop_length)
+        check_choice("pad_mode", pad_mode, filters.PAD_MODES)
+        check_choice("output", output, OUTPUTS)
+        check_choice("trainable", trainable, (False, True))
+        check_choice("engine", engine, ("auto", "direct"))
+        check_choice("accuracy", accuracy, ACCURACIES)
+        if max_samples is not None:
+            check_whole("max_samples", max_samples)
+        super().__init__(hop_length=hop_length, frequencies=centres, context=int(bank.lengths.max()))
+        self.output, self.exponent = output, 2 if output == "power" else 1
+        rounded, longest = ACCURACIES[accuracy][1] and not trainable, max_samples if trainable else None
+        direct = Direct(bank, hop_length, pad_mode, trainable, tf32=rounded, max_samples=longest)
+        self.engine = direct.because("any taps are evaluated so")
+
+    def spectrogram(self, x: torch.Tensor, offset: float | None, careful: bool = False) -> torch.Tensor:
+        if self.output == "complex":
+            return torch.complex(*self.engine(x))
+        count = n_frames(x.shape[-1], self.hop_length)
+        return finished(self.engine, x, Finish(self.output == "power", offset, careful), self.n_bins, count)
+
+
+def checked_bank(
+    frequencies: Sequence[float] | np.ndarray,
+    taps: Sequence[np.ndarray],
+    first_lags: Sequence[int] | np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
+    """Check a bank and return its frequencies, its first lags and its complex128 taps.
+
+    Args:
+        frequencies, taps, first_lags: arguments of `FilterBank`.
+
+    Raises:
+        ValueError: names what does not fit.
+    """
+    centres = np.asarray(frequencies, dtype=np.float64)
+    found = tuple(np.asarray(some, dtype=np.complex128) for some in taps)
+    firsts = [-(len(some) // 2) for some in found] if first_lags is None else first_lags
+    lags = np.asarray(firsts, dtype=np.int64)
+    if centres.ndim != 1 or not len(centres) or not len(centres) == len(found) == len(lags):
+        sizes = f"{len(centres)} frequencies, {len(found)} taps and {len(lags)} first_lags"
+        raise ValueError(f"filter bank of {sizes}: needs equally many, one at least")
+    for k, some in enumerate(found):
+        if some.ndim != 1 or not len(some) or not np.isfinite(some).all():
+            raise ValueError(f"taps of bin {k}, shape {some.shape}: needs (lags,) finite numbers, one at least")
+    if not np.isfinite(centres).all():
+        raise ValueError(f"frequencies {centres}: needs finite numbers, in Hz")
+    return centres, lags, found

@@ -1,0 +1,252 @@
+"""Classes of one's own, as they register: names, keys, what is refused in a line, and what tells an edit."""
+
+import linecache
+import textwrap
+
+import numpy as np
+import pytest
+import torch
+from configs import make_config, run_alone
+
+import sweep
+from sweep.config.registered import offer, registered_rows
+from sweep.data.recording import Pair
+from sweep.data.source import Source
+from sweep.registry import compressions, explained, families, models, sources
+from sweep.registry.code import digest
+from sweep.representations import Representation
+from sweep.representations.compressions import Compression
+from sweep.representations.filtered import Filtered
+from sweep.training.model import Model, Segmental
+
+
+@pytest.fixture(autouse=True)
+def forgotten(monkeypatch):
+    """What a test registers is gone after it."""
+    offer()
+    for registry in (models, families, sources, compressions):
+        registry.names()  # its own classes are loaded
+        monkeypatch.setattr(registry, "_classes", dict(registry._classes))
+
+
+def defined(code: str, cell: str = "<cell 1>") -> dict:
+    """What a cell of a notebook defines: its code is nowhere but in Python's cache of lines."""
+    code = textwrap.dedent(code)
+    linecache.cache[cell] = len(code), None, code.splitlines(keepends=True), cell
+    space = {"__name__": "__main__", "sweep": sweep, "Model": Model}
+    exec(compile(code, cell, "exec"), space)
+    return space
+
+
+def test_a_name_is_given_or_the_classs_own():
+    @sweep.model
+    class TwoLayerMLP(Model):
+        pass
+
+    @sweep.model("mlp-2")
+    class Other(Model):
+        pass
+
+    assert models["two_layer_mlp"] is TwoLayerMLP and models["mlp-2"] is Other
+    assert models.foreign() == ["mlp-2", "two_layer_mlp"] and "linear" in models
+
+
+def test_keys_and_defaults_come_from_the_signature():
+    @sweep.model
+    class Mine(Segmental):
+        """Something.
+
+        Args:
+            features, bias: arguments of every model.
+            hidden: width of the first layer,
+                in values.
+            kind: a word.
+        """
+
+        LEARNING_RATE = 2e-4
+
+        def __init__(self, features, bias=None, hidden: int = 64, kind: str = "a", rate: float | None = None):
+            pass
+
+    config = make_config("model=mine", "model.hidden=32", "protocol=converged")
+    assert config.model.options == {"hidden": 32, "kind": "a", "rate": None}
+    assert (config.model.sees, config.model.learning_rate) == ("segment", 2e-4)
+    assert config.protocol.batch_size == 16  # the recipe for segments
+    assert config.identity["model.hidden"] == 32 and config.identity["model.kind"] == "a"
+    assert config.folder.parts[-3:] == ("mine+hidden=32", "cqt-48", "seed-0") and config.model_row == "mine+hidden=32"
+    assert make_config("model=mine", "model.rate=3").model.options["rate"] == 3
+    assert explained(Mine)["hidden"] == "width of the first layer, in values." and explained(Mine)["kind"] == "a word."
+    for word, said in (("model.hidden=x", "model.hidden 'x': needs a value of type int"),):
+        with pytest.raises(ValueError, match=said):
+            make_config("model=mine", word)
+
+
+def test_a_data_source_and_a_compression_have_keys_too():
+    @sweep.source("toy")
+    class Toy(Source):
+        def __init__(self, root, microphone: str = "left"):
+            super().__init__(root)
+
+    @sweep.compression("root")
+    class Root(Compression):
+        degree: int = 2
+        """Which root."""
+
+    config = make_config("data=toy", "data.root=somewhere", "data.microphone=right")
+    assert config.data.options == {"microphone": "right"} and config.identity["data.microphone"] == "right"
+    row = make_config("++representation.compression.name=root", "++representation.compression.degree=3").representation
+    assert (row.compression.name, row.compression.degree) == ("root", 3)
+    assert Toy(".").notes(None) is None
+
+
+def plain(**methods):
+    return type("Mine", (Model,), methods)
+
+
+def with_init(init):
+    return plain(__init__=init)
+
+
+def no_default(self, features, bias, hidden: int):
+    pass
+
+
+def odd_type(self, features, bias, kind: set = frozenset()):
+    pass
+
+
+def other_default(self, features, bias, hidden: int = "a"):
+    pass
+
+
+def starred(self, features, bias, **more: int):
+    pass
+
+
+def unknown_name(self, features, bias, hidden: "Nowhere" = 3):  # noqa: F821
+    pass
+
+
+def bare():
+    class Bare(Representation):
+        bins: int
+
+    return Bare
+
+
+def unnamed(self, features, bias, hidden=3):
+    pass
+
+
+WRONG = {
+    "model.name linear: sweep.training.models.linear has this name; choose": lambda: sweep.model("linear")(plain()),
+    "model.name 'a/b': needs letters, digits, and - _ . between": lambda: sweep.model("a/b")(plain()),
+    "Mine: needs to be a subclass of Model; from sweep.training": lambda: sweep.model("x")(type("Mine", (), {})),
+    "Mine: needs to be a subclass of Source; from sweep.data": lambda: sweep.source("x")(plain()),
+    "family mel: sweep.representations.families": lambda: sweep.family("mel")(type("Mine", (Representation,), {})),
+    "Mine: model.hidden: has no type; write hidden: int": lambda: sweep.model("x")(with_init(unnamed)),
+    "Mine: model.hidden: has no default; write hidden: int = ...": lambda: sweep.model("x")(with_init(no_default)),
+    "Mine: model.kind: set: choose int, float, str, bool, list,": lambda: sweep.model("x")(with_init(odd_type)),
+    "model.hidden: its default 'a' is not of its type int": lambda: sweep.model("x")(with_init(other_default)),
+    "Mine: model.more: name each key, with its type and default": lambda: sweep.model("x")(with_init(starred)),
+    "Mine: its keys cannot be read: name 'Nowhere' is not": lambda: sweep.model("x")(with_init(unknown_name)),
+    "Bare: family.bins: has no default; give it one": lambda: sweep.family("x")(bare()),
+}
+
+
+@pytest.mark.parametrize(("said", "made"), WRONG.items(), ids=list(WRONG))
+def test_twelve_classes_that_do_not_fit_get_a_line_each(said, made):
+    with pytest.raises(ValueError, match=said) as caught:
+        made()
+    assert "\n" not in str(caught.value)
+    assert models.foreign() == sources.foreign() == families.foreign() == []
+
+
+def test_a_row_of_a_family_does_not_take_the_name_of_another(monkeypatch):
+    monkeypatch.setattr("sweep.registry.families._classes", dict(families._classes))
+
+    @sweep.family("mine")
+    class Mine(Representation):
+        ROWS = {"cqt-48": {}}
+
+    with pytest.raises(ValueError, match="^family mine: another row has the name of its row cqt-48; choose another$"):
+        registered_rows()
+
+
+CLASS = """
+@sweep.model("mine")
+class Mine(Model):
+    \"\"\"Says nothing.\"\"\"
+
+    def forward(self, x):
+        return x + 1  # one more
+"""
+
+
+def test_an_edited_class_has_another_digest_and_an_edited_comment_has_not():
+    first = defined(CLASS)["Mine"]
+    assert len(digest(first)) == 16 and models["mine"] is first
+    commented = (
+        CLASS.replace("# one more", "# two").replace("nothing", "something").replace("return", "\n        return")
+    )
+    again = defined(commented, "<cell 2>")["Mine"]
+    assert digest(again) == digest(first) and models["mine"] is again  # the cell ran anew
+    edited = defined(CLASS.replace("+ 1", "+ 2"), "<cell 3>")["Mine"]
+    assert digest(edited) != digest(first)
+
+
+def test_an_edited_class_is_another_run():
+    defined(CLASS)
+    before = make_config("model=mine")
+    defined(CLASS.replace("+ 1", "+ 2"), "<cell 3>")
+    after = make_config("model=mine")
+    assert before.folder == after.folder and before.identity != after.identity
+    assert list(before.code) == ["model.name"] and make_config().code == {}
+    assert before.identity["code.model.name"] != after.identity["code.model.name"] == models.code("mine")
+
+
+@pytest.mark.parametrize("wrong", ["model", "family", "compression", "source"])
+def test_a_run_checks_its_classes_before_it_trains(wrong, tmp_path, small_set):
+    """Each is checked before the data are read, which are missing here; a source once its folder is there."""
+
+    @sweep.model("mine")
+    class Mine(Model):
+        def __init__(self, features, bias=None):
+            super().__init__(features)
+            self.layer = torch.nn.Linear(features.bins, 88)
+
+        def forward(self, features):
+            return {"frames": self.layer(features.mean(dim=(1, 3)))[:, None]}
+
+    @sweep.family("shifted")
+    class Shifted(Filtered):
+        def bank(self):
+            return [440.0], [np.ones(100)], [-50 if self.hop_length == 512 else 0]
+
+        def definition(self, audio):
+            return 2 * super().definition(audio)
+
+    @sweep.compression("twice")
+    class Twice(Compression):
+        def __call__(self, x, frame_rate):
+            return torch.cat([x, x], dim=2)
+
+    @sweep.source("toy")
+    class Toy(Source):
+        def find(self, split):
+            return [Pair("a", small_set / "train_data/1001.wav", self.root / "none.csv")], []
+
+    words, said = {
+        "model": (["model=mine"], r"model mine: logits of frames have shape \(2, 1, 88\): need \(2, 1, 128\)"),
+        "family": (["representation=shifted"], "family shifted, row shifted: front-end and definition differ by 0.5"),
+        "compression": (
+            ["++representation.compression.name=twice"],
+            "family cqt, row cqt-48: features of 16384 samples",
+        ),
+        "source": (["data=toy"], "source Toy: .*none.csv of recording a: no such file; let find return files that"),
+    }[wrong]
+    root = [f"data.root={small_set if wrong == 'source' else tmp_path / 'nowhere'}"]
+    config = make_config(*(["data=folder"] if wrong != "source" else []), *root, f"runs={tmp_path}", *words)
+    with pytest.raises(ValueError, match=said) as caught:
+        run_alone(config)
+    assert "\n" not in str(caught.value)
