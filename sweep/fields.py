@@ -199,7 +199,7 @@ class Group:
         """
         place = cls.PLACE if place is None else place
         fields = {field.name: field for field in keys_of(cls)}
-        check_keys(tree, list(fields), [name for name in fields if fields[name].default is MISSING], place)
+        check_keys(tree, list(fields), [name for name in fields if default_of(fields[name]) is MISSING], place)
         return cls(**{name: _built(fields[name], value, place) for name, value in tree.items()})
 
     def record(self) -> dict[str, Any]:
@@ -229,6 +229,11 @@ def sentences(cls: type[Group]) -> dict[str, str]:
             if is_field and isinstance(said, ast.Expr) and isinstance(said.value, ast.Constant):
                 found[field.target.id] = " ".join(str(said.value.value).split())
     return found
+
+
+def default_of(field: Field) -> Any:
+    """Return the default of a field; MISSING if it has none."""
+    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 def check_keys(tree: Mapping[str, Any], known: list[str], needed: list[str], place: str) -> None:

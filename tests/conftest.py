@@ -82,6 +82,19 @@ def ctrl_c():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.fixture
+def forgotten(monkeypatch):
+    """Hydra knows the classes that a test registers, and after the test nobody does."""
+    from sweep.config.registered import offer
+    from sweep.registry import compressions, families, models, sources
+
+    offer()
+    for registry in (models, families, sources, compressions):
+        registry.names()  # its own classes are loaded
+        for kept in ("_classes", "_codes"):
+            monkeypatch.setattr(registry, kept, dict(getattr(registry, kept)))
+
+
 @pytest.fixture(scope="session")
 def music() -> torch.Tensor:
     """(clips, 16384) float32: synthesised, and genuine where it is at hand."""

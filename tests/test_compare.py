@@ -23,7 +23,7 @@ import sweep
 from sweep.__main__ import main
 from sweep.commands import train
 from sweep.commands.compare import _name
-from sweep.data.source import Source
+from sweep.data.sources.musicnet import MusicNet
 from sweep.registry import models, sources
 from sweep.training.checkpoints import Checkpoint
 from sweep.training.models.linear import Linear
@@ -176,10 +176,9 @@ def test_the_process_is_left_as_it_was(tiny, tmp_path, monkeypatch):
         assert compose("other").a == 1
 
 
-def test_a_class_of_a_notebook_stays_in_its_process(tiny, monkeypatch):
+def test_a_class_of_a_notebook_stays_in_its_process(tiny, monkeypatch, forgotten):
     monkeypatch.setitem(sys.modules, "__main__", types.ModuleType("__main__"))
-    cls = type("Mine", (Source,), {"__module__": "__main__", "files": lambda self: None, "fingerprint": lambda _: "1"})
-    monkeypatch.setitem(sources._classes, "mine", cls)
+    sources.register("mine")(type("Mine", (MusicNet,), {"__module__": "__main__"}))
     assert error_of("cqt-12", cluster="cpus", cluster__processes=1, data__source="mine", **tiny) == (
         "Mine: defined in a notebook or at a prompt, which the processes of cluster=cpus do not see; put it into a "
         "file and import it, or choose cluster=none"

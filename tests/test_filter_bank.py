@@ -17,10 +17,10 @@ from sweep.representations.filtered import Filtered
 from sweep.results.evidence import read_evidence
 
 RNG = np.random.default_rng(0)
-LENGTHS = (700, 33, 512, 1, 40)  # in no order
+LENGTHS = (700, 33, 512, 1, 40, 8)  # in no order
 TAPS = [RNG.standard_normal(n) + 1j * RNG.standard_normal(n) for n in LENGTHS]
-FIRST = np.array([-699, 5, -256, 0, -60])  # causal, ahead, centred, one sample, behind
-CENTRES = [100.0, 200.0, 300.0, 400.0, 500.0]
+FIRST = np.array([-699, 5, -256, 0, -60, 900])  # causal, ahead, centred, one sample, behind, far ahead
+CENTRES = [100.0, 200.0, 300.0, 400.0, 500.0, 600.0]
 
 
 def summed(x: np.ndarray, pad_mode: str) -> np.ndarray:
@@ -40,7 +40,7 @@ def test_a_bin_is_the_sum_of_its_taps_times_the_samples(pad_mode, output, device
     expected = {"magnitude": np.abs(expected), "power": np.abs(expected) ** 2, "complex": expected}[output]
     assert relative_l2(bank(torch.from_numpy(x).float().to(device)), expected) < 3e-6  # 1.3e-6 measured, of the power
     assert bank(torch.from_numpy(x).to(device)).dtype == (torch.complex128 if output == "complex" else torch.float64)
-    assert (bank.n_bins, bank.context, bank.hop_length) == (5, 700, 128)
+    assert (bank.n_bins, bank.context, bank.hop_length) == (6, 700, 128)
     assert bank.frequencies.tolist() == CENTRES and "direct" in bank.engine_on(device)
 
 
@@ -81,6 +81,7 @@ def test_the_taps_are_trained():
         ({"taps": [np.ones(3), np.array([np.nan])]}, r"taps of bin 1, shape \(1,\): needs \(lags,\) finite numbers"),
         ({"taps": [np.ones(0), np.ones(3)]}, r"taps of bin 0, shape \(0,\): needs \(lags,\) finite numbers"),
         ({"frequencies": [1.0, np.inf]}, "frequencies .*: needs finite numbers, in Hz"),
+        ({"first_lags": [0, 0.5]}, "first_lags .*: needs whole numbers, in samples"),
         ({"hop_length": 0}, "hop_length 0: needs a whole number of at least 1"),
         ({"engine": "spectral"}, "engine 'spectral': choose one of auto, direct"),
     ],
@@ -144,7 +145,7 @@ def test_a_trained_family_keeps_what_it_learned(causal, tmp_path, small_set):
     config = short_config(small_set, tmp_path, "mel-512-128", protocol__steps=4)
     row = from_tree({**TREE, "level": {"name": "window", "offset": 1e-7}})
     frontend = replace(config.frontend, trainable=True)
-    config = replace(config, representation=row, frontend=frontend, code={"family": "x"})
+    config = replace(config, representation=row, frontend=frontend, code={"family": families.code("causal")})
     result = run_alone(config)
     kept = read_evidence(config.folder)
     assert result.moved["kernels"] > 0 and kept["kernels_moved"].shape == (6,)

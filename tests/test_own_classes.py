@@ -1,7 +1,6 @@
-"""Classes of one's own, as they register: names, keys, what is refused in a line, and what tells an edit."""
+"""Classes of one's own, as they register: their names and keys, and what is refused in a line."""
 
-import linecache
-import textwrap
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,33 +8,17 @@ import torch
 from configs import make_config, run_alone
 
 import sweep
-from sweep.config.registered import offer, registered_rows
+from sweep.config.registered import registered_rows
 from sweep.data.recording import Pair
 from sweep.data.source import Source
-from sweep.registry import compressions, explained, families, models, sources
-from sweep.registry.code import digest
+from sweep.registry import explained, families, models, sources
 from sweep.representations import Representation
 from sweep.representations.compressions import Compression
 from sweep.representations.filtered import Filtered
+from sweep.scheduling.plan import fingerprinted
 from sweep.training.model import Model, Segmental
 
-
-@pytest.fixture(autouse=True)
-def forgotten(monkeypatch):
-    """What a test registers is gone after it."""
-    offer()
-    for registry in (models, families, sources, compressions):
-        registry.names()  # its own classes are loaded
-        monkeypatch.setattr(registry, "_classes", dict(registry._classes))
-
-
-def defined(code: str, cell: str = "<cell 1>") -> dict:
-    """What a cell of a notebook defines: its code is nowhere but in Python's cache of lines."""
-    code = textwrap.dedent(code)
-    linecache.cache[cell] = len(code), None, code.splitlines(keepends=True), cell
-    space = {"__name__": "__main__", "sweep": sweep, "Model": Model}
-    exec(compile(code, cell, "exec"), space)
-    return space
+pytestmark = pytest.mark.usefixtures("forgotten")
 
 
 def test_a_name_is_given_or_the_classs_own():
@@ -98,6 +81,24 @@ def test_a_data_source_and_a_compression_have_keys_too():
     assert (row.compression.name, row.compression.degree) == ("root", 3)
     assert Toy(".").notes(None) is None
 
+    @sweep.compression
+    class Scaled(Compression):
+        factors: list = [1, 2]  # noqa: RUF012
+        """Factors."""
+
+    one, two = (Scaled(name="scaled") for _ in range(2))
+    assert one.factors == [1, 2] and one.factors is not two.factors and Scaled.__doc__ == ""
+
+
+def test_a_key_of_all_models_is_no_argument():
+    @sweep.model
+    class Mine(Model):
+        def __init__(self, features, bias=None, learning_rate: float = 0.5):
+            pass
+
+    with pytest.raises(ValueError, match="Mine: model.learning_rate: is a key of all; give the argument another name"):
+        make_config("model=mine")
+
 
 def plain(**methods):
     return type("Mine", (Model,), methods)
@@ -150,7 +151,7 @@ WRONG = {
     "model.hidden: its default 'a' is not of its type int": lambda: sweep.model("x")(with_init(other_default)),
     "Mine: model.more: name each key, with its type and default": lambda: sweep.model("x")(with_init(starred)),
     "Mine: its keys cannot be read: name 'Nowhere' is not": lambda: sweep.model("x")(with_init(unknown_name)),
-    "Bare: family.bins: has no default; give it one": lambda: sweep.family("x")(bare()),
+    "Bare: family.bins: has no default; write bins: int = ...": lambda: sweep.family("x")(bare()),
 }
 
 
@@ -173,41 +174,9 @@ def test_a_row_of_a_family_does_not_take_the_name_of_another(monkeypatch):
         registered_rows()
 
 
-CLASS = """
-@sweep.model("mine")
-class Mine(Model):
-    \"\"\"Says nothing.\"\"\"
-
-    def forward(self, x):
-        return x + 1  # one more
-"""
-
-
-def test_an_edited_class_has_another_digest_and_an_edited_comment_has_not():
-    first = defined(CLASS)["Mine"]
-    assert len(digest(first)) == 16 and models["mine"] is first
-    commented = (
-        CLASS.replace("# one more", "# two").replace("nothing", "something").replace("return", "\n        return")
-    )
-    again = defined(commented, "<cell 2>")["Mine"]
-    assert digest(again) == digest(first) and models["mine"] is again  # the cell ran anew
-    edited = defined(CLASS.replace("+ 1", "+ 2"), "<cell 3>")["Mine"]
-    assert digest(edited) != digest(first)
-
-
-def test_an_edited_class_is_another_run():
-    defined(CLASS)
-    before = make_config("model=mine")
-    defined(CLASS.replace("+ 1", "+ 2"), "<cell 3>")
-    after = make_config("model=mine")
-    assert before.folder == after.folder and before.identity != after.identity
-    assert list(before.code) == ["model.name"] and make_config().code == {}
-    assert before.identity["code.model.name"] != after.identity["code.model.name"] == models.code("mine")
-
-
 @pytest.mark.parametrize("wrong", ["model", "family", "compression", "source"])
 def test_a_run_checks_its_classes_before_it_trains(wrong, tmp_path, small_set):
-    """Each is checked before the data are read, which are missing here; a source once its folder is there."""
+    """Each is checked before the data are read, which are missing here; a source when the sweep is planned."""
 
     @sweep.model("mine")
     class Mine(Model):
@@ -248,5 +217,24 @@ def test_a_run_checks_its_classes_before_it_trains(wrong, tmp_path, small_set):
     root = [f"data.root={small_set if wrong == 'source' else tmp_path / 'nowhere'}"]
     config = make_config(*(["data=folder"] if wrong != "source" else []), *root, f"runs={tmp_path}", *words)
     with pytest.raises(ValueError, match=said) as caught:
-        run_alone(config)
+        fingerprinted(config.data) if wrong == "source" else run_alone(config)
     assert "\n" not in str(caught.value)
+
+
+class Broken(Source):
+    def find(self, split):
+        return [1 / 0]
+
+
+def test_a_source_that_fails_is_named_when_the_sweep_is_planned(tmp_path):
+    sweep.source("broken")(Broken)
+    with pytest.raises(ValueError, match=r'source Broken: find\("train"\) raises ZeroDivisionError') as caught:
+        fingerprinted(make_config("data=broken", f"data.root={tmp_path}").data)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_run_whose_class_was_edited_after_it_was_planned_is_refused(tmp_path):
+    sweep.model("mine")(plain())
+    config = make_config("model=mine", f"runs={tmp_path}")
+    with pytest.raises(ValueError, match="model.name mine: its code has changed since this run was planned"):
+        run_alone(replace(config, code={"model.name": "another"}))

@@ -127,7 +127,7 @@ def test_the_keys_of_a_class_are_the_arguments_that_it_is_not_given():
         ({"layers": True}, "model.layers True: needs a value of type int"),
         ({"rate": "fast"}, "model.rate 'fast': needs a value of type float"),
         ({"rate": False}, "model.rate False: needs a value of type float"),
-        ({"kind": 3}, "model.kind 3: needs a value of type str"),
+        ({"kind": 3}, "model.kind 3: needs a value of type str; as text it is written 'model.kind=\"3\"'"),
     ],
 )
 def test_a_wrong_option_is_said_by_the_signature(options, said):
@@ -138,6 +138,7 @@ def test_a_wrong_option_is_said_by_the_signature(options, said):
 
 def test_a_models_keys_come_from_the_command_line_and_change_its_result(monkeypatch):
     monkeypatch.setitem(models._classes, "linear", Deep)
+    monkeypatch.setitem(models._codes, "linear", "0")
     config = make_config("+model.layers=3")
     assert config.model.options == {"layers": 3} and config.record()["model"]["layers"] == 3
     assert config.identity["model.layers"] == 3 and type(config).from_tree(config.record()) == config

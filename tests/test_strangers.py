@@ -14,7 +14,7 @@ from strangers import CLUSTERS, SHORT, assert_same, kill_in_training, make_tapes
 
 from sweep.report.pictures import OTHER
 
-RUN = "runs/tapes/quick/glance/gammatone/seed-0"
+RUN = "runs/tapes/quick/glance+hidden=8/gammatone/seed-0"
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def swept(both, asked, tmp_path_factory) -> Path:
     """The folder of a sweep that nothing interrupted."""
     cwd = tmp_path_factory.mktemp("swept")
     printed = python(both, "-m", "sweep", *asked, cwd=cwd)
-    assert "tapes, protocol quick, model glance: 2 of 2 runs done, 1 test recording" in printed
+    assert "tapes, protocol quick, model glance+hidden=8: 2 of 2 runs done, 1 test recording" in printed
     return cwd
 
 

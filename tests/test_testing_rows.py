@@ -139,7 +139,7 @@ def test_a_right_family_of_another_hand():
     check_family(Undefined, power=1.0, framing="from_start", pad_mode="constant", **NUMBERS)
     check_family(row("mel-512-128"), n_mels=64)
     check_family("mel-512-128", framing="centred_inside", n_mels=64)
-    with pytest.raises(ValueError, match="^family Mine: f_min: missing; give it a value$"):
+    with pytest.raises(ValueError, match="^family Mine: n_fft: missing; give it a value$"):
         check_family(Mine)
 
 

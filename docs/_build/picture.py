@@ -20,7 +20,7 @@ from PIL import Image
 from sweep.report.columns import label_of
 from sweep.report.details import Details, read_details
 from sweep.report.excerpts import frequency_ticks
-from sweep.report.pictures import COLOURS, MARKERS
+from sweep.report.pictures import colour_of, marker_of
 from sweep.report.report import read_report
 from sweep.results.scoring import PITCHES
 
@@ -82,8 +82,8 @@ def draw_accuracy(axes: Axes, lines, faint: str) -> None:
     """Accuracy against the number of bins with its 95 % interval, in the colours of the families."""
     for family, part in lines.groupby("family", sort=False):
         bins = part.bins.astype(float)
-        axes.vlines(bins, part.low, part.high, color=COLOURS[family], linewidth=1, alpha=0.6)
-        axes.plot(bins, part.accuracy, MARKERS[family], color=COLOURS[family], markersize=4, label=family)
+        axes.vlines(bins, part.low, part.high, color=colour_of(family), linewidth=1, alpha=0.6)
+        axes.plot(bins, part.accuracy, marker_of(family), color=colour_of(family), markersize=4, label=family)
     axes.set(xscale="log", xlabel="bins", title="accuracy of all 34, and its 95 % interval")
     axes.title.set_ha("left")
     axes.title.set_x(0)

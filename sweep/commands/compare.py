@@ -49,7 +49,7 @@ def compare(
         representations: name of a row, such as "cqt-48", or several.
         model: name of a registered model, a class derived from `sweep.training.model.Model`, or several; a class that
             has no name yet is registered under its own in lower case, with underscores.
-        data: name of a file in conf/data.
+        data: name of a data set, as `sweep list data` prints them.
         protocol: name of a file in conf/protocol.
         seeds: number of seeds, 3 for the seeds 0, 1 and 2; or the seeds themselves.
         console: console to print on; None for standard output.

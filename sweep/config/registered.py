@@ -4,7 +4,7 @@ The options `model=NAME`, `data=NAME` and `representation=NAME` of such a class 
 and defaults come from the class's signature. A class is imported when its option is asked for, not before.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from hydra.core.object_type import ObjectType
@@ -13,8 +13,10 @@ from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSou
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
+from sweep.checks import shown
 from sweep.config.conf import CONF, ROWS, over, settings
-from sweep.fields import keys_of
+from sweep.config.groups import Data, Model
+from sweep.fields import Group, default_of, keys_of
 from sweep.registry import families, models, options_of, sources
 
 _SCHEME = "registered"
@@ -88,12 +90,15 @@ def registered_rows() -> dict[str, dict[str, Any]]:
         cls = families.importable().get(name)
         if cls is None:
             continue
-        own = {field.name: field.default for field in keys_of(cls) if _is_value(field.default)}
-        defaults = {**settings(ROWS / "base" / "family.yaml"), "family": name, **own}
+        defaults = ((field.name, default_of(field)) for field in keys_of(cls))
+        own = {key: value for key, value in defaults if _is_value(value)}
+        usual = {**settings(ROWS / "base" / "family.yaml"), "family": name, **own}
         for row, changes in {name: {}, **cls.ROWS}.items():
+            if not isinstance(changes, Mapping):
+                raise ValueError(f"family {name}: its row {row}, {shown(changes)}: needs the keys that it changes")
             if row in found or (ROWS / f"{row}.yaml").exists():
                 raise ValueError(f"family {name}: another row has the name of its row {row}; choose another")
-            found[row] = over(defaults, changes)
+            found[row] = over(usual, dict(changes))
     return found
 
 
@@ -106,16 +111,20 @@ def _row(name: str) -> dict[str, Any]:
 
 def _model(name: str) -> dict[str, Any]:
     cls = models[name]
-    return {"sees": cls.SEES, "learning_rate": cls.LEARNING_RATE, **_defaults(cls, models.given)}
+    return {"sees": cls.SEES, "learning_rate": cls.LEARNING_RATE, **_defaults(cls, models.given, Model)}
 
 
 def _data(name: str) -> dict[str, Any]:
     own: Any = OmegaConf.to_container(OmegaConf.load(CONF / "data" / "folder.yaml"))
-    return {**own, "source": name, **_defaults(sources[name], sources.given)}
+    return {**own, "source": name, **_defaults(sources[name], sources.given, Data)}
 
 
-def _defaults(cls: type, given: tuple[str, ...]) -> dict[str, Any]:
-    return {key: it.default for key, it in options_of(cls, given).items()}
+def _defaults(cls: type, given: tuple[str, ...], group: type[Group]) -> dict[str, Any]:
+    found, taken = options_of(cls, given), {field.name for field in keys_of(group)}
+    for key in found:
+        if key in taken:
+            raise ValueError(f"{cls.__qualname__}: {group.PLACE}{key}: is a key of all; give the argument another name")
+    return {key: it.default for key, it in found.items()}
 
 
 def _is_value(default: Any) -> bool:

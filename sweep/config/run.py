@@ -100,11 +100,15 @@ class RunConfig(Group):
 
     def __reduce__(self):
         # As its values: another process registers the classes of a script itself, and cannot import them from there.
-        row = self.representation
-        registered = ((models, self.model.name), (sources, self.data.source), (families, row.family))
-        chosen = [*registered, (compressions, row.compression.name)]
-        modules = {registry[name].__module__ for registry, name in chosen if registry.kind in self.code}
+        modules = {registry[name].__module__ for registry, name in self.classes if registry.kind in self.code}
         return _rebuilt, (self.record(), sorted(modules - {"__main__"}))
+
+    @property
+    def classes(self) -> list[tuple[Registry, str]]:
+        """The names that choose a class, each with its registry."""
+        row = self.representation
+        chosen = [(models, self.model.name), (sources, self.data.source), (families, row.family)]
+        return [*chosen, (compressions, row.compression.name)]
 
     @property
     def variant(self) -> str:
@@ -199,7 +203,9 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         return "(absent)" if value is absent else json.dumps(value, default=str)
 
     return [
-        f"{key}: {show(old.get(key, absent))} -> {show(new.get(key, absent))}"
+        f"{key.removeprefix('code.')}: the class has another code"
+        if key.startswith("code.")
+        else f"{key}: {show(old.get(key, absent))} -> {show(new.get(key, absent))}"
         for key in {**new, **old}
         if old.get(key, absent) != new.get(key, absent)
     ]

@@ -51,8 +51,9 @@ def check_labels(
         read = own(path)
         if read is not None:
             return check_notes(path, read, n_samples, sample_rate)
-    except DataError as error:
-        return np.empty((0, 3), np.int64), [str(error)]
+    except Exception as error:
+        why = f"{type(error).__name__}, {' '.join(str(error).split())}: correct it, or notes() of its source"
+        return np.empty((0, 3), np.int64), [str(error) if isinstance(error, DataError) else f"{path}: {why}"]
     if path.suffix.lower() in MIDI:
         return check_midi(path, n_samples, sample_rate)
     notes, problems = check_csv(path, audio.file_samples if audio else n_samples)

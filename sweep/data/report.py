@@ -10,6 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from sweep.checks import called
 from sweep.data.audio import decode, in_order
 from sweep.data.labels import check_labels
 from sweep.data.likeness import Print, alike, print_of
@@ -55,7 +56,7 @@ def report(root: Path, source: str | None, console: Console) -> list[str]:
     facts: dict[str, list[Facts]] = {}
     lines: list[str] = []
     for split in LEAST:
-        pairs, found = find_pairs(layout, split)
+        pairs, found = called(f'source {source}: find("{split}")', find_pairs, layout, split)
         lines += found
         results = list(in_order(partial(examine, split=split, source=layout), pairs, f"reading {split}"))
         facts[split] = [fact for fact, _ in results if fact]

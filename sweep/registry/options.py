@@ -38,16 +38,29 @@ def check_signature(cls: type, given: tuple[str, ...], place: str) -> None:
         where = f"{cls.__qualname__}: {place}{name}"
         if it.kind in (it.VAR_POSITIONAL, it.VAR_KEYWORD):
             raise ValueError(f"{where}: name each key, with its type and default, in place of {it}")
-        if it.annotation is it.empty:
-            raise ValueError(f"{where}: has no type; write {name}: int = 64 or the like")
-        if not all(part in _PLAIN for part in _parts(it.annotation)):
-            said = inspect.formatannotation(it.annotation)
-            raise ValueError(f"{where}: {said}: choose int, float, str, bool, list, dict, or one of them or None")
-        if it.default is it.empty:
-            raise ValueError(f"{where}: has no default; write {name}: {inspect.formatannotation(it.annotation)} = ...")
-        if not fits(it.default, it.annotation):
-            said = inspect.formatannotation(it.annotation)
-            raise ValueError(f"{where}: its default {shown(repr(it.default))} is not of its type {said}; correct one")
+        check_key(where, name, it.annotation, it.default)
+
+
+def check_key(where: str, name: str, wanted: Any, default: Any) -> None:
+    """Check the type and the default of one key of a class.
+
+    Args:
+        where: class and key, for the message.
+        name: the key.
+        wanted, default: its annotation and its default; `inspect.Parameter.empty` if it has none.
+
+    Raises:
+        ValueError: says what is wrong, and the remedy.
+    """
+    if wanted is inspect.Parameter.empty:
+        raise ValueError(f"{where}: has no type; write {name}: int = 64 or the like")
+    said = inspect.formatannotation(wanted)
+    if not all(part in _PLAIN for part in _parts(wanted)):
+        raise ValueError(f"{where}: {said}: choose int, float, str, bool, list, dict, or one of them or None")
+    if default is inspect.Parameter.empty:
+        raise ValueError(f"{where}: has no default; write {name}: {said} = ...")
+    if not fits(default, wanted):
+        raise ValueError(f"{where}: its default {shown(repr(default))} is not of its type {said}; correct one")
 
 
 def check_options(cls: type, given: tuple[str, ...], options: Mapping[str, Any], place: str) -> None:
@@ -68,7 +81,8 @@ def check_options(cls: type, given: tuple[str, ...], options: Mapping[str, Any],
         wanted = known[key].annotation
         if not fits(value, wanted):
             said = inspect.formatannotation(wanted)
-            raise ValueError(f"{place}{key} {shown(repr(value))}: needs a value of type {said}")
+            remedy = f"; as text it is written '{place}{key}=\"{shown(value)}\"'" if str in _parts(wanted) else ""
+            raise ValueError(f"{place}{key} {shown(repr(value))}: needs a value of type {said}{remedy}")
 
 
 def fits(value: Any, wanted: Any) -> bool:

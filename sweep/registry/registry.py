@@ -44,6 +44,7 @@ class Registry(Mapping[str, T]):
     ):
         self.kind, self.package, self.base, self.group, self.given = kind, package, base, group, given
         self._classes: dict[str, T] = {}
+        self._codes: dict[str, str] = {}
 
     def register(self, name: str) -> Callable[[T], T]:
         """Register the decorated class under a name.
@@ -61,6 +62,8 @@ class Registry(Mapping[str, T]):
             if (other.__module__, other.__qualname__) != (cls.__module__, cls.__qualname__):
                 raise ValueError(f"{self.kind} {name}: {other.__module__} has this name; choose another")
             self._classes[name] = cls
+            if not self._is_own(cls):
+                self._codes[name] = digest(cls)  # now, since its file may change while this process runs
             return cls
 
         return registered
@@ -100,9 +103,10 @@ class Registry(Mapping[str, T]):
         if own and name in self._installed():
             packages = " and ".join(map(_package, self._installed()[name]))
             raise ValueError(f"{self.kind} {name}: {packages} has a class of this name too; uninstall it or rename it")
-        return None if own or self._is_own(self[name]) else digest(self[name])
+        return None if own or self._is_own(self[name]) else self._codes[name]
 
-    def name_for(self, cls: type) -> str:
+    @staticmethod
+    def name_for(cls: type) -> str:
         """Return the name for a class: its own in lower case, with underscores."""
         return _CAMEL.sub("_", cls.__name__).lower()
 
@@ -152,6 +156,10 @@ class Registry(Mapping[str, T]):
             said = getattr(cls, "__qualname__", shown(cls))
             raise ValueError(f"{said}: needs to be a subclass of {base}; from {module} import {base}")
         self._load()
+        module = cls.__module__.partition(".")[0]
+        for point in self._installed().get(name, ()):
+            if point.module.partition(".")[0] != module:
+                raise ValueError(f"{self.kind} {name}: the installed {_package(point)} has this name; choose another")
         place = f"{self.kind.partition('.')[0]}."
         if self.given is None:
             check_fields(as_group(cls), place)

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from sweep.report.details import Details, rows_of, words
-from sweep.report.pictures import COLOURS, MARKERS, OTHER, Picture, label, new_figure
+from sweep.report.pictures import Picture, colour_of, label, marker_of, new_figure
 from sweep.results.instruments import recalls
 from sweep.results.scoring import PITCHES
 
@@ -174,9 +174,9 @@ def _family_lines(axes: Axes, values: pd.DataFrame, notes: pd.Series, families: 
             axes.plot(
                 places,
                 best,
-                color=COLOURS.get(family, OTHER),
+                color=colour_of(family),
                 linewidth=1,
-                marker=MARKERS.get(family, "x"),
+                marker=marker_of(family),
                 markersize=2.5,
                 label=label(best.name),
             )

@@ -17,9 +17,6 @@ from matplotlib.font_manager import get_font_names
 from sweep.names import folder_name, plain, short
 from sweep.registry import families
 
-# Colours and markers by family; the markers alone tell the families apart without colour.
-COLOURS = {name: family.COLOUR for name, family in families.importable().items()}
-MARKERS = {name: family.MARKER for name, family in families.importable().items()}
 OTHER = "#555555"  # colour of a family that is not registered
 # Fonts with scripts that Matplotlib's own font lacks, which are asked in this order where they are installed.
 _FALLBACKS = (
@@ -110,6 +107,18 @@ def png(figure: Figure) -> bytes:
 def label(name: str) -> str:
     """Format the name of a row or recording for a picture: on one line, and cut in the middle if it is long."""
     return short(plain(name), _LONGEST_NAME)
+
+
+def colour_of(family: str) -> str:
+    """Return the colour of a family's rows; families that are not known here share one."""
+    cls = families.importable([family]).get(family)
+    return cls.COLOUR if cls else OTHER
+
+
+def marker_of(family: str) -> str:
+    """Return the marker of a family's rows, which tells them apart without colour."""
+    cls = families.importable([family]).get(family)
+    return cls.MARKER if cls else "x"
 
 
 def stem(name: str) -> str:

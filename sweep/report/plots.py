@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, LogLocator, NullLocator
 
 from sweep.report.details import Details, rows_of, words
-from sweep.report.pictures import COLOURS, MARKERS, OTHER, Picture, label, new_figure
+from sweep.report.pictures import Picture, colour_of, label, marker_of, new_figure
 from sweep.results.metrics import METRICS
 
 _ASIDE = 1.02  # horizontal factor between families, so that intervals at the same number of bins do not overlap
@@ -37,7 +37,7 @@ def score_by_bins(done: pd.DataFrame) -> Picture:
     for (model, variant, family, name), part in groups:
         part = part.sort_values("bins")
         first = kinds.index((model, variant)) == 0
-        look = {"color": COLOURS.get(family, OTHER), "linestyle": "-" if first else "--"}
+        look = {"color": colour_of(family), "linestyle": "-" if first else "--"}
         aside = _ASIDE ** families.index(family)
         bins, value = part.bins.astype(float) * aside, part.value
         axes.plot(bins, value, linewidth=1, alpha=0.6, **look)
@@ -162,11 +162,11 @@ def loss_curves(done: pd.DataFrame, details: list[Details]) -> Picture:
 
 
 def _point(axes: Axes, x: float, row, *, filled: bool) -> Line2D:
-    colour = COLOURS.get(row.family, OTHER)
+    colour = colour_of(row.family)
     (point,) = axes.plot(
         float(x),
         row.value,
-        marker=MARKERS.get(row.family, "o"),
+        marker=marker_of(row.family),
         markersize=5,
         color=colour,
         markerfacecolor=colour if filled else "white",
@@ -190,7 +190,7 @@ def _name_points(axes: Axes, ends: pd.DataFrame) -> None:
 
 def _family_legend(figure: Figure, done: pd.DataFrame) -> None:
     looks = {
-        family: Line2D([], [], color=COLOURS.get(family, OTHER), marker=MARKERS.get(family, "o"), linestyle="none")
+        family: Line2D([], [], color=colour_of(family), marker=marker_of(family), linestyle="none")
         for family in dict.fromkeys(done.family)
     }
     figure.legend(looks.values(), looks, frameon=False, loc="outside upper center", ncols=len(looks), fontsize=8)

@@ -12,6 +12,7 @@ from hydra.core.plugins import Plugins
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from sweep.checks import called
 from sweep.config import Data, RunConfig, differences
 from sweep.config.hydra import run_config, words_of
 from sweep.config.words import one_line
@@ -98,11 +99,14 @@ def fingerprinted(data: Data) -> Data:
     Raises:
         ValueError: the folder is missing, or holds no recordings in its layout; names the first problem.
     """
+    from sweep.data.contract import check_source
     from sweep.data.reading import find_pairs
     from sweep.data.recording import refuse
     from sweep.data.source import SPLITS
 
-    source = sources[data.source](Path(data.root), **data.options)
+    source = called(f"data.source {data.source}", sources[data.source], Path(data.root), **data.options)
+    if sources.code(data.source) and source.root.is_dir():
+        check_source(source, read=False)
     if source.files() is not None:  # otherwise the program makes it
         if not source.root.is_dir():
             raise ValueError(f"data.root {source.root}: no such folder; correct data.root")

@@ -5,6 +5,7 @@ from typing import Any
 import torch
 
 from sweep.checks import called, naming
+from sweep.registry.keyed import as_group
 from sweep.representations.compressions import Compression
 
 _SHAPE = 2, 2, 6, 20  # batch, channels, bins, frames
@@ -26,7 +27,7 @@ def check_compression(cls: type[Compression], **keys: Any) -> None:
     Raises:
         ValueError: names the class, what is wrong and the remedy, in one line.
     """
-    step = cls.from_tree({"name": cls.__name__, **keys})
+    step = as_group(cls).from_tree({"name": cls.__name__, **keys})
     with naming(f"compression {cls.__name__}"):
         values = _values()
         for x in (values, torch.zeros_like(values), values.fill_(0.0).add_(1e8), _values()):

@@ -10,6 +10,7 @@ from sweep.checks import naming
 from sweep.config.conf import ROWS, settings
 from sweep.config.rows import row as row_of
 from sweep.fields import keys_of
+from sweep.registry.keyed import as_group
 from sweep.representations import Representation, contract
 from sweep.representations.levels import File
 
@@ -54,6 +55,7 @@ def _row(family: type[Representation] | Representation | str, keys: dict[str, An
         return row_of(family, **keys)
     if isinstance(family, Representation):
         return type(family).from_tree({**family.record(), **keys})
+    as_group(family)
     shared = {**settings(ROWS / "base" / "family.yaml"), "name": family.__name__, "family": family.__name__}
     open_keys = {field.name for field in keys_of(family) if field.default is dataclasses.MISSING}
     common = {field.name for field in keys_of(Representation)} & open_keys

@@ -56,7 +56,8 @@ def check_training(cls: type[Model], keys: dict[str, Any], segmental: bool) -> N
         model = dataclasses.replace(config.model, name=name, options=keys)
 
         def of(runs: str) -> RunConfig:
-            return dataclasses.replace(config, model=model, runs=str(Path(scratch, runs)))
+            code = {} if (own := models.code(name)) is None else {models.kind: own}
+            return dataclasses.replace(config, model=model, code=code, runs=str(Path(scratch, runs)))
 
         whole = called("a short training", _trained, of("whole"))
         with contextlib.suppress(_CutOff), _cut_off(cls):

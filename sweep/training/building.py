@@ -61,6 +61,11 @@ def check_classes(config: RunConfig) -> None:
         ValueError: names the class, what is wrong and the remedy.
     """
     row, name = config.representation, config.model.name
+    for registry, chosen in config.classes:
+        if registry.code(chosen) != config.code.get(registry.kind):
+            raise ValueError(
+                f"{registry.kind} {chosen}: its code has changed since this run was planned; give the command again"
+            )
     if {families.kind, compressions.kind} & config.code.keys():
         check_front_end(row, row.samples(config.protocol.window))
     if models.kind in config.code:

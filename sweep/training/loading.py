@@ -9,7 +9,6 @@ import torch
 from rich.console import Console
 
 from sweep.config import Data
-from sweep.data.contract import check_source
 from sweep.data.reading import read, read_audio_at
 from sweep.data.recording import Changed, DataError, summed
 from sweep.data.recordings import Recordings
@@ -63,10 +62,7 @@ class _Set:
     def __init__(self, config: Data, device: torch.device, console: Console, sample_rate: int):
         self._config, self._root = config, Path(config.root)
         self._cache = Path(config.cache) if config.cache else None
-        source = sources[config.source](self._root, **config.options)
-        source.make(console)
-        if sources.code(config.source):
-            check_source(source, read=False)
+        sources[config.source](self._root, **config.options).make(console)
         try:
             splits, remarks = read(self._root, config.source, self._cache, options=config.options)
         except DataError as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from sweep.config import RunConfig
-from sweep.registry import compressions, families, models
+from sweep.registry import compressions, families, models, sources
 from sweep.report.units import ROW
 from sweep.results.finding import protocol_folders
 from sweep.results.metrics import METRICS, Metric
@@ -105,7 +105,7 @@ def _check_registered(run: Path, result: Result) -> None:
     step = row.get("compression") or {}
     model = result.config.get("model") or {}
     named = [("model", models, model.get("name")), ("family", families, result.family)]
-    named += [("compression", compressions, step.get("name"))]
+    named += [("compression", compressions, step.get("name")), ("data source", sources, result.source)]
     codes = result.config.get("code") or {}
     for kind, registry, name in named:
         if not isinstance(name, str):
@@ -115,7 +115,7 @@ def _check_registered(run: Path, result: Result) -> None:
                 f"{run}: its {kind} {name} is not known here: give `python SCRIPT transcribe` with the script that "
                 "registers it, or install its package"
             )
-        code = registry.code(name)
+        code = registry.code(name) if registry is not sources else codes.get(registry.kind)  # no source is heard with
         if code != codes.get(registry.kind):
             raise ValueError(
                 f"{run}: its {kind} {name} has changed since it was trained: put its code back, or train it again with "

@@ -55,7 +55,10 @@ class FilterBank(Transform):
         accuracy: str = "high",
     ):
         centres, lags, found = checked_bank(frequencies, taps, first_lags)
-        bank = Sampled(lags, found, centres)
+        # The engine takes it that each kernel has a lag 0.
+        ends = [(max(0, lag), max(0, 1 - lag - len(some))) for lag, some in zip(lags.tolist(), found, strict=True)]
+        around = tuple(map(np.pad, found, ends))
+        bank = Sampled(np.minimum(lags, 0), around, centres)
         check_whole("hop_length", hop_length)
         check_choice("pad_mode", pad_mode, filters.PAD_MODES)
         check_choice("output", output, OUTPUTS)
@@ -64,7 +67,7 @@ class FilterBank(Transform):
         check_choice("accuracy", accuracy, ACCURACIES)
         if max_samples is not None:
             check_whole("max_samples", max_samples)
-        super().__init__(hop_length=hop_length, frequencies=centres, context=int(bank.lengths.max()))
+        super().__init__(hop_length=hop_length, frequencies=centres, context=max(map(len, found)))
         self.output, self.exponent = output, 2 if output == "power" else 1
         rounded, longest = ACCURACIES[accuracy][1] and not trainable, max_samples if trainable else None
         direct = Direct(bank, hop_length, pad_mode, trainable, tf32=rounded, max_samples=longest)
@@ -90,10 +93,12 @@ def checked_bank(
     Raises:
         ValueError: names what does not fit.
     """
-    centres = np.asarray(frequencies, dtype=np.float64)
-    found = tuple(np.asarray(some, dtype=np.complex128) for some in taps)
-    firsts = [-(len(some) // 2) for some in found] if first_lags is None else first_lags
-    lags = np.asarray(firsts, dtype=np.int64)
+    centres = np.atleast_1d(np.asarray(frequencies, dtype=np.float64))
+    found = tuple(np.atleast_1d(np.asarray(some, dtype=np.complex128)) for some in taps)
+    firsts = np.atleast_1d([-(len(some) // 2) for some in found] if first_lags is None else first_lags)
+    lags = firsts.astype(np.int64)
+    if not (lags == firsts).all():
+        raise ValueError(f"first_lags {firsts}: needs whole numbers, in samples")
     if centres.ndim != 1 or not len(centres) or not len(centres) == len(found) == len(lags):
         sizes = f"{len(centres)} frequencies, {len(found)} taps and {len(lags)} first_lags"
         raise ValueError(f"filter bank of {sizes}: needs equally many, one at least")

@@ -17,7 +17,7 @@ from sweep.report.details import read_details, rows_of
 from sweep.report.excerpts import excerpt
 from sweep.report.heat_maps import accuracy_by_count, recall_by_instrument, score_by_recording
 from sweep.report.kernels import kernels
-from sweep.report.pictures import COLOURS, OTHER, STYLE, Picture, anchor, makers, stem, svg
+from sweep.report.pictures import STYLE, Picture, anchor, colour_of, makers, stem, svg
 from sweep.report.plots import loss_curves, score_by_bins, score_by_cost
 from sweep.report.printing import emphasised, justify
 from sweep.report.rankings import Rankings
@@ -192,7 +192,7 @@ def _sortable(
     """
     rows = [
         {
-            "colour": COLOURS.get(family, OTHER),
+            "colour": colour_of(family),
             "status": "done",
             "anchor": "",
             "bar": {},
