@@ -145,6 +145,7 @@ def test_an_interrupted_call_resumes(tiny, monkeypatch):
     assert list(report.table.resumed_from) == [3, 0]
 
 
+@pytest.mark.long
 def test_the_process_is_left_as_it_was(tiny, tmp_path, monkeypatch):
     """Also where somebody else has Hydra running, twice, and after an error; with processes of its own."""
     conf = tmp_path / "conf"

@@ -17,6 +17,7 @@ from sweep.commands.parser import COMMANDS
 # tests/test_notebook.py runs the cells of howto/notebook.md.
 HOW_TO = sorted(path for path in (DOCS / "howto").glob("*.md") if path.stem != "notebook")
 PAGES = ["tutorial.md", *(f"howto/{path.name}" for path in HOW_TO)]
+LONG = ("tutorial.md", "howto/model.md", "howto/representation.md", "howto/dataset.md")  # 6 to 30 s each
 WITH_COMMANDS = [
     *(path for path in sorted(DOCS.rglob("*.md"))),
     *(ROOT / name for name in ("README.md", "data/README.md", "CONTRIBUTING.md")),
@@ -41,7 +42,7 @@ def python(installed):
     preloaded.close()
 
 
-@pytest.mark.parametrize("page", [pytest.param(PAGES[0], marks=pytest.mark.long), *PAGES[1:]])
+@pytest.mark.parametrize("page", [pytest.param(page, marks=[pytest.mark.long] * (page in LONG)) for page in PAGES])
 def test_a_page_can_be_followed(page, small_set, installed, python, tmp_path):
     """In an empty folder, and no file of the installed package changes."""
     before = contents(installed)

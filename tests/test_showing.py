@@ -59,6 +59,7 @@ def test_the_pictures_are_those_of_the_page(report):
     assert all("labels" not in repr(picture) for picture in drawn)
 
 
+@pytest.mark.long
 def test_outside_of_a_notebook_the_page_is_a_file(report, capsys):
     path = report.show()
     assert path == report.folder / "report.html" and str(path) in capsys.readouterr().out.replace("\n", "")

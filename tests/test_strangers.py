@@ -68,6 +68,7 @@ def test_its_classes_are_listed_with_their_keys(both, tmp_path):
         assert re.search(f"^  {line}$", printed, flags=re.M), line
 
 
+@pytest.mark.long
 def test_its_keys_are_part_of_what_a_run_is(swept):
     found = results(swept)
     assert list(found) == [RUN, RUN.replace("gammatone", "gammatone-loud")]
@@ -103,6 +104,7 @@ def test_it_transcribes_where_it_is_installed(both, asked, swept, tmp_path):
     assert f"{table.name}, .mid, .png" in printed and len(list(tmp_path.iterdir())) == 3
 
 
+@pytest.mark.long
 def test_its_run_says_what_is_missing_where_it_is_not(ours, asked, swept, tmp_path):
     done = ended(ours, *transcribing(asked, swept, tmp_path), cwd=tmp_path)
     line = (

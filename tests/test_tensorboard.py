@@ -54,6 +54,7 @@ def sweep_process(root: Path, folder: Path, before: str = "") -> subprocess.Comp
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
 
 
+@pytest.mark.long
 def test_a_sweep_has_the_curves_scores_and_keys_of_its_runs_and_one_report(small_set, tmp_path):
     ended = sweep_process(small_set, tmp_path)
     assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout + ended.stderr
@@ -106,6 +107,7 @@ def tensorboard_config(root: Path, runs: Path):
     return short_config(root, runs, "mel-512-128", data__validation=0.3, protocol__validation_windows=10, logger=logger)
 
 
+@pytest.mark.long
 def test_a_run_that_was_killed_and_resumed_has_each_step_once(small_set, tmp_path):
     code = (
         "import os, signal, sys; from pathlib import Path; from configs import run_alone; import test_tensorboard\n"
@@ -128,6 +130,7 @@ def test_a_run_that_was_killed_and_resumed_has_each_step_once(small_set, tmp_pat
         assert curve(read, name)[1:] == written(config.folder, name)
 
 
+@pytest.mark.long
 def test_without_its_package_one_line_says_so_before_the_first_run(small_set, tmp_path):
     ended = sweep_process(small_set, tmp_path, before="sys.modules['tensorboard'] = None")
     assert (ended.returncode, ended.stderr) == (0, ""), ended.stdout + ended.stderr
