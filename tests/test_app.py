@@ -250,6 +250,7 @@ def test_ctrl_c_stops_cleanly_and_the_next_call_goes_on(tmp_path, tiny):
     assert len(list(folder.glob("curves/*/metrics.csv"))) == 2
 
 
+@pytest.mark.long
 def test_on_a_terminal_there_is_a_bar_with_rate_and_remaining_time(tmp_path, tiny):
     controller, terminal = pty.openpty()
     command = [sys.executable, "-m", "sweep", *tiny, "representation=mel-512-128", "protocol.steps=400"]

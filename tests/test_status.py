@@ -203,6 +203,7 @@ main()
 """
 
 
+@pytest.mark.long
 def test_a_real_sweep_is_watched_from_outside(tmp_path):
     """It leaves the progress that `read_progress` looks for; to look changes nothing."""
     make_demo(tmp_path / "tiny", train=3, test=2, seconds=4)
