@@ -174,7 +174,7 @@ def test_an_edited_class_is_another_one_and_an_edited_comment_is_not(asked, copi
     assert done.stdout.count("(done before)") == (2 if same else 0)
     if not same:
         refused = [line for line in done.stdout.splitlines() if "was made with another configuration" in line]
-        assert len(refused) == 2 and all("code.model.name: " in line for line in refused)
+        assert len(refused) == 2 and all("model.name: the class has another code" in line for line in refused)
         assert all("overwrite=true" in line for line in refused)
 
 
