@@ -1,17 +1,24 @@
 """Classes of one's own, as they register: their names and keys, and what is refused in a line."""
 
+import importlib
+import os
+import pickle
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from configs import make_config, run_alone
+from conftest import ROOT
 
 import sweep
 from sweep.config.registered import registered_rows
 from sweep.data.recording import Pair
 from sweep.data.source import Source
 from sweep.registry import explained, families, models, sources
+from sweep.registry.registry import _entry_points
 from sweep.representations import Representation
 from sweep.representations.compressions import Compression
 from sweep.representations.filtered import Filtered
@@ -238,3 +245,31 @@ def test_a_run_whose_class_was_edited_after_it_was_planned_is_refused(tmp_path):
     config = make_config("model=mine", f"runs={tmp_path}")
     with pytest.raises(ValueError, match="model.name mine: its code has changed since this run was planned"):
         run_alone(replace(config, code={"model.name": "another"}))
+
+
+def test_a_script_does_not_take_the_name_of_an_installed_class(tmp_path, monkeypatch):
+    about = tmp_path / "reed-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: reed\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[sweep.models]\nglance = reed.models:Glance\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    _entry_points.cache_clear()
+    try:
+        with pytest.raises(ValueError, match="^model.name glance: the installed reed has this name; choose another$"):
+            sweep.model("glance")(plain())
+    finally:
+        _entry_points.cache_clear()
+
+
+def test_a_pickled_configuration_brings_the_module_of_its_classes(tmp_path, monkeypatch):
+    """As a notebook's processes get it, which import nothing that the notebook has imported."""
+    code = "import sweep\nfrom sweep.data.source import Source\n@sweep.source('elsewhere')\nclass Else(Source): ...\n"
+    (tmp_path / "elsewhere_module.py").write_text(code)
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.import_module("elsewhere_module")
+    config = make_config("data=elsewhere", f"data.root={tmp_path}")
+    (tmp_path / "pickled").write_bytes(pickle.dumps(config))
+    code = "import pickle; print(pickle.load(open('pickled', 'rb')).data.source)"
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{tmp_path}"}
+    ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert ended.stdout == "elsewhere\n", ended.stderr

@@ -13,6 +13,7 @@ from pathlib import Path
 import mir_eval
 import numpy as np
 import pytest
+from conftest import ROOT
 from sklearn.metrics import average_precision_score
 
 from sweep.results.pool import start_pool
@@ -229,3 +230,18 @@ def test_mean_is_unweighted_and_leaves_out_what_is_not_defined():
     assert math.isnan(means["e_sub"]) and "blocks" not in means
     with pytest.raises(ValueError, match="no recordings"):
         mean_scores([])
+
+
+def test_a_script_is_not_imported_by_the_processes_that_count(tmp_path):
+    """It may import torch; a process imports the main module of the one that starts it unless that is hidden."""
+    (tmp_path / "script.py").write_text(
+        "import os\nopen('imported', 'a').write(f'{__name__} ')\n"
+        "if __name__ == '__main__':\n"
+        "    from sweep.results.pool import start_pool\n"
+        "    print(sorted(set(start_pool(2).map(abs, [-1, -2]))))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "script.py"]
+    ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout) == (0, "[1, 2]\n"), ended.stderr
+    assert (tmp_path / "imported").read_text() == "__main__ "

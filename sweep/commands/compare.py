@@ -100,11 +100,8 @@ def _report(words: list[str], console: Console) -> "Report":
         ValueError: a word is wrong, or no run is done.
     """
     from sweep.commands import train
-    from sweep.config.hydra import cluster_config
 
-    asked = train.ask([*words, _QUIET])
-    alone = cluster_config(asked.config).name == "none"
-    swept = train.sweep(asked, console, printed=False, check=lambda runs: _check(runs, alone))
+    swept = train.sweep(train.ask([*words, _QUIET]), console, printed=False, check=_check)
     if swept.reports:
         return swept.reports[0]
     states = [(run.title, run.state()) for run in swept.runs]
@@ -112,12 +109,11 @@ def _report(words: list[str], console: Console) -> "Report":
     raise ValueError(f"no run is done; {failed or 'the same call, later, returns the report'}")
 
 
-def _check(runs: list["Run"], alone: bool) -> None:
+def _check(runs: list["Run"]) -> None:
     """Check that runs belong in one table, and that the processes that take them know their classes.
 
     Args:
         runs: runs of a sweep.
-        alone: whether this process takes them all.
 
     Raises:
         ValueError: they do not; says the remedy.
@@ -129,8 +125,7 @@ def _check(runs: list["Run"], alone: bool) -> None:
         raise ValueError(
             f"{', '.join(map(str, folders))}: a report is of one folder; call compare once for each data and protocol"
         )
-    for run in () if alone else runs:
-        config = run.config
+    for config in (run.config for run in runs if run.config.cluster.name != "none"):
         row, cluster = config.representation, config.cluster.name
         classes = (models[config.model.name], type(row), type(row.compression), sources[config.data.source])
         unseen = "a notebook or at a prompt" if not hasattr(sys.modules["__main__"], "__file__") else ""

@@ -11,9 +11,8 @@ from yaml import YAMLError
 from sweep.checks import check_choice
 from sweep.config.conf import settings
 from sweep.config.groups import CLUSTERS, Cluster
-from sweep.config.run import ASIDE, RunConfig
+from sweep.config.run import ASIDE, RunConfig, chosen_classes
 from sweep.config.words import one_line, typed_value
-from sweep.registry import compressions, families, models, sources
 from sweep.representations import STEPS
 
 _NAMED = ("protocol", "model", "representation")  # groups whose files do not hold their own name
@@ -53,10 +52,7 @@ def run_config(config: DictConfig, hydra: DictConfig) -> RunConfig:
 
 def _codes(tree: dict[str, Any]) -> dict[str, str]:
     """Return the digest of each class from outside the package that a run's configuration names, by its key."""
-    row = tree["representation"] if isinstance(tree["representation"].get("compression"), dict) else {}
-    chosen = [(models, tree["model"]["name"]), (sources, tree["data"].get("source")), (families, row.get("family"))]
-    chosen += [(compressions, row.get("compression", {}).get("name"))]
-    named = ((registry, name) for registry, name in chosen if isinstance(name, str) and name in registry)
+    named = ((registry, name) for registry, name in chosen_classes(tree) if name in registry)
     return {registry.kind: code for registry, name in named if (code := registry.code(name))}
 
 

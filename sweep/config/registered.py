@@ -86,13 +86,11 @@ def registered_rows() -> dict[str, dict[str, Any]]:
         ValueError: a row has the name of another.
     """
     found: dict[str, dict[str, Any]] = {}
-    for name in families.foreign():
-        cls = families.importable().get(name)
-        if cls is None:
-            continue
+    shared = settings(ROWS / "base" / "family.yaml")
+    for name, cls in families.importable(families.foreign()).items():
         defaults = ((field.name, default_of(field)) for field in keys_of(cls))
         own = {key: value for key, value in defaults if _is_value(value)}
-        usual = {**settings(ROWS / "base" / "family.yaml"), "family": name, **own}
+        usual = {**shared, "family": name, **own}
         for row, changes in {name: {}, **cls.ROWS}.items():
             if not isinstance(changes, Mapping):
                 raise ValueError(f"family {name}: its row {row}, {shown(changes)}: needs the keys that it changes")

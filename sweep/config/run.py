@@ -100,15 +100,9 @@ class RunConfig(Group):
 
     def __reduce__(self):
         # As its values: another process registers the classes of a script itself, and cannot import them from there.
-        modules = {registry[name].__module__ for registry, name in self.classes if registry.kind in self.code}
-        return _rebuilt, (self.record(), sorted(modules - {"__main__"}))
-
-    @property
-    def classes(self) -> list[tuple[Registry, str]]:
-        """The names that choose a class, each with its registry."""
-        row = self.representation
-        chosen = [(models, self.model.name), (sources, self.data.source), (families, row.family)]
-        return [*chosen, (compressions, row.compression.name)]
+        record = self.record()
+        modules = {registry[name].__module__ for registry, name in chosen_classes(record) if registry.kind in self.code}
+        return _rebuilt, (record, sorted(modules - {"__main__"}))
 
     @property
     def variant(self) -> str:
@@ -170,6 +164,20 @@ class RunConfig(Group):
     def identity(self) -> dict[str, Any]:
         """The keys that decide the run's result, dotted, with their values."""
         return identity(self.record())
+
+
+def chosen_classes(record: Mapping[str, Any]) -> list[tuple[Registry, str]]:
+    """Return the names in a configuration that choose a class, each with its registry; what is no text is left out.
+
+    Args:
+        record: configuration as `RunConfig.record` returns it, or as Hydra composes it.
+    """
+    row = record.get("representation")
+    step = row.get("compression") if isinstance(row, Mapping) else None
+    places = ((models, record.get("model"), "name"), (sources, record.get("data"), "source"))
+    places += ((families, row, "family"), (compressions, step, "name"))
+    chosen = [(registry, place.get(key) if isinstance(place, Mapping) else None) for registry, place, key in places]
+    return [(registry, name) for registry, name in chosen if isinstance(name, str)]
 
 
 def _rebuilt(record: Mapping[str, Any], modules: list[str]) -> RunConfig:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from sweep.fields import choice
+from sweep.filters.taps import checked_taps
 from sweep.representations.representation import Representation
 
 
@@ -33,12 +34,13 @@ class Filtered(Representation):
         raise NotImplementedError
 
     def measure(self) -> dict[str, Any]:
-        frequencies, taps, _ = self.bank()
-        return {"frequencies": np.asarray(frequencies, dtype=float), "context": max(map(len, taps))}
+        frequencies, _, taps = checked_taps(*self.bank())
+        return {"frequencies": frequencies, "context": max(map(len, taps))}
 
     @property
     def reach(self) -> int:
-        firsts, lasts = self._lags()
+        _, firsts, taps = checked_taps(*self.bank())
+        lasts = firsts + [len(some) - 1 for some in taps]
         return int(max(-firsts.min(), lasts.max(), 0))
 
     @property
@@ -56,22 +58,16 @@ class Filtered(Representation):
 
     def definition(self, audio: np.ndarray) -> np.ndarray:
         """Compute the spectrogram as the sums that it is, in float64: (clips, samples) -> (clips, bins, frames)."""
+        _, firsts, bank = checked_taps(*self.bank())
         samples = audio.shape[-1]
         at = np.rint(self.times(samples) * self.sample_rate).astype(np.int64)
         found = []
-        for first, taps in zip(self._lags()[0], self.bank()[1], strict=True):
+        for first, taps in zip(firsts, bank, strict=True):
             index = at[:, None] + first + np.arange(len(taps))
             inside = (index >= 0) & (index < samples)
             if self.reflects(samples):
                 index, inside = np.abs(index), np.full_like(inside, True)
                 index = np.where(index < samples, index, 2 * (samples - 1) - index)
             framed = np.where(inside, audio[:, np.where(inside, index, 0)].astype(np.float64), 0.0)
-            found.append(np.abs(framed @ np.asarray(taps)) ** self.power)
+            found.append(np.abs(framed @ taps) ** self.power)
         return np.stack(found, axis=1)
-
-    def _lags(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the first and the last lag of each filter in samples, (bins,) each."""
-        _, taps, firsts = self.bank()
-        lengths = np.array([len(some) for some in taps])
-        first = -(lengths // 2) if firsts is None else np.asarray(firsts)
-        return first, first + lengths - 1

@@ -69,7 +69,7 @@ def _first(x: torch.Tensor, found: torch.Tensor) -> str:
 def _check_precision(step: Compression) -> None:
     x = _values()
     exact, single = step(x, _RATE), step(x.float(), _RATE).double()
-    if (by := _difference(single, exact)) > _ALIKE:
+    if (by := _largest_difference(single, exact)) > _ALIKE:
         raise ValueError(f"differs by {by:.2g} between float32 and float64; avoid differences of large numbers")
 
 
@@ -78,7 +78,7 @@ def _check_fused(step: Compression) -> None:
     if offset is None:
         return
     x = _values() + 1e-6
-    if (by := _difference(step(x, _RATE), (x + offset).log())) > _ALIKE:
+    if (by := _largest_difference(step(x, _RATE), (x + offset).log())) > _ALIKE:
         raise ValueError(f"fused_offset {offset}: is for log(x + offset), from which it differs by {by:.2g}; give None")
 
 
@@ -97,10 +97,10 @@ def _check_independence(step: Compression) -> None:
             y[place] *= factor
             kept = torch.ones(_SHAPE, dtype=torch.bool)
             kept[place] = False
-            if (by := _difference(step(y, _RATE)[kept], before[kept])) > _ALIKE:
+            if (by := _largest_difference(step(y, _RATE)[kept], before[kept])) > _ALIKE:
                 remedy = "map each clip by itself" if what == "clip" else "let per_clip be true, it says false"
                 raise ValueError(f"a value changes by {by:.2g} with one of another {what}; {remedy}")
 
 
-def _difference(found: torch.Tensor, expected: torch.Tensor) -> float:
+def _largest_difference(found: torch.Tensor, expected: torch.Tensor) -> float:
     return float(((found - expected).abs() / expected.abs().clamp(min=1)).max())

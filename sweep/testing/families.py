@@ -96,7 +96,7 @@ def _check_clips(row: Representation, samples: int) -> None:
     clips = contract.clips_for(row, samples)
     front_end = row.front_end(samples, accuracy="exact")
     together, alone = front_end(clips), torch.cat([front_end(clip[None]) for clip in clips])
-    if (by := _difference(together, alone)) > _ALIKE:
+    if (by := _relative_l2(together, alone)) > _ALIKE:
         raise ValueError(f"features of a clip differ by {by:.2g} with the other clips of its batch; keep clips apart")
 
 
@@ -128,7 +128,7 @@ def _check_lengths(row: Representation) -> None:
     inside = np.flatnonzero((places >= row.reach) & (places + row.reach < samples))
     parts = [row.front_end(length, accuracy="exact").spectrogram(long[:, :length])[..., inside]
              for length in (samples, long.shape[1])]  # fmt: skip
-    if (by := _difference(*parts)) > _ALIKE:
+    if (by := _relative_l2(*parts)) > _ALIKE:
         raise ValueError(
             f"frames away from the ends differ by {by:.2g} in a longer clip; let a frame depend on the samples that "
             "context says"
@@ -143,9 +143,9 @@ def _check_precision(row: Representation, samples: int) -> None:
     for found, wanted in ((exact, torch.float64), (single, torch.float32)):
         if found.dtype != wanted:
             raise ValueError(f"clips of {wanted} give features of {found.dtype}; make tables in the clips' type")
-    if (by := _difference(single.double(), exact)) > _ALIKE:
+    if (by := _relative_l2(single.double(), exact)) > _ALIKE:
         raise ValueError(f"float32 differs by {by:.2g} from float64; avoid differences of large numbers")
 
 
-def _difference(found: torch.Tensor, expected: torch.Tensor) -> float:
+def _relative_l2(found: torch.Tensor, expected: torch.Tensor) -> float:
     return float((found - expected).norm() / expected.norm().clamp(min=1e-30))

@@ -101,7 +101,7 @@ def _check_batches(model: Model, features: Features) -> None:
         for training in (False, True):
             contract.checked_logits(model.train(training), torch.zeros_like(x))
     for head, value in together.items():
-        by = float((value - torch.cat([one[head] for one in alone])).abs().max() / value.abs().max().clamp(min=1))
+        by = contract.difference(torch.cat([one[head] for one in alone]), value)
         if by > 1e-3:
             raise ValueError(f"logits of {head} of a clip alone differ by {by:.2g} from those in a batch of five")
 

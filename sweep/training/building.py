@@ -8,6 +8,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sweep.checks import called
 from sweep.config import RunConfig
+from sweep.config.run import chosen_classes
 from sweep.data.recording import N_NOTES, SAMPLE_RATE
 from sweep.data.recordings import Recordings
 from sweep.data.targets import Labels
@@ -61,7 +62,7 @@ def check_classes(config: RunConfig) -> None:
         ValueError: names the class, what is wrong and the remedy.
     """
     row, name = config.representation, config.model.name
-    for registry, chosen in config.classes:
+    for registry, chosen in chosen_classes(config.record()):
         if registry.code(chosen) != config.code.get(registry.kind):
             raise ValueError(
                 f"{registry.kind} {chosen}: its code has changed since this run was planned; give the command again"

@@ -109,13 +109,13 @@ def _check_logits(model: Model, features: Features) -> None:
     clips = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(next(model.parameters()).device)
     logits = checked_logits(model, clips)
     for head, value in checked_logits(model, clips).items():
-        if (by := _difference(value, logits[head])) > _ALIKE:
+        if (by := difference(value, logits[head])) > _ALIKE:
             raise ValueError(
                 f"logits of {head} differ by {by:.2g} at a second call in evaluation; draw at random only if "
                 "self.training, and keep nothing from call to call"
             )
     for head, value in checked_logits(model, torch.cat([clips[:1], 1 - 2 * clips[1:]])).items():
-        if (by := _difference(value[0], logits[head][0])) > _ALIKE:
+        if (by := difference(value[0], logits[head][0])) > _ALIKE:
             raise ValueError(
                 f"logits of {head} of a clip differ by {by:.2g} with the other clips of its batch in evaluation; use "
                 "no mean over the batch, but nn.BatchNorm's, and mind which dimension is the batch"
@@ -150,7 +150,8 @@ def checked_logits(model: Model, clips: torch.Tensor) -> dict[str, torch.Tensor]
     return logits
 
 
-def _difference(found: torch.Tensor, expected: torch.Tensor) -> float:
+def difference(found: torch.Tensor, expected: torch.Tensor) -> float:
+    """Return the largest difference of logits, relative to the largest that is expected, or to 1 if that is more."""
     return float((found - expected).abs().max() / expected.abs().max().clamp(min=1))
 
 

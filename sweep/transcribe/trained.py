@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from sweep.config import RunConfig
-from sweep.registry import compressions, families, models, sources
+from sweep.config.run import chosen_classes
+from sweep.registry import models, sources
 from sweep.report.units import ROW
 from sweep.results.finding import protocol_folders
 from sweep.results.metrics import METRICS, Metric
@@ -96,27 +97,20 @@ def _relative(path: Path) -> Path:
 
 
 def _check_registered(run: Path, result: Result) -> None:
-    """Check that this process knows the classes of a run, from which nothing is imported.
+    """Check that this process knows the classes of a run, and that none but its source has changed.
 
     Raises:
-        ValueError: a class from outside the package is not registered, or is another than that of the run.
+        ValueError: a class from outside the package is not registered, or has another code than in the run.
     """
-    row = result.config.get("representation") or {}
-    step = row.get("compression") or {}
-    model = result.config.get("model") or {}
-    named = [("model", models, model.get("name")), ("family", families, result.family)]
-    named += [("compression", compressions, step.get("name")), ("data source", sources, result.source)]
     codes = result.config.get("code") or {}
-    for kind, registry, name in named:
-        if not isinstance(name, str):
-            continue  # damaged, which the configuration's own check says
+    for registry, name in chosen_classes(result.config):
+        kind = registry.kind.partition(".")[0]
         if name not in registry:
             raise ValueError(
                 f"{run}: its {kind} {name} is not known here: give `python SCRIPT transcribe` with the script that "
                 "registers it, or install its package"
             )
-        code = registry.code(name) if registry is not sources else codes.get(registry.kind)  # no source is heard with
-        if code != codes.get(registry.kind):
+        if registry is not sources and registry.code(name) != codes.get(registry.kind):
             raise ValueError(
                 f"{run}: its {kind} {name} has changed since it was trained: put its code back, or train it again with "
                 "overwrite=true"

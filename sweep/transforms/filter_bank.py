@@ -12,6 +12,7 @@ from sweep.engines.direct import Direct
 from sweep.engines.finish import Finish, finished
 from sweep.engines.framing import n_frames
 from sweep.engines.sampled import Sampled
+from sweep.filters.taps import checked_taps
 from sweep.transforms.transform import OUTPUTS, Transform
 
 
@@ -54,7 +55,7 @@ class FilterBank(Transform):
         engine: str = "auto",
         accuracy: str = "high",
     ):
-        centres, lags, found = checked_bank(frequencies, taps, first_lags)
+        centres, lags, found = checked_taps(frequencies, taps, first_lags)
         # The engine takes it that each kernel has a lag 0.
         ends = [(max(0, lag), max(0, 1 - lag - len(some))) for lag, some in zip(lags.tolist(), found, strict=True)]
         around = tuple(map(np.pad, found, ends))
@@ -78,33 +79,3 @@ class FilterBank(Transform):
             return torch.complex(*self.engine(x))
         count = n_frames(x.shape[-1], self.hop_length)
         return finished(self.engine, x, Finish(self.output == "power", offset, careful), self.n_bins, count)
-
-
-def checked_bank(
-    frequencies: Sequence[float] | np.ndarray,
-    taps: Sequence[np.ndarray],
-    first_lags: Sequence[int] | np.ndarray | None,
-) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...]]:
-    """Check a bank and return its frequencies, its first lags and its complex128 taps.
-
-    Args:
-        frequencies, taps, first_lags: arguments of `FilterBank`.
-
-    Raises:
-        ValueError: names what does not fit.
-    """
-    centres = np.atleast_1d(np.asarray(frequencies, dtype=np.float64))
-    found = tuple(np.atleast_1d(np.asarray(some, dtype=np.complex128)) for some in taps)
-    firsts = np.atleast_1d([-(len(some) // 2) for some in found] if first_lags is None else first_lags)
-    lags = firsts.astype(np.int64)
-    if not (lags == firsts).all():
-        raise ValueError(f"first_lags {firsts}: needs whole numbers, in samples")
-    if centres.ndim != 1 or not len(centres) or not len(centres) == len(found) == len(lags):
-        sizes = f"{len(centres)} frequencies, {len(found)} taps and {len(lags)} first_lags"
-        raise ValueError(f"filter bank of {sizes}: needs equally many, one at least")
-    for k, some in enumerate(found):
-        if some.ndim != 1 or not len(some) or not np.isfinite(some).all():
-            raise ValueError(f"taps of bin {k}, shape {some.shape}: needs (lags,) finite numbers, one at least")
-    if not np.isfinite(centres).all():
-        raise ValueError(f"frequencies {centres}: needs finite numbers, in Hz")
-    return centres, lags, found
