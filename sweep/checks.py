@@ -68,10 +68,12 @@ def check_positive(key: str, value) -> None:
         raise ValueError(f"{key} {shown(value)}: needs a number above 0")
 
 
-def check_number(key: str, value, least: float) -> None:
-    """Check for a finite number of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not least <= value < math.inf:
-        raise ValueError(f"{key} {shown(value)}: needs a number of at least {least:g}")
+def check_number(key: str, value, least: float, most: float = math.inf) -> None:
+    """Check for a finite number of at least `least` and at most `most`."""
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not is_number or not least <= value <= most or value == math.inf:
+        wanted = f"of at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+        raise ValueError(f"{key} {shown(value)}: needs a number {wanted}")
 
 
 def check_share(key: str, value) -> None:

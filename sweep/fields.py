@@ -15,6 +15,7 @@ import ast
 import dataclasses
 import difflib
 import inspect
+import math
 import os
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
@@ -74,9 +75,10 @@ def positive(**about: Any) -> Any:
     return _field(check_positive, "number above 0", **about)
 
 
-def number(least: float, **about: Any) -> Any:
-    """Make a field for a finite number of at least `least`."""
-    return _field(lambda key, value: check_number(key, value, least), f"number, at least {least:g}", **about)
+def number(least: float, most: float = math.inf, **about: Any) -> Any:
+    """Make a field for a finite number of at least `least` and at most `most`."""
+    takes = f"number, at least {least:g}" if most == math.inf else f"number from {least:g} to {most:g}"
+    return _field(lambda key, value: check_number(key, value, least, most), takes, **about)
 
 
 def share(**about: Any) -> Any:

@@ -59,6 +59,7 @@ def make_result(name: str = "cqt-48", **fields: Any) -> Result:
     made: dict[str, Any] = {
         **{"representation": name, "family": name.partition("-")[0], "variant": "", "model": "linear", "seed": 0},
         **{"protocol": "quick", "data": "d", "config": {}, "scores": scores, "recordings": {}, "threshold": 0.4},
+        "elsewhere": {},
         "onset_threshold": None,
         **{"bins": 84, "context": 1024, "empty_filters": 0, "norm": None, "window": 16384, "moved": {}},
         **{"parameters": {"frontend": 0, "model": 1000}, "engine": "", "resumed_from": 0, "windows_per_second": None},
@@ -71,6 +72,8 @@ def make_result(name: str = "cqt-48", **fields: Any) -> Result:
             "versions": {},
             "git_revision": None,
             "remarks": [],
+            "labels": "",
+            "trained_on": "",
         },
     }
     return Result(**made | fields)

@@ -214,7 +214,7 @@ def test_a_key_of_a_step_need_not_be_the_rows_own(key):
             "+grid=1: no such option; there is all, cqt, everything, linear, log, mel, smoke, systems, trainable",
         ),
         (["logger=null"], "logger=null: no such option; there is csv, none, tensorboard, wandb"),
-        (["data=1"], "data=1: no such option; there is demo, folder, musicnet"),
+        (["data=1"], "data=1: no such option; there is demo, folder"),
         (["representation=cqt-12,ctq-24"], "representation=ctq-24: no such option; did you mean cqt-24?"),
         (["protocol=../quick"], "protocol=../quick: no such option; did you mean quick?"),
         (["frontend=null"], "frontend null: needs keys: frontend.trainable, frontend.learning_rate, frontend.accuracy"),

@@ -22,6 +22,7 @@ from sweep.config import (
     HostCluster,
     Logger,
     Model,
+    OtherSet,
     Protocol,
     RunConfig,
     SlurmCluster,
@@ -39,7 +40,8 @@ from sweep.representations.step import Step
 CONFIG = make_config("data.root=data/demo", "runs=out", "seed=3")
 TRAINED = changed(CONFIG, frontend__trainable=True)
 SLURM = make_config("cluster=slurm")
-GROUPS = [Data, Augment, Protocol, Model, FrontEnd, Control, Logger, Cluster, HostCluster, SlurmCluster, RunConfig]
+GROUPS = [Data, OtherSet, Augment, Protocol, Model, FrontEnd, Control, Logger, Cluster, HostCluster, SlurmCluster]
+GROUPS.append(RunConfig)
 FAMILIES = [families[name] for name in families.names()]
 
 
@@ -93,6 +95,7 @@ ELSEWHERE = {
     "device": "auto",
     "logger": {"name": "wandb", "project": "mine"},
     "overwrite": True,
+    "keep_probabilities": True,
     "metric": "note_f1",
     "margin": 0.02,
     "cluster": {"name": "cpus", "processes": 2},
@@ -262,3 +265,18 @@ def test_no_group_is_forgotten_here():
 def test_the_accuracies_are_those_of_the_engines():
     """Written twice, because a configuration is checked without torch."""
     assert tuple(engines.ACCURACIES) == ACCURACIES
+
+
+def test_typed_keys_of_the_data_make_another_set_with_a_table_of_its_own():
+    """In one order whatever the command line's; where files lie, and what is held out, does not count."""
+    plain = make_config("data=maps", "data.root=/d/maps", "data.validation=0.2", "data.cache=null")
+    assert plain.data_row == "maps" and plain.changed_elsewhere == "data.validation=0.2"
+    one, other = (
+        make_config("data=maps", "data.root=/d/maps", *words)
+        for words in (("data.shift=0.02", "data.labels=midi"), ("data.labels=midi", "data.shift=0.02"))
+    )
+    assert one.data_row == other.data_row == "maps+labels=midi+shift=0.02" and one.changed_elsewhere == ""
+    assert one.folder == other.folder and one.table.parts == ("runs", "maps+labels=midi+shift=0.02", "quick")
+    aligned = make_config("data=musicnet", "data.labels=midi", "data.labels_root=/d/em")
+    assert aligned.data_row == "musicnet+labels=midi"
+    assert not [key for key in aligned.identity if key.endswith("root")]

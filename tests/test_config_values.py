@@ -64,8 +64,11 @@ WRONG = {
         "root": TEXT,
         "cache": but(TEXT, None),
         "validation": SHARE,
+        "hours": but(POSITIVE, None),
+        "shift": (-11, 30, "late", True, None, [1], math.nan, math.inf),
         "placement": CHOICE,
         "fingerprint": but(TEXT, None),
+        "test": ("genuine", 3, True, ["a"], [1], {"a": 3}),
     },
     "protocol": {
         "name": TEXT,
@@ -108,6 +111,7 @@ WRONG = {
         "workers": COUNT,
         "retry": COUNT,
         "overwrite": SWITCH,
+        "keep_probabilities": SWITCH,
         "metric": CHOICE,
         "margin": SHARE,
         "runs": TEXT,
@@ -180,7 +184,7 @@ def test_a_key_that_the_models_class_does_not_take():
 
 
 OPTIONAL = {"data.name", "data.root", "data.fingerprint", "control.width", "logger.project"}
-OPTIONAL |= {"model.options", "model.sees"}
+OPTIONAL |= {"model.options", "model.sees", "data.hours", "data.shift", "data.test", "keep_probabilities"}
 NEEDED = [f"{group}.{key}" if group else key for group, keys in WRONG.items() for key in keys]
 NEEDED = [key for key in NEEDED if key not in OPTIONAL and not key.endswith(".name")]
 
@@ -233,6 +237,31 @@ def test_keys_that_do_not_go_together(keys, said):
     with pytest.raises(ValueError) as caught:
         changed(CONFIG, **keys)
     assert str(caught.value).startswith(said)
+
+
+GENUINE = {"source": "folder", "root": "genuine", "shift": 0.0, "fingerprint": None}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        *[("root", value, f"data.test.genuine.root {value}: needs a folder") for value in but(TEXT, "")],
+        *[("source", value, "data.test.genuine.source ") for value in CHOICE],
+        *[("shift", value, f"data.test.genuine.shift {value}: needs a number from -10 to 10") for value in (-11, "a")],
+        ("fingerprint", 3, "data.test.genuine.fingerprint 3: needs a hash"),
+        ("hours", 3, "data.test.genuine.hours (3): unknown key; there is name, source, root, shift, fingerprint"),
+        ("finger", 3, "data.test.genuine.finger (3): unknown key; did you mean fingerprint?"),
+    ],
+)
+def test_a_wrong_value_of_a_set_to_score_on(key, value, said):
+    tree = with_value(CONFIG, "data.test", {"genuine": GENUINE | {key: value}})
+    assert message(tree).startswith(said)
+
+
+@pytest.mark.parametrize("key", ["source", "root"])
+def test_a_set_to_score_on_without_a_key(key):
+    keys = {name: value for name, value in GENUINE.items() if name != key}
+    assert message(with_value(CONFIG, "data.test", {"a": keys})) == f"data.test.a.{key}: missing; give it a value"
 
 
 def composed_cluster(*overrides: str) -> Cluster:

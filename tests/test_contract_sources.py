@@ -86,6 +86,7 @@ WRONG_SOURCES = {
         {"fingerprint": lambda self: str(random.random())},
         r"fingerprint\(\) is .* and then .*; let it depend on the files alone",
     ),
+    "a remark that is no text": ({"remark": lambda self: None}, r"remark\(\) returns None: needs a sentence"),
     "a fingerprint that is no text": ({"fingerprint": lambda self: 7}, r"fingerprint\(\) returns 7: needs text, or .*"),
 }
 
@@ -121,7 +122,7 @@ def test_musicnets_layout(small_set, tmp_path):
 
 
 def test_our_sources(small_set, tmp_path):
-    assert sources.names() == ["demo", "folder", "musicnet"]
+    assert sources.names() == ["demo", "folder", "guitarset", "maestro", "maps", "mirdata", "musicnet", "slakh"]
     testing.check_source(MusicNet, small_set)
     for name in ("train/a.wav", "train/é.flac", "test/c.wav"):
         write(tmp_path / "set" / name)

@@ -12,6 +12,7 @@ from own_recordings import HEADER, write, write_midi
 from test_app import call
 from test_audio import sine
 
+from sweep.commands import parser
 from sweep.data.sources.demo import make_demo
 
 
@@ -25,7 +26,7 @@ def test_the_figures_are_those_of_a_plain_count(tmp_path):
     make_demo(tmp_path / "set", train=3, test=2, seconds=4)
     ended = call("data", "set", cwd=tmp_path, COLUMNS="80")
     assert ended.returncode == 0 and ended.stderr == "", ended.stderr
-    assert "\x1b" not in ended.stdout and max(map(len, ended.stdout.splitlines())) <= 80
+    assert "\x1b" not in ended.stdout and max(map(len, ended.stdout.splitlines()[2:])) <= 80
     assert ended.stdout.startswith("set, read as data=musicnet\n") and ended.stdout.endswith("\nno problems\n")
     said = rows(ended.stdout)
     for column, (split, count) in enumerate({"train": 3, "test": 2}.items()):
@@ -106,6 +107,14 @@ def test_bad_input_is_a_problem_in_a_line(tmp_path, arguments, said):
     assert ended.returncode == 1 and ended.stderr == ""
     count, first, *_ = ended.stdout.splitlines()
     assert re.fullmatch(r"\d problems?:", count) and first.startswith(said)
+
+
+@pytest.mark.parametrize("word", ["labels=[", "labels=2024-13-01", "labels=" + "[" * 3000])
+def test_a_value_that_cannot_be_read_is_a_line(word, capsys):
+    assert parser.main(["data", "set", "--source", "musicnet", word]) == 2
+    said = capsys.readouterr()
+    (line,) = said.err.splitlines()
+    assert line.startswith(f"sweep data: {word[:20]}") and "its value cannot be read; in quotes" in line
 
 
 def test_a_missing_argument_is_said_with_the_usage(tmp_path):

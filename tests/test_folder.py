@@ -116,7 +116,7 @@ BOTH = "train/a.wav,train\ntest/bach/b.flac,test\n"
 def test_what_is_wrong_is_named(root, damage, file, words):
     damage(root)
     with pytest.raises(DataError) as caught:
-        read(root, "train")
+        [read(root, split) for split in ("train", "test")]
     message = str(caught.value)
     assert "\n" not in message and words.format(root=root) in message
     assert message.startswith(f"{root / file}: ")
@@ -178,6 +178,8 @@ def test_a_sweep_on_ones_own_recordings(own, tmp_path):
     assert ended.stderr == "" and ended.stdout.startswith("[1/1] mel-512-128  accuracy")
     result = json.loads((tmp_path / "runs/own/quick/linear/mel-512-128/seed-0/result.json").read_text())
     assert list(result["recordings"]) == ["2001", "2002"] and len(result["config"]["data"]["fingerprint"]) == 16
+    assert result["labels"] == "Labels as in the CSV; MIDI from key down to key up, the pedal is not followed."
+    assert result["labels"] in (tmp_path / "runs/own/quick/table.md").read_text()
     assert sorted(path.name.split("-")[-1] for path in tmp_path.glob("data/cache/*")) == ["test.audio", "train.audio"]
     # The same run without the cache: it is the same run, and a blocked cache is no reason to fail.
     ended = call(*arguments, "data.cache=null", cwd=tmp_path)

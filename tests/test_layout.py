@@ -20,7 +20,7 @@ LAYERS = [
     {"training"},
     {"scheduling"},
     {"report"},
-    {"transcribe"},
+    {"rescoring", "transcribe"},
     {"commands"},
     {"testing"},
     {"program"},

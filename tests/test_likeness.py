@@ -15,8 +15,9 @@ from configs import make_config
 from own_recordings import HEADER
 from rich.console import Console
 
+from sweep.data import likeness
 from sweep.data.composition import ENSEMBLES, compose
-from sweep.data.likeness import correlation
+from sweep.data.likeness import correlation, print_of
 from sweep.data.reading import read
 from sweep.data.recording import DataError, Pair, Remark
 from sweep.data.report import report
@@ -181,3 +182,10 @@ def test_a_training_says_what_may_be_missing_and_refuses_a_copy(tmp_path, music,
     put(tmp_path / "train/d.flac", 0.5 * music)
     with pytest.raises(UnreadableError, match="test/c.wav: the same audio as"):
         load(replace(config, fingerprint="another"), 44100, torch.device("cpu"), Console(quiet=True))
+
+
+def test_a_copy_is_found_among_more_hashes_than_are_compared(tmp_path, music, monkeypatch):
+    prints = [print_of(part, RATE) for part in (music, resampled(piece(2), RATE), piece(3), 0.3 * music[3333:-9999])]
+    number = sum(len(one.hashes) for one in prints)
+    monkeypatch.setattr(likeness, "MOST", number // 4)
+    assert likeness._candidates(prints) == [(0, 3)]

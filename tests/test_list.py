@@ -23,7 +23,7 @@ def listed(capsys, *arguments: str) -> dict[str, dict[str, str]]:
         if not line.startswith(" "):
             heading = line
             found[heading] = {}
-        else:
+        elif not line.startswith("   "):  # otherwise more about the line above
             name, _, about = line.strip().partition(" ")
             found[heading][name] = about.strip()
     return found
@@ -61,9 +61,28 @@ def test_one_group_can_be_listed(capsys, group):
 def test_every_listed_option_composes():
     for group in ("model", "protocol", "data"):
         for name in options(group):
-            more = ["data.root=mine"] if name == "folder" else []
+            more = ["data.root=mine"] if "\nroot: ???" in (CONF / group / f"{name}.yaml").read_text() else []
             config = make_config(f"{group}={name}", *more)
             assert getattr(config, group).name == name or group == "data"
+
+
+def test_published_data_sets_are_listed_with_size_licence_and_place(capsys):
+    assert parser.main(["list", "data"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    more = {lines[at - 1].split()[0]: line for at, line in enumerate(lines) if line.startswith("   ")}
+    assert set(more) == {name for name in options("data") if name not in ("demo", "folder")}
+    cells = {name: [cell for cell in line.split("  ") if cell] for name, line in more.items()}
+    assert all(len(row) == 3 for row in cells.values())
+    size, licence, place = (cell.strip() for cell in cells["musicnet"])
+    assert "330 recordings" in size and "11.1 GB" in size and licence == "CC BY 4.0"
+    assert place == "sweep download, from https://zenodo.org/records/5120004"
+    # In columns, the first under the sentences.
+    for column, row in enumerate(zip(*cells.values(), strict=True)):
+        starts = {line.index(cell.strip()) for line, cell in zip(more.values(), row, strict=True) if column != 1}
+        assert len(starts) <= 1 and (column or starts == {20}), column
+    found = printed(capsys, "data", "musicnet")
+    assert (found["size"][0], found["licence"][0], found["where"][0]) == (size, licence, place)
+    assert "size" not in printed(capsys, "data", "folder") and "size" not in printed(capsys, "data", "demo")
 
 
 def test_an_unknown_group_is_answered_with_those_there_are(capsys):

@@ -62,7 +62,7 @@ def root(tmp_path_factory) -> Path:
 
 def data_of(root: Path, **keys) -> Data:
     options = {"source": "folder", "root": str(root), "name": root.name, "validation": 0, "cache": None} | keys
-    config = make_config("data=folder", f"data.root={root}", "representation=mel-512-128").data
+    config = make_config(f"data={options['source']}", f"data.root={root}", "representation=mel-512-128").data
     return Data.from_tree(config.record() | options)
 
 

@@ -213,10 +213,19 @@ def test_a_bad_file_is_named(root, damage, file, words):
     assert message.startswith(file.replace("/", os.sep) + ": ") and words in message
 
 
-def test_another_sample_rate_can_be_asked_for(root):
-    damage_audio(int16_noise(), rate=22050)(root)
+def test_audio_at_another_sample_rate_with_notes_in_the_reference_clock(root):
+    [own] = read_split(root, "train")
     [recording] = read_split(root, "train", sample_rate=22050)
-    assert recording.sample_rate == 22050
+    assert recording.sample_rate == 22050 and len(recording.audio) == (len(own.audio) + 1) // 2
+    assert recording.length == own.length == len(own.audio)
+    assert recording.notes.tolist() == own.notes.tolist()
+
+
+def test_files_of_another_rate_than_the_labels_are_refused_at_every_rate(root):
+    damage_audio(int16_noise(), rate=22050)(root)
+    for rate in (44100, 22050, 16000):
+        with pytest.raises(DataError, match="7.wav: 22050 Hz, not 44100 Hz: resample it to 44100 Hz, or choose"):
+            read_split(root, "train", sample_rate=rate)
 
 
 @pytest.mark.skipif(not (SHARED / "musicnet-mini").is_dir(), reason="genuine recordings are not at hand")

@@ -216,7 +216,7 @@ def test_results_of_somebody_else_are_shown_though_nothing_can_be_written(sweep,
     def refuse(path, _):
         raise PermissionError(f"Permission denied: {path}")
 
-    monkeypatch.setattr("sweep.report.report.write_whole", refuse)
+    monkeypatch.setattr("sweep.report.files.write_whole", refuse)
     text = printed(sweep)
     assert "cqt-12+trainable" in text and "were not written: Permission denied" in text
 

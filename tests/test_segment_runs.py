@@ -87,7 +87,7 @@ def test_it_learns_and_says_so(done):
     assert result.scores["accuracy"] > 0.6 and result.scores["note_f1"] > 0.6
     assert read_result(config.folder) == result and result.model.startswith("conv+channels=4")
     assert result.window == 16_384 and result.onset_threshold in ONSET_THRESHOLDS
-    assert json.loads((config.folder / "result.json").read_text())["format"] == 5
+    assert json.loads((config.folder / "result.json").read_text())["format"] == 6
     assert sorted(path.name for path in config.folder.iterdir()) == [
         "curves",
         "evidence.npz",

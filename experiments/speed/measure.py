@@ -18,6 +18,7 @@ from experiments.speed.entries import Entry, prepare, rounding, set_up
 from experiments.speed.peers import Peer, missing, peers
 from experiments.speed.tensorflow_rows import tensorflow_rows
 from experiments.speed.workloads import Case, cases, music
+from sweep.results.pool import count_processes
 from sweep.training import machine
 
 HERE = Path(__file__).parent
@@ -34,7 +35,7 @@ def describe_machine(device: torch.device) -> str:
         name = next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         name = "a CPU"
-    return f"{name}, {machine.count_workers('auto') or 1} cores"
+    return f"{name}, {count_processes('auto') or 1} cores"
 
 
 def versions(package: str | None) -> str:

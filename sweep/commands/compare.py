@@ -127,7 +127,8 @@ def _check(runs: list["Run"]) -> None:
         )
     for config in (run.config for run in runs if run.config.cluster.name != "none"):
         row, cluster = config.representation, config.cluster.name
-        classes = (models[config.model.name], type(row), type(row.compression), sources[config.data.source])
+        data = [sources[name] for name in (config.data.source, *(one.source for one in config.data.test))]
+        classes = (models[config.model.name], type(row), type(row.compression), *data)
         unseen = "a notebook or at a prompt" if not hasattr(sys.modules["__main__"], "__file__") else ""
         unseen = unseen or "this script" * (cluster == "slurm")  # other processes of this host run it again
         for cls in classes if unseen else ():

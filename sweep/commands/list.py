@@ -43,8 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     for group in [arguments.group] if arguments.group else GROUPS:
         console.print(Text(f"{_sign(group)}{group}=", "bold"))
+        published = _published() if group == "data" else {}
         for name, about in options(group).items():
             console.print(Text(f"  {name:17} {about}".rstrip()))
+            if name in published:
+                console.print(Text(f"  {'':17} {published[name]}"))
     return 0
 
 
@@ -115,10 +118,20 @@ def _told(
             yield f"{place}{name}", _as_yaml(value), fields[name].takes.replace("`", ""), said.get(name, "")
 
 
+def _published() -> dict[str, str]:
+    """Describe the published data sets by name: size, licence and where to get them, in columns."""
+    abouts = {name: cls.ABOUT for name, cls in sources.importable().items() if cls.ABOUT}
+    size, licence = (max((len(about[column]) for about in abouts.values()), default=0) for column in (0, 1))
+    return {name: f"{it.size:{size}}  {it.licence:{licence}}  {it.where}" for name, it in abouts.items()}
+
+
 def _print_keys(console: Console, group: str, name: str) -> None:
     found = keys(group, name)
     console.print(Text(f"{_sign(group)}{group}={name}", "bold"), Text(plain(options(group)[name])))
     wide, wider = (max((len(line[column]) for line in found), default=0) for column in (0, 1))
+    if group == "data" and (published := sources[option(group, name).get("source", name)].ABOUT):
+        for what, said in published._asdict().items():
+            console.print(Text(f"  {what:{wide}}  {said}"))
     for key, value, takes, sentence in found:
         about = ": ".join(filter(None, (takes, sentence)))
         console.print(Text(f"  {key:{wide}}  {value:{wider}}  {about}".rstrip()))

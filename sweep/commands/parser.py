@@ -12,6 +12,7 @@ COMMANDS = {
     "plan": "print the runs of a sweep with expected time, disk and GPU memory; start nothing",
     "status": "print which runs are done, running, failed and to do, and the time left",
     "report": "print the comparison and write it as tables, page and pictures",
+    "rescore": "score finished runs anew under other labels, thresholds or tolerances, without training",
     "transcribe": "write the notes that a trained run hears in audio files",
     "features": "write what a row's model sees of audio files",
     "list": "print the representations, models, data sets and protocols",
@@ -33,7 +34,9 @@ def main(words: Sequence[str]) -> int:
     module = importlib.import_module(f"sweep.commands.{name}")
     parser = argparse.ArgumentParser(prog=f"sweep {name}", formatter_class=argparse.RawDescriptionHelpFormatter)
     module.configure(parser)
-    arguments = parser.parse_args(words[1:])
+    # KEY=VALUE may stand behind an option. Not so for `plan`, whose words are Hydra's; and others take "--".
+    parse = parser.parse_intermixed_args if name in ("data", "rescore") else parser.parse_args
+    arguments = parse(words[1:])
     try:
         return module.run(arguments)
     except (OSError, ValueError) as error:

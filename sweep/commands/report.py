@@ -42,6 +42,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=float,
         help="by how much a cheaper row may score less and be good enough (default: that of the sweep's last command)",
     )
+    parser.add_argument(
+        "--on",
+        metavar="SET",
+        help="report the scores on another set that the sweep named by data.test, into a folder on-SET there "
+        "(default: those on the test recordings of the set that was trained on)",
+    )
     parser.add_argument("--tables-only", action="store_true", help="no page and no pictures")
 
 
@@ -55,7 +61,8 @@ def run(arguments: argparse.Namespace) -> int:
     if not directory.is_dir():
         raise ValueError(f"{directory}: no such folder")
     columns = arguments.columns.split(",") if arguments.columns else None
-    reports, rankings = print_reports(directory, columns=columns, metric=arguments.metric, margin=arguments.margin)
+    how = {"metric": arguments.metric, "margin": arguments.margin, "on": arguments.on}
+    reports, rankings = print_reports(directory, columns=columns, **how)
     if not reports:
         raise ValueError(f"{directory}: no results in or below it; sweep +grid=smoke makes some")
     if arguments.tables_only:
@@ -67,12 +74,12 @@ def run(arguments: argparse.Namespace) -> int:
         say(console, f"{directory}: no page and no pictures, {error}; pip install spectrogram-sweep", "red")
         return 0
     for found in reports:
-        with console.status(Text(plain(f"drawing {found.folder}"))):
+        with console.status(Text(plain(f"drawing {found.place}"))):
             try:
                 path, _ = write_page(console, found, rankings.get(found.folder.parent))
             except Exception as error:  # the page is a copy: the tables are written, and other folders have pages too
                 path = None
-                say(console, f"{found.folder}: report.html was not made: {type(error).__name__}, {error}", "red")
+                say(console, f"{found.place}: report.html was not made: {type(error).__name__}, {error}", "red")
         if path:
             say(console, f"{path}: the table and all pictures in one file; pictures/ beside it: as PNG and PDF")
     return 0

@@ -1,14 +1,14 @@
 """The groups of conf/, one frozen dataclass each, with one field per key."""
 
 import importlib.util
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sweep.checks import check_folder, check_whole, shown
+from sweep.checks import check_whole, shown
 from sweep.config.chosen import Chosen
-from sweep.fields import Group, choice, folder, group, keys_of, number, positive, share, text, values, whole
+from sweep.config.elsewhere import TAKES, OtherSet, check_sets, name_of_set, record_of, sets_from_tree
+from sweep.fields import Group, checked, choice, folder, group, keys_of, number, positive, share, text, values, whole
 from sweep.registry import models, sources
 
 ACCURACIES = ("exact", "high", "fast")
@@ -29,15 +29,27 @@ class Data(Chosen):
     """Folder of the recordings."""
     cache: str | None = folder(also=(None,), changes_result=False)
     """Folder for decoded audio, which may be deleted at any time."""
-    validation: float = share()
-    """Share of the training recordings that is held out; loss and average precision on them are logged."""
+    validation: float | str = share(also=("own",))
+    """Share of the training recordings that is held out; loss and average precision on them are logged. own: those
+    recordings that the data set itself holds out."""
+    hours: float | None = positive(also=(None,), default=None)
+    """Hours of the training recordings to take, drawn at random but the same for all runs; null takes all."""
+    shift: float = number(-10, 10, default=0.0)
+    """Seconds by which all labels are moved, later if positive, where a data set's are known to lead or lag."""
     placement: str = choice("auto", "float32", "int16", "host", changes_result=False)
-    """Place of the audio on a GPU machine: on the GPU in one of two types, or in pinned memory of the host."""
+    """Place of the audio on a GPU machine: on the GPU in one of two types, or on the host."""
     fingerprint: str | None = text("a hash", also=(None,), default=None)
     """Hash of the files' names and sizes, taken when the sweep is planned; null for the demo set."""
+    test: tuple[OtherSet, ...] = checked(check_sets, TAKES, kind="words", default=(), also=(None,))
+    """Other data sets, on whose test recordings a run is scored besides; each needs another name."""
 
     def check(self) -> None:
         self.choose(sources, self.source)
+        if any(other.name == self.name for other in self.test):
+            raise ValueError(
+                f"data.test {shown(self.name)}: the set that is trained on has this name; give it another, "
+                "{source: ..., root: ..., name: NAME}"
+            )
 
     @classmethod
     def from_tree(cls, tree: Mapping[str, Any], place: str | None = None) -> Self:
@@ -47,12 +59,11 @@ class Data(Chosen):
         if not isinstance(root, str) or not root:
             raise ValueError(f"data.root {shown(root)}: needs a folder")
         if "name" not in tree:
-            check_folder("data.root", root := os.path.expanduser(root), "a folder")
-            name = os.path.basename(os.path.realpath(root))
-            if not name:
-                raise ValueError(f"data.root {root}: has no name of its own; give it one, +data.name=NAME")
-            tree = {"name": name.encode(errors="backslashreplace").decode(), **tree}  # a name may be no UTF-8
-        return super().from_tree(tree, place)
+            tree = {"name": name_of_set("data.root", root, "+data.name=NAME"), **tree}
+        return super().from_tree({**tree, "test": sets_from_tree(tree.get("test"))}, place)
+
+    def record(self) -> dict[str, Any]:
+        return super().record() | {"test": record_of(self.test)}
 
 
 @dataclass(frozen=True, kw_only=True)

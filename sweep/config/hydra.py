@@ -9,6 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from sweep.checks import check_choice
+from sweep.config.asked_sets import asked_sets
 from sweep.config.conf import settings
 from sweep.config.groups import CLUSTERS, Cluster
 from sweep.config.run import ASIDE, RunConfig, chosen_classes
@@ -37,11 +38,14 @@ def run_config(config: DictConfig, hydra: DictConfig) -> RunConfig:
         tree[name] = {**(tree[name] or {}), "name": hydra.runtime.choices[name]}
     inside = tuple(f"{name}." for name in _GROUPS)
     tree["changed"] = {
-        key: typed for key, typed in map(typed_value, words) if key.startswith(inside) and key not in ASIDE
+        key: typed
+        for key, typed in map(typed_value, words)
+        if key.startswith(inside) and key not in ASIDE and key != "data.test"  # its columns say it
     }
     for key, typed in tree["changed"].items():
         if "${" in typed:  # what stands there, not where it comes from
             tree["changed"][key] = str(functools.reduce(lambda part, name: part[name], key.split("."), tree))
+    tree["data"]["test"] = asked_sets(tree["data"].get("test"), _folders(hydra, "data"))
     tree["code"] = _codes(tree)
     _take_recipe(tree)
     own = _own_steps(hydra)
@@ -52,8 +56,8 @@ def run_config(config: DictConfig, hydra: DictConfig) -> RunConfig:
 
 def _codes(tree: dict[str, Any]) -> dict[str, str]:
     """Return the digest of each class from outside the package that a run's configuration names, by its key."""
-    named = ((registry, name) for registry, name in chosen_classes(tree) if name in registry)
-    return {registry.kind: code for registry, name in named if (code := registry.code(name))}
+    named = ((key, registry.code(name)) for key, registry, name in chosen_classes(tree) if name in registry)
+    return {key: code for key, code in named if code}
 
 
 def _take_recipe(tree: dict[str, Any]) -> None:
@@ -87,11 +91,16 @@ def _take_recipe(tree: dict[str, Any]) -> None:
 def _own_steps(hydra: DictConfig) -> dict[str, Any]:
     """Return the keys of the row's file, wherever Hydra found it; none if they cannot be read without Hydra."""
     name = f"{hydra.runtime.choices['representation']}.yaml"
-    folders = [Path(source.path, "representation") for source in hydra.runtime.config_sources if source.path]
+    folders = _folders(hydra, "representation")
     try:
         return next((settings(folder / name) for folder in folders if (folder / name).is_file()), {})
     except (OSError, ValueError, OmegaConfBaseException, YAMLError):
         return {}
+
+
+def _folders(hydra: DictConfig, group: str) -> list[Path]:
+    """Return the folders in which Hydra looks for the options of a group."""
+    return [Path(source.path, group) for source in hydra.runtime.config_sources if source.path]
 
 
 def _take_step(tree: dict[str, Any], step: str, own: Any) -> None:

@@ -113,8 +113,9 @@ def _model(name: str) -> dict[str, Any]:
 
 
 def _data(name: str) -> dict[str, Any]:
-    own: Any = OmegaConf.to_container(OmegaConf.load(CONF / "data" / "folder.yaml"))
-    return {**own, "source": name, **_defaults(sources[name], sources.given, Data)}
+    folder: Any = OmegaConf.to_container(OmegaConf.load(CONF / "data" / "folder.yaml"))
+    shared = {key: value for key, value in folder.items() if key not in options_of(sources["folder"], sources.given)}
+    return {**shared, "source": name, **_defaults(sources[name], sources.given, Data)}
 
 
 def _defaults(cls: type, given: tuple[str, ...], group: type[Group]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sweep.checks import check_whole
+from sweep.config.elsewhere import changes_no_result
 from sweep.config.groups import (
     CLUSTERS,
     METRICS,
@@ -24,6 +25,9 @@ from sweep.fields import Group, choice, folder, group, keys_of, share, values, w
 from sweep.names import folder_name
 from sweep.registry import Registry, compressions, families, models, sources
 from sweep.representations import Representation, from_tree
+
+# Keys of the data that leave labels and recordings what they are; all others that are typed make another set of it.
+NO_CHOICES = {field.name for field in keys_of(Data)} - {"hours", "shift"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +63,9 @@ class RunConfig(Group):
     """How much less than the highest row a cheaper one may score to be named as good enough."""
     overwrite: bool = choice(False, True, changes_result=False)
     """Whether finished and interrupted runs start anew."""
+    keep_probabilities: bool = choice(False, True, changes_result=False, default=False)
+    """Whether a run keeps what it hears in the test recordings, `probabilities.npz`, so that `sweep rescore` can score
+    it anew."""
     runs: str = folder(changes_result=False)
     """Root folder of the results."""
     changed: Mapping[str, str] = values(dict, "keys and their values", changes_result=False)
@@ -101,7 +108,7 @@ class RunConfig(Group):
     def __reduce__(self):
         # As its values: another process registers the classes of a script itself, and cannot import them from there.
         record = self.record()
-        modules = {registry[name].__module__ for registry, name in chosen_classes(record) if registry.kind in self.code}
+        modules = {registry[name].__module__ for key, registry, name in chosen_classes(record) if key in self.code}
         return _rebuilt, (record, sorted(modules - {"__main__"}))
 
     @property
@@ -126,10 +133,26 @@ class RunConfig(Group):
         return [f"{key.partition('.')[2]}={value}" for key, value in self.changed.items() if key.startswith("model.")]
 
     @property
+    def _data_choices(self) -> dict[str, str]:
+        """The keys of the data as typed on the command line that make it another set, and their values."""
+        typed = sorted(item for item in self.changed.items() if item[0].startswith("data.") and not _folder(item[0]))
+        return {key: value for key, value in typed if key.partition(".")[2] not in NO_CHOICES}
+
+    @property
     def changed_elsewhere(self) -> str:
         """The command line's settings in the groups that all rows and models share, "key=value ..."."""
+        named = self._data_choices
         shared = (item for item in self.changed.items() if not item[0].startswith(("representation.", "model.")))
-        return " ".join(f"{key}={value}" for key, value in shared)
+        return " ".join(f"{key}={value}" for key, value in shared if key not in named)
+
+    @property
+    def data_row(self) -> str:
+        """The data set's name: its folder's, and the keys that were typed, such as "maps+labels=midi+shift=0.02"."""
+        return "+".join([self.data.name, *self._data_parts])
+
+    @property
+    def _data_parts(self) -> list[str]:
+        return [f"{key.partition('.')[2]}={value}" for key, value in self._data_choices.items()]
 
     @property
     def model_row(self) -> str:
@@ -143,8 +166,11 @@ class RunConfig(Group):
 
     @property
     def table(self) -> Path:
-        """The folder of the sweep's table: <runs>/<data>/<protocol>, each name as `folder_name` writes it."""
-        return Path(self.runs, folder_name(self.data.name), folder_name(self.protocol.name))
+        """The folder of the sweep's table: <runs>/<data>/<protocol>, each name as `folder_name` writes it.
+
+        Scores on other labels or recordings do not compare, so typed keys of the data are a part of its name.
+        """
+        return Path(self.runs, folder_name(self.data.name, *self._data_parts), folder_name(self.protocol.name))
 
     @property
     def folder(self) -> Path:
@@ -166,18 +192,26 @@ class RunConfig(Group):
         return identity(self.record())
 
 
-def chosen_classes(record: Mapping[str, Any]) -> list[tuple[Registry, str]]:
-    """Return the names in a configuration that choose a class, each with its registry; what is no text is left out.
+def chosen_classes(record: Mapping[str, Any]) -> list[tuple[str, Registry, str]]:
+    """Return the names in a configuration that choose a class, each with its key and its registry.
+
+    What is no text is left out.
 
     Args:
         record: configuration as `RunConfig.record` returns it, or as Hydra composes it.
     """
+    data = record.get("data")
+    others = data.get("test") if isinstance(data, Mapping) else None
     row = record.get("representation")
     step = row.get("compression") if isinstance(row, Mapping) else None
-    places = ((models, record.get("model"), "name"), (sources, record.get("data"), "source"))
-    places += ((families, row, "family"), (compressions, step, "name"))
-    chosen = [(registry, place.get(key) if isinstance(place, Mapping) else None) for registry, place, key in places]
-    return [(registry, name) for registry, name in chosen if isinstance(name, str)]
+    places = [(it.kind, it, *place) for it, *place in (
+        (models, record.get("model"), "name"), (sources, data, "source"),
+        (families, row, "family"), (compressions, step, "name"),
+    )]  # fmt: skip
+    if isinstance(others, Mapping):
+        places += [(f"data.test.{name}.source", sources, keys, "source") for name, keys in others.items()]
+    chosen = [(key, it, place.get(entry) if isinstance(place, Mapping) else None) for key, it, place, entry in places]
+    return [(key, registry, name) for key, registry, name in chosen if isinstance(name, str)]
 
 
 def _rebuilt(record: Mapping[str, Any], modules: list[str]) -> RunConfig:
@@ -196,7 +230,13 @@ def identity(record: Mapping[str, Any]) -> dict[str, Any]:
         record: configuration as `RunConfig.record` returns it.
     """
     found = _flatten(record).items()
-    return {key: value for key, value in found if key not in ASIDE and key.partition(".")[0] not in ASIDE}
+    kept = {key: value for key, value in found if key not in ASIDE and key.partition(".")[0] not in ASIDE}
+    return {key: value for key, value in kept.items() if not (_folder(key) or changes_no_result(key))}
+
+
+def _folder(key: str) -> bool:
+    """Return whether a key is the path of a folder that a data source has beside `data.root`."""
+    return key.startswith("data.") and key.endswith("_root")
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Quote, QuotedString
@@ -60,6 +61,21 @@ def typed_value(word: str) -> tuple[str, str]:
     key, _, value = word.partition("=")
     read = _parser().parse_override(word).value()
     return key.lstrip("+~"), read if isinstance(read, str) else value
+
+
+def read_values(word: str) -> tuple[str, list[Any]]:
+    """Read a word of a command line without Hydra's composition: its key, and its values between commas.
+
+    Raises:
+        ValueError: it is no KEY=VALUE, or its value cannot be read.
+    """
+    if "=" not in word:
+        raise ValueError(f"{shown(word)}: needs to be KEY=VALUE")
+    with one_line([word]):
+        override = _parser().parse_override(as_typed(word))
+    read = override.value()
+    values = read.list if isinstance(read, ChoiceSweep) else [read]
+    return override.key_or_group, [value.text if isinstance(value, QuotedString) else value for value in values]
 
 
 def quoted(text: str) -> str:

@@ -29,6 +29,10 @@ class Audio(NamedTuple):
     file_rate: int
     file_samples: int
 
+    def length_at(self, sample_rate: int) -> int:
+        """Return the number of samples at any sample rate, in Hz: soxr gives the file's time, rounded half up."""
+        return (2 * self.file_samples * sample_rate + self.file_rate) // (2 * self.file_rate)
+
 
 def read_audio(path: Path, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     """Read the samples of a file that already has this sample rate."""
@@ -54,10 +58,7 @@ def decode(path: Path, sample_rate: int = SAMPLE_RATE, resample: bool = True) ->
     with opened(path) as stream:
         rate, is_int16 = stream.rate, stream.dtype == "int16"
         if rate != sample_rate and not resample:
-            raise DataError(
-                f"{path}: {rate} Hz, not {sample_rate} Hz: resample it to {sample_rate} Hz, "
-                "or choose data=folder, which does that"
-            )
+            raise DataError(other_rate(path, rate, sample_rate))
         blocks = list(stream.blocks())
         if stream.problem:
             raise DataError(f"{path}: {stream.problem}: download or convert it again")
@@ -72,6 +73,14 @@ def decode(path: Path, sample_rate: int = SAMPLE_RATE, resample: bool = True) ->
     else:
         samples = audio if is_int16 else _int16_if_lossless(audio)
     return Audio(samples, rate, len(audio))
+
+
+def other_rate(path: Path, rate: int, sample_rate: int = SAMPLE_RATE) -> str:
+    """Say that a file has another sample rate than its labels count in."""
+    return (
+        f"{path}: {rate} Hz, not {sample_rate} Hz: resample it to {sample_rate} Hz, "
+        "or choose data=folder, which does that"
+    )
 
 
 def _resample(path: Path, audio: np.ndarray, rate: int, sample_rate: int) -> np.ndarray:

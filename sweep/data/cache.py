@@ -6,7 +6,7 @@ import mmap
 import os
 import sys
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,8 @@ from sweep import locks
 from sweep.data.audio import Audio
 from sweep.files import whole
 
-VERSION = 2  # increased whenever the format or the decoding changes
+VERSION = 3  # increased whenever the format or the decoding changes
+PADDING = bytes(64)  # after each recording, for windows that reach a little beyond its end
 MAGIC = b"sweep audio\n"
 # The mapping is private, because PyTorch needs writable memory; Linux must not check whether all of it fits in memory.
 NORESERVE = getattr(mmap, "MAP_NORESERVE", 0x4000 if sys.platform == "linux" else 0)  # in Python's module from 3.13 on
@@ -26,10 +27,10 @@ def cached(
 ) -> list[Audio]:
     """Return the audio of a split at one sample rate from the cache; decode and cache it if these files are not cached.
 
-    A file of the cache holds the samples one recording after the other, then an index in JSON, then the index's length
-    and a magic word, so an incomplete file lacks its end. It is written under a temporary name and renamed once it is
-    on the disk. A process that has mapped an older file keeps that one. Of two processes at once, one writes and the
-    other waits for it.
+    A file of the cache holds the samples one recording after the other, each with some zeros behind it, then an index
+    in JSON, then the index's length and a magic word, so an incomplete file lacks its end. It is written under a
+    temporary name and renamed once it is on the disk. A process that has mapped an older file keeps that one. Of two
+    processes at once, one writes and the other waits for it.
 
     Args:
         folder: folder of the cache; it holds one file for each root and name.
@@ -44,11 +45,9 @@ def cached(
     Raises:
         DataError: `decode` raised it; nothing is cached then.
     """
-    root = root.resolve()
-    place = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
-    file = folder / f"{locks.short(root.name)}-{place}-{name}.audio"
+    file = place_of(folder, root, name, "audio")
     try:
-        key = _key(root, paths, how)
+        key = _key(root.resolve(), paths, how)
         audio = _read(file, key)
         if audio is None:
             with locks.wait(file.with_name(f".{file.name}.lock")):
@@ -63,6 +62,13 @@ def cached(
         )
         audio = None
     return list(decode()) if audio is None else audio
+
+
+def place_of(folder: Path, root: Path, name: str, ending: str) -> Path:
+    """Return the path of a file of the cache: one for each root, name and ending."""
+    root = root.resolve()
+    place = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
+    return folder / f"{locks.short(root.name)}-{place}-{name}.{ending}"
 
 
 def _key(root: Path, paths: list[Path], how: dict) -> dict:
@@ -109,6 +115,27 @@ def _read(file: Path, key: dict) -> list[Audio] | None:
         return None
 
 
+def in_one_file(audio: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray] | None:
+    """View recordings that the same file of the cache holds, in one type, as one array, without reading them.
+
+    Returns:
+        The samples from the first recording to the zeros behind the last one, and the place of each in them,
+        (recordings,) int64; None where they are not in one file.
+    """
+    mapped, dtype = getattr(audio[0].base, "obj", None), audio[0].dtype
+    if not isinstance(mapped, mmap.mmap):
+        return None
+    if any(getattr(part.base, "obj", None) is not mapped or part.dtype != dtype for part in audio):
+        return None
+    places = np.array([part.__array_interface__["data"][0] for part in audio])
+    start = places.min()
+    ends = places + [part.nbytes for part in audio]
+    whole = np.frombuffer(mapped, np.uint8)
+    first = int(start - whole.__array_interface__["data"][0])
+    flat = whole[first : first + int(ends.max() - start) + len(PADDING)].view(dtype)
+    return flat, (places - start) // dtype.itemsize
+
+
 def _map(stream: int, size: int) -> mmap.mmap:
     if os.name == "nt":
         return mmap.mmap(stream, size, access=mmap.ACCESS_COPY)
@@ -122,6 +149,7 @@ def _write(file: Path, key: dict, decode: Callable[[], Iterator[Audio]]) -> None
             stream.write(bytes(-stream.tell() % 8))  # aligned
             audio.append([samples.dtype.str, stream.tell(), len(samples), file_rate, file_samples])
             stream.write(samples.data)
+            stream.write(PADDING)
         index = json.dumps({"key": key, "bytes": stream.tell(), "audio": audio, "crc": _crc(audio)}).encode()
         stream.write(index + len(index).to_bytes(8, "little") + MAGIC)
 

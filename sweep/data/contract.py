@@ -1,5 +1,6 @@
 """Check that a data source finds recordings that can be read, each in one split."""
 
+from itertools import combinations
 from pathlib import Path
 
 from sweep.checks import called, naming, shown
@@ -7,7 +8,7 @@ from sweep.data.audio import decode, in_order
 from sweep.data.labels import check_labels
 from sweep.data.reading import find_pairs
 from sweep.data.recording import Pair, refuse
-from sweep.data.source import SPLITS, Source
+from sweep.data.source import Source
 
 
 def check_source(source: Source, read: bool = True) -> None:
@@ -21,13 +22,19 @@ def check_source(source: Source, read: bool = True) -> None:
         ValueError: names the source's class, what is wrong and the remedy, in one line.
     """
     with naming(f"source {type(source).__name__}"):
-        pairs = {split: _found(source, split) for split in SPLITS}
-        both = {pair.id for pair in pairs["train"]} & {pair.id for pair in pairs["test"]}
-        if both:
-            raise ValueError(f"id {min(both)!r}: is in train and in test; put a recording into one, or give it two ids")
+        pairs = {split: _found(source, split) for split in source.splits}
+        for one, other in combinations(pairs, 2):
+            both = {pair.id for pair in pairs[one]} & {pair.id for pair in pairs[other]}
+            if both:
+                raise ValueError(
+                    f"id {min(both)!r}: is in {one} and in {other}; put a recording into one, or give it two ids"
+                )
+        said = called("remark()", source.remark)
+        if not isinstance(said, str):
+            raise ValueError(f"remark() returns {shown(repr(said))}: needs a sentence")
         _check_files(source)
         if read:
-            recordings = [pair for split in SPLITS for pair in pairs[split]]
+            recordings = [pair for part in pairs.values() for pair in part]
             for _ in in_order(lambda pair: _read(pair, source), recordings, "checking"):
                 pass
 
@@ -64,10 +71,9 @@ def _check_files(source: Source) -> None:
         if not isinstance(files, list) or not all(isinstance(file, tuple) and len(file) == 2 for file in files):
             raise ValueError(f"files() returns {shown(files)}: needs a list of (split, path), or None")
         for split, path in files:
-            if split not in SPLITS or not Path(path).is_file():
-                raise ValueError(
-                    f"files() names {path} of {shown(split)}: needs files that are there, of train or test"
-                )
+            if split not in source.splits or not Path(path).is_file():
+                among = " or ".join(source.splits)
+                raise ValueError(f"files() names {path} of {shown(split)}: needs files that are there, of {among}")
     first, second = (called("fingerprint()", source.fingerprint) for _ in range(2))
     if first is not None and not isinstance(first, str):
         raise ValueError(

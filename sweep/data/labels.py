@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sweep.data.audio import Audio
-from sweep.data.midi import DRUM_NOTES, Note, read_midi
+from sweep.data.midi import DRUM_NOTES, Midi, Note, read_midi
 from sweep.data.recording import N_NOTES, SAMPLE_RATE, Changed, DataError, refuse
 
 COLUMNS = ("start_time", "end_time", "note")  # and instrument, if there is one; beats and note value are not read
@@ -18,7 +18,7 @@ MIDI = (".mid", ".midi")
 PIANO = (21, 108)  # A0 to C8
 SHOWN = 80  # characters of a row in a message
 
-Own = Callable[[Path], Iterable[tuple[float, float, int]] | None]
+Own = Callable[[Path], Midi | Iterable[tuple[float, float, int]] | None]
 
 
 def read_labels(path: Path, n_samples: int) -> np.ndarray:
@@ -33,22 +33,24 @@ def read_labels(path: Path, n_samples: int) -> np.ndarray:
 def check_labels(
     path: Path, audio: Audio | None, sample_rate: int = SAMPLE_RATE, own: Own = lambda path: None
 ) -> tuple[np.ndarray, list[str]]:
-    """Read the notes of a label file, CSV or MIDI by its ending, in samples of the decoded audio, and all its problems.
+    """Read the notes of a label file, CSV or MIDI by its ending, in samples, and all its problems.
 
     Nothing is repaired in silence: notes that are left out, cut or merged are counted in remarks.
 
     Args:
         path: label file to read.
-        audio: audio of the recording at `sample_rate`; None if its length is unknown, then no note is beyond it.
-        sample_rate: samples per second of the decoded audio, in Hz.
+        audio: audio of the recording, at any rate; None if its length is unknown, then no note is beyond it.
+        sample_rate: samples per second of the notes, in Hz.
         own: `Source.notes` of the data's source, which may read files of its own form.
 
     Returns:
         Notes and problems in the form that `check_csv` returns.
     """
-    n_samples = len(audio.samples) if audio else sys.maxsize
+    n_samples = audio.length_at(sample_rate) if audio else sys.maxsize
     try:
         read = own(path)
+        if isinstance(read, Midi):
+            return check_midi(path, n_samples, sample_rate, read)
         if read is not None:
             return check_notes(path, read, n_samples, sample_rate)
     except Exception as error:
@@ -151,7 +153,9 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def check_midi(path: Path, n_samples: int, sample_rate: int = SAMPLE_RATE) -> tuple[np.ndarray, list[str]]:
+def check_midi(
+    path: Path, n_samples: int, sample_rate: int = SAMPLE_RATE, midi: Midi | None = None
+) -> tuple[np.ndarray, list[str]]:
     """Read the notes of a MIDI file as `read_midi` does, in samples, sorted by onset.
 
     As in `check_csv`, a note is cut at the end of the recording.
@@ -160,6 +164,7 @@ def check_midi(path: Path, n_samples: int, sample_rate: int = SAMPLE_RATE) -> tu
         path: Standard MIDI File to read.
         n_samples: length of the recording in samples.
         sample_rate: samples per second of the recording, in Hz.
+        midi: what a source has read from the file; None: it is read, without its pedal.
 
     Returns:
         notes: (n, 3) int64: start, end, note, rounded to samples, 0 <= start < end <= n_samples.
@@ -167,7 +172,7 @@ def check_midi(path: Path, n_samples: int, sample_rate: int = SAMPLE_RATE) -> tu
             that never end, that have no duration, drums, and what `check_csv` counts.
     """
     try:
-        midi = read_midi(path)
+        midi = read_midi(path) if midi is None else midi
     except DataError as error:
         return np.empty((0, 3), np.int64), [str(error)]
 

@@ -29,6 +29,7 @@ NEIGHBOURS = 16  # recordings with one hash that are counted together
 # fewer. Of about 2,000 each, 43 recordings of music shared 22 at most, and copies of them 137 or more: Opus at
 # 24 kbit/s, MP3 at 32 kbit/s and 22 kHz, 8 kHz, noise at -30 dB, 5 s cut off.
 SHARED, SHARE = 5, 0.02
+MOST = 1_000_000  # hashes that are compared, of about 250 recordings; where there are more, a share of each's
 BAND = (50, 2000)  # Hz, where the waveforms are compared: lossy formats keep it
 SAME = 0.8  # correlation
 
@@ -97,8 +98,8 @@ def alike(
         sample_rate: samples per second of all recordings, in Hz.
 
     Returns:
-        An error for each test recording that is a training recording too, and a remark for each recording that its own
-        split has twice.
+        An error for each recording that an earlier one of another split is too, and a remark for each recording that
+        its own split has twice.
     """
     group = list(range(len(prints)))
 
@@ -117,41 +118,51 @@ def alike(
         one, other = (_excerpt(audio(index), sample_rate) for index in (i, j))
         if correlation(one, other, sample_rate) > SAME:
             group[b] = a
-    lines, seen = [], dict[tuple[int, str], Path]()
+    lines, seen = [], dict[int, tuple[str, Path]]()
     for index, (split, path) in enumerate(zip(splits, paths, strict=True)):
-        first = first_of(index)
-        if split == "test" and (first, "train") in seen:
-            lines.append(leak(path, seen[first, "train"]))
-        elif (before := seen.setdefault((first, split), path)) is not path:
+        of, before = seen.setdefault(first_of(index), (split, path))
+        if of != split:
+            lines.append(leak(path, before))
+        elif before is not path:
             lines.append(Remark(f"{path}: the same audio as {before}, so it counts twice: remove one of the two"))
     return lines
 
 
-def leak(test: Path, train: Path) -> str:
-    """Say that a test recording is a training recording too."""
-    return f"{test}: the same audio as {train}: a recording belongs into one split, remove one of the two"
+def leak(path: Path, before: Path) -> str:
+    """Say that a recording is one of an earlier split too."""
+    return f"{path}: the same audio as {before}: a recording belongs into one split, remove one of the two"
 
 
 def _candidates(prints: Sequence[Print]) -> list[tuple[int, int]]:
     """List the pairs of recordings that share many hashes at one offset, those with most first."""
-    sizes = np.array([len(one.hashes) for one in prints], dtype=np.int64)
-    if not sizes.sum():
+    owner = np.repeat(np.arange(len(prints)), [len(one.hashes) for one in prints])
+    if not len(owner):
         return []
     hashes, times = (np.concatenate([getattr(one, name) for one in prints]) for name in ("hashes", "times"))
-    owner = np.repeat(np.arange(len(prints)), sizes)
+    if len(hashes) > MOST:
+        # The same hashes of all recordings, drawn by their value: copies share as large a part of them.
+        drawn = (hashes.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(32)) % len(hashes) < MOST
+        hashes, times, owner = hashes[drawn], times[drawn], owner[drawn]
+    sizes = np.bincount(owner, minlength=len(prints))
     order = np.lexsort((owner, hashes))
     hashes, times, owner = hashes[order], times[order], owner[order]
     offsets = 1 << 12  # more than the hops of an excerpt, in both directions
-    keys = counts = np.empty(0, dtype=np.int64)
-    for step in range(1, NEIGHBOURS + 1):
-        shared = (hashes[step:] == hashes[:-step]) & (owner[step:] != owner[:-step])
-        pair = owner[:-step][shared] * len(prints) + owner[step:][shared]
-        found, number = np.unique(
-            pair * offsets + (times[step:] - times[:-step])[shared] // 2 + offsets // 2, return_counts=True
-        )
-        keys, where = np.unique(np.concatenate([keys, found]), return_inverse=True)
-        counts = np.bincount(where, np.concatenate([counts, number]), len(keys)).astype(np.int64)
-    i, j = np.divmod(keys // offsets, len(prints))
+
+    def keys(step: int) -> np.ndarray:
+        """Pair and offset of each hash that one recording shares with the one so many places after it."""
+        shared = np.flatnonzero((hashes[step:] == hashes[:-step]) & (owner[step:] != owner[:-step]))
+        pair = owner[shared] * len(prints) + owner[shared + step]
+        return pair * offsets + (times[shared + step] - times[shared]) // 2 + offsets // 2
+
+    # Most pairs share a hash or two by chance: buckets of keys are counted first, and then the keys in full buckets.
+    buckets = np.zeros(1 << min(int(np.log2(len(hashes))) + 4, 26), dtype=np.uint16)
+    steps = range(1, NEIGHBOURS + 1)
+    for step in steps:
+        np.add.at(buckets, keys(step) & (len(buckets) - 1), 1)
+    full = buckets >= SHARED
+    kept = [it[full[it & (len(full) - 1)]] for it in map(keys, steps)]
+    found, counts = np.unique(np.concatenate(kept), return_counts=True)
+    i, j = np.divmod(found // offsets, len(prints))
     many = counts >= np.maximum(SHARED, SHARE * np.minimum(sizes[i], sizes[j]))
     ranked = np.argsort(-counts[many], kind="stable")
     return list(dict.fromkeys(zip(i[many][ranked].tolist(), j[many][ranked].tolist(), strict=True)))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sweep.data.pedal import HELD_NOTES, Key, sustain
 from sweep.data.recording import DataError
 
 DRUMS = 9  # channel 10, counted from 0
@@ -47,13 +48,17 @@ class Midi(NamedTuple):
     changed: list[tuple[str, Note, int]]
 
 
-def read_midi(path: Path) -> Midi:
+def read_midi(path: Path, pedal: bool = False) -> Midi:
     """Read the notes of all tracks of a Standard MIDI File of type 0 or 1 except the drums, from key down to key up.
 
     A key up ends the note of its track, channel and pitch that began first; so two overlapping notes of a pitch each
     have their own end. A note on of velocity 0 is a key up. All notes off ends all notes of its track and channel. A
     note that is still open at the end of its track ends there; one without duration is left out. The tempo map is
-    followed, and so are times in SMPTE frames; a sustain pedal is not.
+    followed, and so are times in SMPTE frames; a sustain pedal is not, unless that is asked for.
+
+    Args:
+        path: file to read.
+        pedal: whether notes go on while the sustain pedal is down, as `sustain` has it.
 
     Raises:
         DataError: the file is no MIDI, is damaged, or leaves its times open: type 2, whose tracks have no time in
@@ -78,7 +83,7 @@ def read_midi(path: Path) -> Midi:
             raise DataError(
                 f"{path}: changes its tempo in a track that is not the first, its times are unsure: export it again"
             )
-        return _notes(midi)
+        return _notes(midi, pedal)
     except DataError:
         raise
     except OSError as error:
@@ -88,32 +93,46 @@ def read_midi(path: Path) -> Midi:
         raise DataError(f"{path}: cannot be read as MIDI ({reason}): export it again") from error
 
 
-def _notes(midi: Any) -> Midi:
+def played(notes: list[Note], names: list[str]) -> Midi:
+    """Return notes that no MIDI file holds in its form: by start, those without duration left out and counted.
+
+    Args:
+        notes: notes in any order.
+        names: names of the instruments, in order.
+    """
+    empty = sorted(note for note in notes if note.start == note.end)
+    changed = [(EMPTY_NOTES, empty[0], len(empty))] if empty else []
+    return Midi(sorted(note for note in notes if note.start != note.end), names, changed)
+
+
+def _notes(midi: Any, pedal: bool) -> Midi:
     seconds = _clock(midi)
     notes: list[Note] = []
     names: dict[tuple[int, int, int], str] = {}
     firsts: dict[str, Note] = {}
     counts: Counter[str] = Counter()
-    for track_number, track in enumerate(midi.tracks):
+    keys = [list(_keys(track)) for track in midi.tracks]
+    for track_number, part in enumerate(sustain(keys, midi.tracks) if pedal else keys):
+        track = midi.tracks[track_number]
         title = next((_text(message.name) for message in track if message.type == "track_name"), "")
-        for start, end, pitch, channel, program, what in _pairs(track):
-            instrument = (track_number, channel, program)
-            names.setdefault(instrument, title or _name(channel, program))
-            note = Note(seconds(start), seconds(end), pitch, list(names).index(instrument) + 1)
-            if channel == DRUMS:
+        for key in part:
+            instrument, what = (track_number, key.channel, key.program), key.what
+            names.setdefault(instrument, title or _name(key.channel, key.program))
+            note = Note(seconds(key.start), seconds(key.end), key.pitch, list(names).index(instrument) + 1)
+            if key.channel == DRUMS:
                 what = DRUM_NOTES
             elif note.start == note.end:
                 what = EMPTY_NOTES
             if what:
                 counts[what] += 1
                 firsts[what] = min(firsts.get(what, note), note)
-            if what in ("", OPEN_NOTES):
+            if what in ("", OPEN_NOTES, HELD_NOTES):
                 notes.append(note)
     return Midi(sorted(notes), list(names.values()), [(what, firsts[what], n) for what, n in counts.items()])
 
 
-def _pairs(track: Any) -> Iterator[tuple[int, int, int, int, int, str]]:
-    """Yield start and end in ticks, pitch, channel and program of each note of a track, and what is odd about it."""
+def _keys(track: Any) -> Iterator[Key]:
+    """Yield the keys of a track."""
     now = 0
     programs: dict[int, int] = {}
     sounding: defaultdict[tuple[int, int], deque[tuple[int, int]]] = defaultdict(deque)
@@ -125,17 +144,17 @@ def _pairs(track: Any) -> Iterator[tuple[int, int, int, int, int, str]]:
                 starts.append((now, programs.get(message.channel, 0)))
             elif starts:
                 start, program = starts.popleft()
-                yield start, now, message.note, message.channel, program, ""
+                yield Key(start, now, message.note, message.channel, program)
         elif message.type == "program_change":
             programs[message.channel] = message.program
         elif message.type == "control_change" and message.control in END_ALL:
             for (channel, pitch), starts in sounding.items():
                 while channel == message.channel and starts:
                     start, program = starts.popleft()
-                    yield start, now, pitch, channel, program, ""
+                    yield Key(start, now, pitch, channel, program)
     for (channel, pitch), starts in sounding.items():
         for start, program in starts:
-            yield start, now, pitch, channel, program, OPEN_NOTES
+            yield Key(start, now, pitch, channel, program, OPEN_NOTES)
 
 
 def _name(channel: int, program: int) -> str:

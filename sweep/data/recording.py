@@ -99,12 +99,13 @@ class Recording:
         id: name of the recording, the id of its `Pair`.
         audio: mono audio, (samples,): int16, full scale 32768, if that is lossless; otherwise float32, full scale 1.
             Audio from the cache is mapped from the disk and takes memory only as it is used.
-        sample_rate: samples per second, in Hz.
-        notes: (n, 3) int64: start and end in samples, 0 <= start < end <= samples, and MIDI note, in the file's order;
-            (n, 4) with the instrument's number where the labels name some, as `check_csv` returns them. A note sounds
-            from its start up to, not including, its end. Notes may overlap, also at equal pitch.
+        sample_rate: samples per second of the audio, in Hz.
+        notes: (n, 3) int64: start and end in samples at 44,100 Hz, 0 <= start < end <= length, and MIDI note, in the
+            file's order; (n, 4) with the instrument's number where the labels name some, as `check_csv` returns them. A
+            note sounds from its start up to, not including, its end. Notes may overlap, also at equal pitch.
         path: audio file.
         group: group of its `Pair`.
+        samples: number of samples at 44,100 Hz; None: that of the audio, which is at this rate.
     """
 
     id: str
@@ -113,3 +114,9 @@ class Recording:
     notes: np.ndarray
     path: Path
     group: str = ""
+    samples: int | None = None
+
+    @property
+    def length(self) -> int:
+        """Return the number of samples at 44,100 Hz."""
+        return len(self.audio) if self.samples is None else self.samples

@@ -6,9 +6,11 @@ from typing import Self
 import numpy as np
 import torch
 
+from sweep.data.cache import in_one_file
 from sweep.data.cutting import cut, full_scale_1
 from sweep.data.recording import DataError, Recording
-from sweep.data.targets import Labels, on_device
+from sweep.data.roll import on_device
+from sweep.data.targets import Labels
 from sweep.representations.clock import SAMPLE_RATE, at_rate
 
 SPARE = 2  # samples at another rate beyond a recording's end, which its last window may reach by rounding
@@ -23,11 +25,16 @@ class Recordings(Labels):
     only gather on the recordings' device: with indices there they do not wait for the host, so a CUDA graph can capture
     them. Hence they check no index: a window beyond its recording's end reads into the next one.
 
-    Audio that is too large for the device stays in pinned memory on the host (`on_host`): `audio` then needs its
-    indices on the CPU, gathers there and copies the windows, which no graph can capture.
+    Audio that is too large for the device stays on the host (`on_host`): `audio` then needs its indices on the CPU,
+    gathers there and copies the windows, which no graph can capture.
+
+    On the host and on a CPU, audio from the cache is not copied: `samples` is the file, mapped, which takes memory only
+    as it is used and is shared by processes.
 
     Attributes:
         samples: audio of all recordings, (all samples,) int16 or float32, see `place`.
+        nbytes: bytes of that audio.
+        mapped: whether it is a file of the cache.
         offsets: start of each recording in `samples`, (recordings,) int64.
         sample_rate: samples per second of `samples`, in Hz.
         device: device of the windows and of all tensors except `lengths`, and except `samples` when `on_host`.
@@ -74,17 +81,27 @@ class Recordings(Labels):
             # Resampling rounds the length at either rate.
             if abs(len(part) - length) > (2 * SPARE + sample_rate / SAMPLE_RATE) * (sample_rate != SAMPLE_RATE):
                 raise DataError(f"{path}: has changed since its labels were read: start again")
-        ends = lengths.cumsum(0)
-        self._host_offsets = ends - lengths
-        self.offsets = self._host_offsets.to(self.device)
         self._held_lengths = lengths
-        dtype, self.on_host = place(int(ends[-1]), all(a.dtype == np.int16 for a in audio), self.device, placement)
-        where = "cpu" if self.on_host else self.device
-        self.samples = torch.empty(int(ends[-1]), dtype=dtype, device=where, pin_memory=self.on_host)
-        for given, part in zip(audio, self.samples.split(lengths.tolist()), strict=True):
-            given = given[: len(part)]
-            part[: len(given)].copy_(_as_type(torch.from_numpy(given), dtype))
-            part[len(given) :].zero_()
+        total = int(lengths.sum())
+        dtype, self.on_host = place(total, all(a.dtype == np.int16 for a in audio), self.device, placement)
+        flat = in_one_file(audio) if self.device.type == "cpu" or self.on_host else None
+        if flat is not None and placement in ("auto", "host"):
+            dtype = torch.from_numpy(flat[0][:0]).dtype
+        self.mapped = flat is not None and torch.from_numpy(flat[0][:0]).dtype == dtype
+        if self.mapped:
+            self.samples, self._host_offsets = map(torch.from_numpy, flat)
+        else:
+            self.samples = torch.empty(total, dtype=dtype, device="cpu" if self.on_host else self.device)
+            self._host_offsets = lengths.cumsum(0) - lengths
+            for given, part in zip(audio, self.samples.split(lengths.tolist()), strict=True):
+                given = given[: len(part)]
+                part[: len(given)].copy_(_as_type(torch.from_numpy(given), dtype))
+                part[len(given) :].zero_()
+        self.offsets = self._host_offsets.to(self.device)
+
+    @property
+    def nbytes(self) -> int:
+        return int(self._held_lengths.sum()) * self.samples.itemsize
 
     def audio(self, recording: torch.Tensor | int, start: torch.Tensor, length: int) -> torch.Tensor:
         """Cut windows of audio.
@@ -123,12 +140,12 @@ def place(samples: int, lossless: bool, device: torch.device, placement: str) ->
         samples: number of samples of the split.
         lossless: whether int16 holds the samples exactly.
         device: device of the model.
-        placement: "float32", "int16" (rounded if it is not lossless; 16 bits leave noise at -98 dB), "host" (in pinned
-            memory of the host), or "auto": on the device as int16 if that is lossless, otherwise as float32 if that
-            takes up to half of its free memory, otherwise as int16 on the same condition, otherwise on the host.
+        placement: "float32", "int16" (rounded if it is not lossless; 16 bits leave noise at -98 dB), "host", or
+            "auto": on the device as int16 if that is lossless, otherwise as float32 if that takes up to half of its
+            free memory, otherwise as int16 on the same condition, otherwise on the host.
 
     Returns:
-        The type, and whether the audio stays on the host.
+        The type, and whether the audio stays on the host. There audio from the cache keeps the cache's type.
     """
     exact = torch.int16 if lossless else torch.float32
     if placement != "auto":

@@ -1,10 +1,12 @@
 """Report the content of a data folder and all its problems."""
 
-import os
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -16,14 +18,15 @@ from sweep.data.labels import check_labels
 from sweep.data.likeness import Print, alike, print_of
 from sweep.data.reading import find_pairs
 from sweep.data.recording import SAMPLE_RATE, Changed, DataError, Pair, Remark, summed
-from sweep.data.source import Source
-from sweep.data.targets import label_segments
+from sweep.data.roll import label_segments, merged
+from sweep.data.source import VALIDATION, Source, layout_of
 from sweep.names import spelled
 from sweep.registry import sources
 
 WINDOW = 16_384  # samples of a window in all protocols
 # Shortest recordings: one window for training; for scoring the first second, which is not scored, and four windows.
-LEAST = {"train": (WINDOW, "training"), "test": (SAMPLE_RATE + 4 * WINDOW, "scoring")}
+LEAST = {split: (WINDOW, "training") for split in ("train", VALIDATION)}
+LEAST["test"] = (SAMPLE_RATE + 4 * WINDOW, "scoring")
 
 
 @dataclass(frozen=True)
@@ -39,23 +42,25 @@ class Facts:
     print: Print
 
 
-def report(root: Path, source: str | None, console: Console) -> list[str]:
+def report(
+    root: Path, source: str | None, console: Console, options: Mapping[str, Any] = MappingProxyType({})
+) -> list[str]:
     """Read all recordings below a folder; print a table of them, every remark and every problem.
 
     Args:
         root: folder of the recordings.
-        source: layout of the folder, "musicnet" or "folder"; None: MusicNet's if it has one of its sub-folders.
+        source: registered name of the layout; None: MusicNet's if the folder has one of its sub-folders, else "folder".
         console: console to print on.
+        options: values of the source's own keys.
 
     Returns:
         The problems of the folder, of audio files, of rows of labels, and between the splits, one line each.
     """
-    if source is None:
-        source = "musicnet" if any(os.path.isdir(root / f"{split}_data") for split in LEAST) else "folder"
-    layout = sources[source](root)
+    source = source or layout_of(root)
+    layout = sources[source](root, **options)
     facts: dict[str, list[Facts]] = {}
     lines: list[str] = []
-    for split in LEAST:
+    for split in layout.splits:
         pairs, found = called(f'source {source}: find("{split}")', find_pairs, layout, split)
         lines += found
         results = list(in_order(partial(examine, split=split, source=layout), pairs, f"reading {split}"))
@@ -70,7 +75,10 @@ def report(root: Path, source: str | None, console: Console) -> list[str]:
         console.print(spelled(line), markup=False, emoji=False, soft_wrap=True)
 
     if any(facts.values()):
-        say(f"{root}, read as data={source}")
+        typed = "".join(f" data.{key}={value}" for key, value in options.items())
+        say(f"{root}, read as data={source}{typed}")
+        if layout.remark():
+            say(layout.remark())
         console.print(_table(facts))
     for title, said in (("remark", remarks), ("problem", problems)):
         if said or title == "problem":
@@ -106,9 +114,9 @@ def examine(pair: Pair, split: str, source: Source) -> tuple[Facts | None, list[
             "remove the recording or shorten protocol.window"
         )
     notes, wrong = check_labels(pair.labels, audio, own=source.notes)
-    boundaries, sounding = label_segments(notes, n_samples)
+    boundaries, sounding = label_segments(merged(notes), n_samples)
     durations = np.diff(boundaries, append=n_samples)
-    parts = (notes[:, 2], sounding.sum(1), durations, print_of(audio.samples, SAMPLE_RATE))
+    parts = (notes[:, 2], np.bitwise_count(sounding).sum(1), durations, print_of(audio.samples, SAMPLE_RATE))
     facts = Facts(pair.audio, n_samples, audio.file_rate, *parts)
     return facts, problems + wrong
 

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from sweep.data.instants import FIRST_SCORED, scored_starts
 from sweep.data.recording import DataError, Recording
 from sweep.data.recordings import Recordings
-
-FIRST_SCORED = 44_100  # samples; the paper's first scored window starts one second into the recording
-PAPER_WINDOW = 16_384  # samples of the paper's windows, whose middles are the instants at which segments are scored
 
 
 def step_generator(seed: int, step: int) -> np.random.Generator:
@@ -71,10 +69,7 @@ def training_windows(
 
 
 def scoring_windows(recordings: Recordings, index: int, *, length: int, count: int) -> torch.Tensor:
-    """Return the starts of a recording's scored windows, evenly spaced as in the paper.
-
-    The first starts at sample 44,100 and neighbours are floor((samples - 44,100 - 4 length) / (count - 1)) apart;
-    the paper's length is 16,384 and its count 7,500. A short recording gives fewer windows, one sample apart.
+    """Return the starts of a recording's scored windows: `instants.scored_starts`.
 
     Args:
         recordings: recordings of the split.
@@ -90,15 +85,13 @@ def scoring_windows(recordings: Recordings, index: int, *, length: int, count: i
     """
     if count < 1:
         raise DataError(f"protocol.scored_windows is {count}: score at least 1 window of each recording")
-    span = int(recordings.lengths[index]) - FIRST_SCORED - 4 * length
-    if span < 0:
+    starts = scored_starts(int(recordings.lengths[index]), length=length, count=count)
+    if not len(starts):
         raise DataError(
             f"{recordings.paths[index]}: {recordings.lengths[index]} samples, scoring windows of {length} needs at "
             f"least {FIRST_SCORED + 4 * length}: remove the recording or shorten the window"
         )
-    count = min(count, span + 1)
-    stride = span // max(count - 1, 1)
-    return FIRST_SCORED + stride * torch.arange(count)
+    return torch.from_numpy(starts)
 
 
 def spread(recordings: Recordings, index: int, length: int, count: int) -> torch.Tensor:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from sweep.report.units import ROW
 from sweep.results.scoring import SCORES
+from sweep.results.table import on_set, sets_of
 
 # Text of the column "best", by whether a row may be the best of the table and the best of its family.
 BEST = {(False, False): "", (True, False): "table", (False, True): "family", (True, True): "both"}
@@ -45,7 +46,18 @@ def default_columns(lines: pd.DataFrame) -> list[Column]:
     place, metric = names.index("accuracy"), lines.metric.iloc[0]
     first = [column for column in COLUMNS if column.names[0] == metric]
     first += [column for column in columns if column.names[0] in ("spread", "low", "best_of_table")]
-    return [*columns[:place], *first, *(column for column in columns[place:] if column not in first)]
+    columns = [*columns[:place], *first, *(column for column in columns[place:] if column not in first)]
+    place = [column.names[0] for column in columns].index("windows_per_second")
+    return [*columns[:place], *_elsewhere(lines, dict.fromkeys([metric, "note_f1"])), *columns[place:]]
+
+
+def spare_of(columns: Iterable[Column]) -> list[str]:
+    """Return the headings of the columns that a narrow console leaves out, first to last.
+
+    Args:
+        columns: columns of the table.
+    """
+    return [*SPARE, *(column.heading for column in columns if column.heading.startswith("note F1 on "))]
 
 
 def heading_of(metric: str) -> str:
@@ -67,13 +79,14 @@ def choose_columns(lines: pd.DataFrame, names: Iterable[str]) -> list[Column]:
     Raises:
         ValueError: a column does not exist.
     """
-    known = {_plain(column.heading): column for column in reversed(COLUMNS)}
-    known |= {column.names[0]: column for column in COLUMNS if column.names[0] not in known}
+    every = [*COLUMNS, *_elsewhere(lines, SCORES)]
+    known = {_plain(column.heading): column for column in reversed(every)}
+    known |= {column.names[0]: column for column in every if column.names[0] not in known}
     chosen = [COLUMNS[0]]
     for name in names:
         column = known.get(_plain(name)) or _unnamed(lines, name.strip())
         if column is None:
-            headings = ", ".join(column.heading for column in COLUMNS)
+            headings = ", ".join(column.heading for column in every)
             raise ValueError(f"--columns {name}: no such column; choose among {headings}, or those of summary.csv")
         if column not in chosen:
             chosen.append(column)
@@ -126,6 +139,19 @@ def label_of(lines: pd.DataFrame) -> pd.Series:
         lines: lines of the table, `summarise`.
     """
     return name_of(lines) if lines.model.nunique() <= 1 else name_of(lines) + " (" + lines.model + ")"
+
+
+def _elsewhere(lines: pd.DataFrame, scores: Iterable[str]) -> list[Column]:
+    """Return the columns of some scores on other sets, a group for each set; a score that no line has is left out."""
+    at_home = {column.names[0]: column for column in COLUMNS}
+    found = []
+    for name in sets_of(lines):
+        for score in scores:
+            column, own = at_home.get(score), on_set(score, name)
+            if column and lines[own].notna().any():
+                texts = _number(own, "{:.3f}")
+                found.append(Column(f"{column.heading} on {name}", (own,), texts, column.better))
+    return found
 
 
 def _plain(heading: str) -> str:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from sweep.names import plain
 
-_LEFT = ("representation", "model", "best")
+_LEFT = ("representation", "model", "best", "choice")
 _BOLD = re.compile(r"\*\*(.+)\*\*", re.DOTALL)
 _FIRST = re.compile(r"^([0-9]*)([-+=.)])(?=\s|$)")  # makes a list or a heading at the start of a line
 # Characters that may begin code, a link, a column, a formula or emphasis; a star at the end of a text does not.

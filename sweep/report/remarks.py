@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from sweep.registry import families, sources
+from sweep.registry import families
 from sweep.report.columns import name_of
 from sweep.report.units import FEWEST_RECORDINGS, GROUPS, Sample
 from sweep.results.scoring import BLOCK_SECONDS
@@ -48,11 +48,13 @@ def remarks_on(table: pd.DataFrame, certainty: list[str]) -> list[str]:
             "frames what sounds."
         ]
     if done.note_f1.notna().any():
-        labels = [source.LABELS for source in sources.importable(done.source.dropna().unique()).values()]
         remarks += [
             "note F1: mir_eval.transcription, equal pitch and onset within 50 ms; with offset also that, within 50 ms "
-            f"or 20 % of the duration. {' '.join(labels)}".rstrip()
+            "or 20 % of the duration."
         ]
+    remarks += sorted(set(done.labels.dropna()) - {""})
+    if said := values(done.trained_on[done.trained_on != ""]):
+        remarks += [f"Trained on {said}."]
     remarks += _of_rows(done)
     empty = done[done.empty_filters > 0].drop_duplicates(["representation", "variant"])
     if len(empty):

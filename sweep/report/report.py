@@ -3,7 +3,7 @@
 import functools
 import io
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from rich.console import Console
 
-from sweep.files import write_whole
-from sweep.names import plain, say
-from sweep.report.columns import SPARE, Column, cells_of, choose_columns, default_columns, part_of
+from sweep.names import folder_name, plain, say
+from sweep.report.columns import Column, cells_of, choose_columns, default_columns, part_of, spare_of
 from sweep.report.decision import Decision, decide
+from sweep.report.elsewhere import ByGroup, by_group, remarks_elsewhere
+from sweep.report.files import print_part, write, write_part
 from sweep.report.latex import latex
 from sweep.report.printing import as_html, csv, markdown, print_cells
 from sweep.report.rankings import Rankings, rank
@@ -50,6 +51,7 @@ class Report:
         title, remarks: sentences around the table.
         decision: rows that it names.
         verdict: the decision in words, the sentence above the table.
+        on: name of the other set that the scores are about; None: the test recordings of the set that was trained on.
     """
 
     folder: Path
@@ -62,6 +64,17 @@ class Report:
     decision: Decision
     verdict: str
     remarks: list[str]
+    on: str | None = None
+
+    @property
+    def place(self) -> Path:
+        """Folder that the report is written into; a report about another set has a folder of its own."""
+        return self.folder if self.on is None else self.folder / folder_name(f"on-{self.on}")
+
+    @property
+    def label(self) -> str:
+        """Name of the protocol, and of the other set, for a title."""
+        return self.folder.name if self.on is None else f"{self.folder.name} on {self.on}"
 
     @property
     def table(self) -> pd.DataFrame:
@@ -99,7 +112,7 @@ class Report:
 
     def __str__(self) -> str:
         text = io.StringIO()
-        print_cells(plain_console(text), self.title, self.cells(), [], SPARE, self.verdict)
+        print_cells(plain_console(text), self.title, self.cells(), [], spare_of(self.columns), self.verdict)
         return text.getvalue().rstrip()
 
     def _repr_html_(self) -> str:
@@ -113,6 +126,12 @@ class Report:
     def trained(self) -> Trained | None:
         """Pair rows with trained and with fixed front-ends; None if there is no such pair."""
         return pair_up(self.summary, self.sample)
+
+    @functools.cached_property
+    def by_group(self) -> list[ByGroup]:
+        """Tabulate the scores on each other set by group of its recordings; those whose recordings have groups."""
+        tables = (by_group(self.runs, name, self.sample.metric.name) for name in self.runs.sets)
+        return [table for table in tables if table] if self.on is None else []
 
     @functools.cached_property
     def by_metric(self) -> Rankings | None:
@@ -138,32 +157,43 @@ class Report:
         }
 
 
-def read_report(folder: Path, columns: Iterable[str] | None = None, ranking: Ranking | None = None) -> Report:
+def read_report(
+    folder: Path, columns: Iterable[str] | None = None, ranking: Ranking | None = None, on: str | None = None
+) -> Report:
     """Read the results of one <runs>/<data>/<protocol> folder.
 
     Args:
         folder: folder of the runs.
         columns: names of the table's columns, see `choose_columns`; None for the default columns.
         ranking: how to rank the rows; None: as the last command of the sweep asked for.
+        on: name of another set, `data.test`, whose scores the report is about; None: the set that was trained on.
 
     Raises:
-        ValueError: there are no runs, or a column does not exist.
+        ValueError: there are no runs, a column does not exist, or no run was scored on the other set.
     """
-    return _report(folder, read_runs(folder), columns, ranking)
+    return _report(folder, read_runs(folder, on), columns, ranking, on)
 
 
-def _report(folder: Path, runs: Runs, columns: Iterable[str] | None, ranking: Ranking | None) -> Report:
+def _report(folder: Path, runs: Runs, columns: Iterable[str] | None, ranking: Ranking | None, on: str | None) -> Report:
     if runs.table.empty:
         raise ValueError("; ".join(runs.remarks) or f"{folder}: no runs")
+    if on is not None and on not in runs.sets:
+        raise ValueError(_unscored(on, runs.sets))
     ranking = ranking or runs.ranking
     sample = read_sample(runs, ranking.metric)
     lines = summarise(runs.table, sample)
     chosen = default_columns(lines) if columns is None else choose_columns(lines, columns)
     remarks = [*runs.remarks, *remarks_on(runs.table, certainty_remarks(lines, sample))]
+    remarks += remarks_elsewhere(runs, lines, ranking.metric)
     decision = decide(lines, sample, ranking.margin)
-    words = verdict(decision, lines)
-    title, own = _title(runs.table), columns is not None
-    return Report(folder, runs, sample, lines, chosen, own, title, decision, words, remarks)
+    words = verdict(decision, lines) if on is None else f"Scores on {on}. {verdict(decision, lines)}"
+    title, own = _title(runs.table, on), columns is not None
+    return Report(folder, runs, sample, lines, chosen, own, title, decision, words, remarks, on)
+
+
+def _unscored(on: str, sets: Iterable[str]) -> str:
+    there = f"there is {', '.join(sets)}" if sets else "data.test=NAME of a sweep names other sets"
+    return f"--on {on}: no run was scored on a set of this name; {there}"
 
 
 def print_reports(
@@ -173,6 +203,7 @@ def print_reports(
     *,
     metric: str | None = None,
     margin: float | None = None,
+    on: str | None = None,
     tables: bool = True,
 ) -> tuple[list[Report], dict[Path, Rankings]]:
     """Write a table for each <data>/<protocol> folder in, below or above a directory into that folder, and print it.
@@ -187,14 +218,16 @@ def print_reports(
         console: console to print on; None for standard output, 100 columns wide unless it is a terminal.
         columns: names of the columns, in all files too; None for the default columns, and all columns in the CSV files.
         metric, margin: how to rank the rows, as in `Ranking`; None: as the last command of each sweep asked for.
+        on: name of another set, `data.test`, whose scores the reports are about; their files are then in a folder
+            on-<set> beside the runs. None: the set that was trained on.
         tables: whether the tables are printed; False: only what cannot be read or written.
 
     Returns:
         The reports, and the rankings by the folder of their data.
 
     Raises:
-        ValueError: a column or the metric does not exist, the margin is not 0 to 1; or there are no results because a
-            file is damaged.
+        ValueError: a column or the metric does not exist, the margin is not 0 to 1, no run was scored on the other
+            set; or there are no results because a file is damaged.
     """
     console = console or Console(width=None if sys.stdout.isatty() else 100)
     paper = console if tables else Console(quiet=True)
@@ -202,24 +235,33 @@ def print_reports(
     asked: dict[str, Any] = {key: value for key, value in (("metric", metric), ("margin", margin)) if value is not None}
     Ranking(**asked)  # says what is wrong before anything is read
     left_out = list[str]()
-    found = {folder: read_runs(folder) for folder in protocol_folders(directory, left_out)}
+    found = {folder: read_runs(folder, on) for folder in protocol_folders(directory, left_out)}
     for runs in found.values():
         left_out += runs.remarks if runs.table.empty else []
     full = {folder: runs for folder, runs in found.items() if not runs.table.empty}
-    reports = [_report(folder, runs, columns, replace(runs.ranking, **asked)) for folder, runs in full.items()]
+    if on is not None and full:
+        sets = dict.fromkeys(name for runs in full.values() for name in runs.sets)
+        if on not in sets:
+            raise ValueError(_unscored(on, sets))
+        left_out += [f"{folder}: no run was scored on {on}" for folder, runs in full.items() if on not in runs.sets]
+        full = {folder: runs for folder, runs in full.items() if on in runs.sets}
+    reports = [_report(folder, runs, columns, replace(runs.ranking, **asked), on) for folder, runs in full.items()]
     if left_out and not reports:
         raise ValueError("; ".join(left_out))
     for report in reports:
-        write(console, report.folder, report.files())
+        write(console, report.place, report.files())
         remarks = list(report.remarks)
         by_metric, trained = report.by_metric, report.trained
         if by_metric:
-            _write_part(console, report.folder, "metrics", by_metric)
+            write_part(console, report.place, "metrics", report.label, by_metric)
             remarks += [f"Rankings by {line}" for line in by_metric.remarks()[:-1]]
-        print_cells(paper, report.title, report.cells(), remarks, SPARE, report.verdict)
+        print_cells(paper, report.title, report.cells(), remarks, spare_of(report.columns), report.verdict)
         if trained:
-            _write_part(console, report.folder, "trained", trained)
-            _print_part(paper, report.folder, trained)
+            write_part(console, report.place, "trained", report.label, trained)
+            print_part(paper, report.label, trained)
+        for table in report.by_group:
+            write_part(console, report.place, folder_name(f"on-{table.name}"), report.label, table)
+            print_part(paper, report.label, table)
     rankings = {}
     for data in dict.fromkeys(report.folder.parent for report in reports):
         below = {
@@ -228,59 +270,19 @@ def print_reports(
         ranked = rank(below) if len(below) == len(protocol_folders(data, [])) else None
         if ranked:
             rankings[data] = ranked
-            _write_part(console, data, "rankings", ranked)
-            _print_part(paper, data, ranked)
+            label = data.name if on is None else f"{data.name} on {on}"
+            write_part(console, data, "rankings" if on is None else folder_name(f"rankings-on-{on}"), label, ranked)
+            print_part(paper, label, ranked)
     for line in left_out:
         say(console, line, "yellow")
     return reports, rankings
 
 
-def write(console: Console, folder: Path, files: Mapping[str, Callable[[], str | bytes]]) -> bool:
-    """Make files and write them into a folder; print in one line which could not be made or written, and why.
-
-    Args:
-        console: console for the line.
-        folder: folder to write into.
-        files: functions that return the contents, by the files' names.
-
-    Returns:
-        Whether all were written.
-    """
-    failed, why = [], ""
-    for name, make in files.items():
-        try:
-            content = make()
-            content = content.encode(errors="backslashreplace") if isinstance(content, str) else content
-            write_whole(folder / name, content)
-        except Exception as error:  # these files are copies: what fails to make one must not cost the others
-            failed.append(name)
-            why = why or (error.strerror if isinstance(error, OSError) else "") or str(error) or type(error).__name__
-    if failed:
-        verb = "was" if len(failed) == 1 else "were"
-        say(console, f"{folder}: {', '.join(failed)} {verb} not written: {why}", "red")
-    return not failed
-
-
-def _write_part(console: Console, folder: Path, name: str, part: Trained | Rankings) -> None:
-    title = f"{folder.name}: {part.title}"
-    write(
-        console,
-        folder,
-        {
-            f"{name}.csv": lambda: csv(part.table),
-            f"{name}.md": lambda: markdown(title, part.cells(), part.remarks()),
-        },
-    )
-
-
-def _print_part(console: Console, folder: Path, part: Trained | Rankings) -> None:
-    print_cells(console, f"{folder.name}: {part.title}", part.cells(), part.remarks(), part.spare)
-
-
-def _title(table: pd.DataFrame) -> str:
+def _title(table: pd.DataFrame, on: str | None) -> str:
     recordings = values(table.recordings) or "no"
+    data = table.data[0] if on is None else f"{table.data[0]} on {on}"
     return (
-        f"{table.data[0]}, protocol {table.protocol[0]}, model {values(table.model)}: "
+        f"{data}, protocol {table.protocol[0]}, model {values(table.model)}: "
         f"{(table.status == 'done').sum()} of {len(table)} runs done, "
         f"{recordings} test recording{'' if recordings == '1' else 's'}"
     )

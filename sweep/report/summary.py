@@ -6,7 +6,7 @@ import pandas as pd
 from sweep.report import certainty
 from sweep.report.units import ROW, Sample
 from sweep.results.scoring import SCORES
-from sweep.results.table import MOVED
+from sweep.results.table import MOVED, on_set, sets_of
 
 CERTAINTY = ("spread", "low", "high", "behind", "behind_low", "behind_high", "loss")
 MARKS = ("best_of_table", "best_of_family")
@@ -31,9 +31,12 @@ def summarise(table: pd.DataFrame, sample: Sample) -> pd.DataFrame:
     averaged = [*SCORES, "threshold", "seconds", "windows_per_second", "peak_memory_bytes", *MOVED]
     shared = ["family", "bins", "context", "window", "empty_filters", "recordings", "source", "norm", "changed"]
     shared += ["parameters_frontend", "parameters_model", "multiply_adds_frontend", "multiply_adds_model"]
+    for name in sets_of(table):
+        averaged += [on_set(score, name) for score in SCORES]
+        shared += [on_set("recordings", name)]
     table = table.assign(seconds=table.filter(like="seconds_").sum(axis=1, min_count=1))
     lines = table.groupby(ROW, sort=False)
-    summary = lines[shared].first().join(lines[averaged].mean())
+    summary = lines[shared].first().join(lines[averaged].mean()).copy()  # which puts its columns side by side
     summary["parameters"] = summary.parameters_model + summary.parameters_frontend
     summary["multiply_adds"] = summary.multiply_adds_model + summary.multiply_adds_frontend
     summary["status"] = lines.status.agg(lambda found: "done" if (found == "done").any() else found.iloc[0])

@@ -11,7 +11,8 @@ from sweep.results.json_files import NO_ACCESS
 
 LARGEST = 64 << 20  # bytes of all arrays together; evidence of a thousand recordings takes 5 MB
 
-_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others can make gigabytes of some bytes
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others can make gigabytes of some bytes
+ODDLY_PACKED = "it is packed in a way that no run packs it"
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -25,19 +26,23 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         with zipfile.ZipFile(path) as file:
             members = file.infolist()
             claimed = sum(member.file_size for member in members)
-            if any(member.compress_type not in _PACKED for member in members):
-                raise ValueError("it is packed in a way that no run packs it")
+            if any(member.compress_type not in PACKED for member in members):
+                raise ValueError(ODDLY_PACKED)
             if claimed > LARGEST:
                 raise ValueError(f"it says that it holds {claimed:,} bytes")
-            return {member.filename.removesuffix(".npy"): _array(file.read(member)) for member in members}
+            return {member.filename.removesuffix(".npy"): array_of(file.read(member)) for member in members}
     except Exception as error:  # damaged bytes raise what they like, from each of the decoders
         if isinstance(error, NO_ACCESS):
             raise
         raise ValueError(" ".join(str(error).split()) or type(error).__name__) from None
 
 
-def _array(content: bytes) -> np.ndarray:
-    """Read one .npy file, whose header must agree with its length."""
+def array_of(content: bytes) -> np.ndarray:
+    """Read one .npy file, whose header must agree with its length.
+
+    Raises:
+        ValueError: it does not, or there is no header.
+    """
     file = io.BytesIO(content)
     read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     shape, fortran, dtype = read_header[np.lib.format.read_magic(file)](file)

@@ -41,6 +41,7 @@ GAP = SHORTEST = 0.05
 # Root mean square below which a window counts as silence, -75 dB of full scale. Scaled to unit norm, such a window is
 # noise unlike the training data: the quietest windows of nine MusicNet recordings have -71 dB.
 SILENCE = 10 ** (-75 / 20)
+ONSET_TOLERANCE = 0.05  # mir_eval's, in seconds
 _OFFSET_RATIOS = (None, 0.2)  # shares of a note's duration that its offset may be off by; None: any offset is right
 
 
@@ -134,7 +135,13 @@ class Stretches:
         return notes.sort_values(["onset_seconds", "pitch"], ignore_index=True)
 
 
-def score_notes(reference: np.ndarray, estimate: pd.DataFrame, sample_rate: float, edges: np.ndarray) -> dict:
+def score_notes(
+    reference: np.ndarray,
+    estimate: pd.DataFrame,
+    sample_rate: float,
+    edges: np.ndarray,
+    onset_tolerance: float = ONSET_TOLERANCE,
+) -> dict:
     """Score the notes of one recording with mir_eval.transcription.
 
     Notes match at equal pitch only, so each pitch is matched by itself, which gives as many matches as all at once and
@@ -146,6 +153,7 @@ def score_notes(reference: np.ndarray, estimate: pd.DataFrame, sample_rate: floa
         estimate: notes of `Stretches.notes`.
         sample_rate: samples per second of the reference, in Hz.
         edges: (blocks - 1,) rising times at which the blocks from the second on begin, in seconds; `block_edges`.
+        onset_tolerance: greatest distance of a right note's onset from the reference's, in seconds.
 
     Returns:
         One float for each name in NOTE_SCORES: mir_eval's values, and NaN without reference notes, where recall is not
@@ -166,7 +174,7 @@ def score_notes(reference: np.ndarray, estimate: pd.DataFrame, sample_rate: floa
         for side, at in zip(spans, places, strict=True):
             notes += [side[at], np.full(len(at), FREQUENCIES[pitch - PITCHES[0]])]
         for found, ratio in zip(matched, _OFFSET_RATIOS, strict=True):
-            pairs = transcription.match_notes(*notes, offset_ratio=ratio)
+            pairs = transcription.match_notes(*notes, onset_tolerance=onset_tolerance, offset_ratio=ratio)
             found += [places[0][one] for one, _ in pairs]
     onsets = [side[:, 0] for side in spans] + [spans[0][found, 0] for found in matched]
     blocks = [np.bincount(np.searchsorted(edges, times, side="right"), minlength=len(edges) + 1) for times in onsets]

@@ -15,6 +15,14 @@ from collections.abc import Iterator
 from multiprocessing.connection import wait
 
 
+def count_processes(workers: int | str) -> int:
+    """Return the number of scoring processes for `workers`: "auto" is one per core, at most 8, none on one core."""
+    if workers != "auto":
+        return int(workers)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(8, cores) if cores > 1 else 0
+
+
 @functools.cache
 def start_pool(processes: int) -> concurrent.futures.Executor:
     """Start a pool of counting processes, kept for all runs; they load mir_eval while the first run trains.

@@ -12,7 +12,8 @@ from sweep.results.json_files import UnreadableError, build, fits, read_object, 
 from sweep.results.scoring import SCORES
 
 RESULT = "result.json"
-FORMAT = 5  # version of the schema, increased whenever a field changes its meaning
+FORMAT = 6  # version of the schema, increased whenever a field changes its meaning
+ELSEWHERE = ("scores", "recordings", "labels")  # what is kept of another set
 _REMEDY = "delete it and run the same command again, which redoes this run"
 
 
@@ -42,6 +43,8 @@ class Result:
         recordings: scores of each test recording by its id, None where they are not defined, with "blocks": counts of
             "frames" and of "notes" by block of time, `scoring.count_blocks` and `notes.score_notes`; there are no
             "notes" where none were scored. Where the data set names groups, with the recording's "group".
+        elsewhere: "scores", "recordings" and "labels", as those here, of each other set that the run was scored on
+            (`data.test`), by its name.
         threshold: probability above which a note was estimated as sounding.
         onset_threshold: probability above which one was estimated as beginning; None for a model without an onset head.
         bins, context, empty_filters, norm: properties of the representation; `norm` is None if it has none.
@@ -56,8 +59,10 @@ class Result:
         windows_per_second: training speed; None if the last call did not train.
         precision, frontend_accuracy: arithmetic of the model and of the front-end.
         source: layout of the data, `data.source`.
+        labels: what the labels' onsets and offsets are, `Source.remark`.
         changed: settings of protocol, data or control given on the command line, "key=value ...".
         audio: amount of training audio and its placement, in words.
+        trained_on: number and length of the recordings that the run trained on, in words.
         peak_memory_bytes, gpu_utilisation: peak memory in bytes and GPU utilisation in percent; None where unknown.
         device, versions, git_revision: device, package versions and git commit of the last call.
     """
@@ -72,6 +77,7 @@ class Result:
     config: dict[str, Any]
     scores: dict[str, float | None]
     recordings: dict[str, dict[str, Any]]
+    elsewhere: dict[str, dict[str, Any]]
     threshold: float
     onset_threshold: float | None
     bins: int
@@ -90,8 +96,10 @@ class Result:
     precision: str
     frontend_accuracy: str
     source: str
+    labels: str
     changed: str
     audio: str
+    trained_on: str
     peak_memory_bytes: int | None
     gpu_utilisation: float | None
     device: str
@@ -123,6 +131,8 @@ def read_result(folder: Path) -> Result | None:
             raise OtherFormatError(path, found)
         result = build(Result, content, others=True)
         _check_recordings(result.recordings)
+        for name, part in result.elsewhere.items():
+            _check_elsewhere(name, part)
         return result
     except (OtherFormatError, UnreadableError):
         raise
@@ -136,6 +146,17 @@ def _check_recordings(recordings: dict[str, dict[str, Any]]) -> None:
         for name, value in scores.items():
             if name in SCORES and not fits(value, float | None) or name == "group" and not isinstance(value, str):
                 raise ValueError(f"{name} of its recording {id} is {shown(value)}")
+
+
+def _check_elsewhere(name: str, part: dict[str, Any]) -> None:
+    """Raise a ValueError if the entries of another set have not the form of those of a `Result`."""
+    for entry, form in zip(ELSEWHERE, (dict[str, float | None], dict[str, dict[str, Any]], str), strict=True):
+        if not fits(part.get(entry), form):
+            raise ValueError(f"its {entry} on {shown(name)} are {shown(part.get(entry))}")
+    try:
+        _check_recordings(part["recordings"])
+    except ValueError as error:
+        raise ValueError(f"of its scores on {shown(name)}, {error}") from None
 
 
 def write_result(folder: Path, result: Result) -> None:

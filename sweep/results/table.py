@@ -2,8 +2,9 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -13,7 +14,7 @@ from sweep.registry import families
 from sweep.results.finding import find_runs
 from sweep.results.metrics import Ranking
 from sweep.results.plan import Planned, read_sweep
-from sweep.results.result import Result
+from sweep.results.result import ELSEWHERE, Result
 from sweep.results.scoring import SCORES
 from sweep.results.state import State, state_of
 
@@ -22,10 +23,11 @@ COUNTS = ("bins", "context", "empty_filters", "recordings", "parameters_frontend
 COUNTS += ("peak_memory_bytes", "window")
 SECONDS = ("seconds_setup", "seconds_training", "seconds_scoring")
 WORDS = ("norm", "remarks", "source", "arithmetic", "frontend_accuracy", "changed", "device", "git_revision", "engine")
-WORDS += ("sees",)
+WORDS += ("sees", "labels", "trained_on")
 REMARKS = "; "  # between the remarks on a row
 MOVED = ("moved_kernels", "moved_bank")
 OPERATIONS = ("multiply_adds_frontend", "multiply_adds_model")
+ON = "_on_"  # between a score, or the number of recordings, and the name of another set
 NUMBERS = (*SCORES, "threshold", *OPERATIONS, *SECONDS, "windows_per_second", "gpu_utilisation", *MOVED)
 
 
@@ -39,6 +41,7 @@ class Runs:
         planned: entries of sweep.json, by run; None if it is damaged.
         ranking: how the last command ranked the rows.
         remarks: one line for each thing that was left out, such as a copy of a run, or could not be read.
+        sets: names of the other sets that runs were scored on.
     """
 
     table: pd.DataFrame
@@ -46,6 +49,7 @@ class Runs:
     planned: dict[str, Planned] | None
     ranking: Ranking
     remarks: list[str]
+    sets: list[str]
 
 
 def build_table(folder: Path) -> pd.DataFrame:
@@ -61,11 +65,13 @@ def build_table(folder: Path) -> pd.DataFrame:
     return read_runs(folder).table
 
 
-def read_runs(folder: Path) -> Runs:
+def read_runs(folder: Path, on: str | None = None) -> Runs:
     """Read the runs of one <runs>/<data>/<protocol> folder; whatever cannot be read costs its own part only.
 
     Args:
         folder: folder of sweep.json and of the runs.
+        on: name of another set, whose scores and recordings take the place of the runs' own; a done run that was not
+            scored on it is left out. Nothing changes if no run was.
     """
     remarks = list[str]()
     found = find_runs(folder, remarks)
@@ -78,6 +84,13 @@ def read_runs(folder: Path) -> Runs:
     plan = planned or {}
     wanted = {run: plan[run].identity if run in plan else None for run in dict.fromkeys([*plan, *found])}
     states = {run: state_of(folder / run, identity) for run, identity in wanted.items()}
+    sets = list(dict.fromkeys(name for state in states.values() if state.result for name in state.result.elsewhere))
+    if on in sets:
+        without = [run for run, state in states.items() if state.result and on not in state.result.elsewhere]
+        remarks += [f"{folder / run}: left out, not scored on {on}" for run in without[:1]]
+        remarks += [f"{folder}: {len(without) - 1} more such runs"] * (len(without) > 1)
+        states = {run: state for run, state in states.items() if run not in without}
+        states = {run: replace(it, result=it.result and _scored_on(it.result, on)) for run, it in states.items()}
     # A long name is cut in the folder's, but a result holds it whole.
     whole = {run.rpartition("/")[0]: state.result for run, state in states.items() if state.result}
     rows = {run: _row(folder, run, plan.get(run), state, whole) for run, state in states.items()}
@@ -87,10 +100,43 @@ def read_runs(folder: Path) -> Runs:
     known = families.importable({row["family"] for row in rows.values()})
     order = {name: family.ORDER for name, family in known.items()}
     ordered = sorted(rows.values(), key=lambda row: (order.get(row["family"], math.inf), *_place(row)))
-    table = pd.DataFrame(ordered, columns=[*IDENTITY, *COUNTS, *NUMBERS, *WORDS])
-    table = table.astype(dict.fromkeys(("seed", *COUNTS), "Int64") | dict.fromkeys(NUMBERS, float))
+    shown = sets if on is None else []
+    counts, scores = [on_set("recordings", it) for it in shown], [on_set(score, it) for it in shown for score in SCORES]
+    table = pd.DataFrame(ordered, columns=[*IDENTITY, *COUNTS, *NUMBERS, *WORDS, *counts, *scores])
+    table = table.astype(dict.fromkeys(("seed", *COUNTS, *counts), "Int64") | dict.fromkeys((*NUMBERS, *scores), float))
     results = {run: state.result for run, state in states.items() if state.result}
-    return Runs(table, results, planned, ranking, [plain(remark) for remark in remarks])
+    return Runs(table, results, planned, ranking, [plain(remark) for remark in remarks], sets)
+
+
+def on_set(score: str, name: str) -> str:
+    """Return the column of a score, or of "recordings", their number, on another set.
+
+    >>> on_set("accuracy", "maps")
+    'accuracy_on_maps'
+    """
+    return f"{score}{ON}{name}"
+
+
+def sets_of(table: pd.DataFrame) -> list[str]:
+    """Return the names of the other sets that a table, or a summary of it, has columns of."""
+    return [
+        column.removeprefix(on_set("recordings", "")) for column in table if column.startswith(on_set("recordings", ""))
+    ]
+
+
+def _scored_on(result: Result, name: str) -> Result:
+    """Return a result whose scores are those on another set."""
+    found = {key: result.elsewhere[name][key] for key in ELSEWHERE}
+    source = str(keys_of_set(result, name).get("source", ""))
+    return replace(result, **found, elsewhere={}, source=source)
+
+
+def keys_of_set(result: Result, name: str) -> dict[str, Any]:
+    """Return the keys of another set in a run's configuration; {} if they are not there."""
+    found: Any = result.config
+    for key in ("data", "test", name):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}
 
 
 def _copies(rows: dict[str, dict], states: dict[str, State], plan: dict[str, Planned]) -> dict[str, str]:
@@ -138,7 +184,7 @@ def _figures(result: Result) -> dict:
     """Flatten the scores and figures of a done run to one level."""
     same = ("family", "threshold", "bins", "context", "empty_filters", "norm", "window")
     same += ("resumed_from", "windows_per_second", "peak_memory_bytes", "gpu_utilisation", "frontend_accuracy")
-    same += ("source", "changed", "device", "git_revision", "engine")
+    same += ("source", "changed", "device", "git_revision", "engine", "labels", "trained_on")
     model = result.config.get("model")
     segmental = isinstance(model, dict) and model.get("sees") == "segment"
     return {
@@ -148,6 +194,12 @@ def _figures(result: Result) -> dict:
         **{f"multiply_adds_{name}": number for name, number in result.multiply_adds.items()},
         **{f"seconds_{name}": seconds for name, seconds in result.seconds.items()},
         **{f"moved_{name}": change for name, change in result.moved.items()},
+        **{on_set("recordings", name): len(part["recordings"]) for name, part in result.elsewhere.items()},
+        **{
+            on_set(score, name): part["scores"].get(score)
+            for name, part in result.elsewhere.items()
+            for score in SCORES
+        },
         "recordings": len(result.recordings),
         "remarks": REMARKS.join(result.remarks),
         "arithmetic": result.precision,

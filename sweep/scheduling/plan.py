@@ -1,7 +1,7 @@
 """Compose the runs of a sweep, and write them to sweep.json before the first one starts."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from sweep.checks import called
-from sweep.config import Data, RunConfig, differences
+from sweep.config import Data, OtherSet, RunConfig, differences
 from sweep.config.hydra import run_config, words_of
 from sweep.config.words import one_line
 from sweep.registry import sources
@@ -94,25 +94,41 @@ def tables(runs: list[Run]) -> list[Path]:
 
 @functools.cache
 def fingerprinted(data: Data) -> Data:
-    """Return the data configuration with the current fingerprint of the data folder.
+    """Return the data configuration with the current fingerprints of its folder and of those of other sets.
 
     Raises:
-        ValueError: the folder is missing, or holds no recordings in its layout; names the first problem.
+        ValueError: a folder is missing, or holds no recordings in its layout; names the first problem.
+    """
+    from sweep.data.source import SPLITS
+
+    own = data.validation == "own"
+    others = (replace(one, fingerprint=_fingerprint(one, f"data.test.{one.name}.root", ["test"])) for one in data.test)
+    return replace(data, fingerprint=_fingerprint(data, "data.root", SPLITS, own), test=tuple(others))
+
+
+def _fingerprint(data: Data | OtherSet, key: str, splits: Sequence[str], held_out: bool = False) -> str | None:
+    """Return the current fingerprint of a folder, of which some splits are needed; `key` names it in a message.
+
+    What a folder holds out may depend on its files, so it is asked once these have been found.
     """
     from sweep.data.contract import check_source
     from sweep.data.reading import find_pairs
     from sweep.data.recording import refuse
-    from sweep.data.source import SPLITS
+    from sweep.data.source import VALIDATION
 
     source = called(f"data.source {data.source}", sources[data.source], Path(data.root), **data.options)
     if sources.code(data.source) and source.root.is_dir():
         check_source(source, read=False)
     if source.files() is not None:  # otherwise the program makes it
         if not source.root.is_dir():
-            raise ValueError(f"data.root {source.root}: no such folder; correct data.root")
-        for split in SPLITS:
+            raise ValueError(f"{key} {source.root}: no such folder; correct {key}")
+        for split in splits:
             refuse(*find_pairs(source, split))
-    return replace(data, fingerprint=source.fingerprint())
+    if held_out:
+        if VALIDATION not in source.splits:
+            raise ValueError(f"data.validation own: data.source {data.source} holds out no recordings; choose a share")
+        refuse(*find_pairs(source, VALIDATION))
+    return source.fingerprint() if "train" in splits else source.fingerprint_of(splits)
 
 
 def _compose(config: DictConfig, loader: ConfigLoader) -> Iterator[DictConfig]:
@@ -132,7 +148,7 @@ def _compose(config: DictConfig, loader: ConfigLoader) -> Iterator[DictConfig]:
 
 def _titles(configs: list[RunConfig]) -> list[str]:
     """Title each run: its number, its row, and every other part of its name that varies in the sweep."""
-    parts = [(c.data.name, c.protocol.name, c.model_row, c.row, f"seed-{c.seed}") for c in configs]
+    parts = [(c.data_row, c.protocol.name, c.model_row, c.row, f"seed-{c.seed}") for c in configs]
     varying = [place == 3 or len(set(column)) > 1 for place, column in enumerate(zip(*parts, strict=True))]
     shown = (" ".join(part for part, varies in zip(run, varying, strict=True) if varies) for run in parts)
     return [f"[{n:{len(str(len(configs)))}d}/{len(configs)}] {title}" for n, title in enumerate(shown, 1)]

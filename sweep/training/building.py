@@ -62,8 +62,8 @@ def check_classes(config: RunConfig) -> None:
         ValueError: names the class, what is wrong and the remedy.
     """
     row, name = config.representation, config.model.name
-    for registry, chosen in chosen_classes(config.record()):
-        if registry.code(chosen) != config.code.get(registry.kind):
+    for key, registry, chosen in chosen_classes(config.record()):
+        if registry.code(chosen) != config.code.get(key):
             raise ValueError(
                 f"{registry.kind} {chosen}: its code has changed since this run was planned; give the command again"
             )

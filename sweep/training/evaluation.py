@@ -1,5 +1,6 @@
 """Score a trained transcriber on the test recordings, and collect the arrays that a report shows."""
 
+from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Any
@@ -12,9 +13,9 @@ from sweep.data.recording import SAMPLE_RATE
 from sweep.data.recordings import Recordings
 from sweep.results import evidence, notes, scoring
 from sweep.results.instruments import count_instruments
-from sweep.results.pool import start_pool
-from sweep.training import machine
-from sweep.training.hearing import Thresholds, choose_thresholds, hear_at, instants_of, whole_of
+from sweep.results.pool import count_processes, start_pool
+from sweep.results.probabilities import STEP, Keeper
+from sweep.training.hearing import Thresholds, choose_thresholds, hear_at, hear_each, instants_of, whole_of
 from sweep.training.loading import Loaded
 from sweep.training.models.linear import Linear
 from sweep.training.transcriber import Transcriber
@@ -42,25 +43,35 @@ class Evaluation:
     Attributes:
         scores: means over the test recordings; NaN where they are not defined.
         recordings: scores and counts of each test recording, by its id; NaN where a score is not defined.
+        elsewhere: scores and recordings, as those above, of each other set, by its name.
         thresholds: probabilities above which a note was estimated.
         shown: arrays for `results.evidence`.
+        kept: content of probabilities.npz; None if the run keeps none.
     """
 
     scores: dict[str, float]
     recordings: dict[str, dict[str, Any]]
+    elsewhere: dict[str, tuple[dict[str, float], dict[str, dict[str, Any]]]]
     thresholds: Thresholds
     shown: dict[str, np.ndarray]
+    kept: bytes | None
 
 
 def prepare_evaluation(config: RunConfig, test: Recordings) -> Exam:
     """Choose the instants to score, and start the worker processes, which load while the run trains."""
     instants = [instants_of(config, test, index) for index in range(len(test))]
-    workers = machine.count_workers(config.workers)
+    workers = count_processes(config.workers)
     pool = start_pool(workers) if workers and sum(map(len, instants)) > _POOLED else None
     return Exam(instants, pool)
 
 
-def evaluate(transcriber: Transcriber, config: RunConfig, loaded: Loaded, exam: Exam) -> Evaluation:
+def evaluate(
+    transcriber: Transcriber,
+    config: RunConfig,
+    loaded: Loaded,
+    exam: Exam,
+    elsewhere: Mapping[str, tuple[Recordings, Exam]],
+) -> Evaluation:
     """Score a trained transcriber.
 
     Args:
@@ -68,17 +79,37 @@ def evaluate(transcriber: Transcriber, config: RunConfig, loaded: Loaded, exam: 
         config: the run's configuration.
         loaded: the run's recordings.
         exam: instants to score and worker processes.
+        elsewhere: test recordings of other sets, and their exam, by the set's name; the thresholds are the same.
     """
     thresholds = choose_thresholds(transcriber, config, loaded.held_out)
-    recordings, shown = score_recordings(transcriber, loaded.test, exam, config.protocol, thresholds)
+    keeper = Keeper() if config.keep_probabilities else None
+    recordings, shown = score_recordings(transcriber, loaded.test, exam, config.protocol, thresholds, keeper)
     scores = scoring.mean_scores(recordings.values())
-    return Evaluation(scores, recordings, thresholds, shown | learned_weights(transcriber))
+    others = {}
+    for name, (test, other) in elsewhere.items():
+        found, _ = score_recordings(transcriber, test, other, config.protocol, thresholds)
+        others[name] = scoring.mean_scores(found.values()), found
+    kept = keeper.content() if keeper else None
+    return Evaluation(scores, recordings, others, thresholds, shown | learned_weights(transcriber), kept)
 
 
 def score_recordings(
-    transcriber: Transcriber, test: Recordings, exam: Exam, protocol: Protocol, thresholds: Thresholds
+    transcriber: Transcriber,
+    test: Recordings,
+    exam: Exam,
+    protocol: Protocol,
+    thresholds: Thresholds,
+    keeper: Keeper | None = None,
 ) -> tuple[dict, dict]:
     """Score each test recording: its frames at the instants of an exam, its notes over all of it.
+
+    Args:
+        transcriber: trained model on its device, in evaluation mode.
+        test: test recordings.
+        exam: instants to score and worker processes.
+        protocol: protocol of the run.
+        thresholds: probabilities above which a note is estimated.
+        keeper: takes what is heard of each recording; None: nothing is kept.
 
     Returns:
         Scores by the recording's id, and the arrays for `results.evidence`: counts of each, an excerpt of the first.
@@ -105,6 +136,8 @@ def score_recordings(
             )
         scores[name] = found | ({"group": test.groups[index]} if test.groups[index] else {})
         counts.append(evidence.count_notes(reference, probability > threshold))
+        if keeper:
+            keeper.add(name, *hear_each(transcriber, test, index, whole, STEP))
         if index == 0:
             seen = evidence.stretch(len(instants))
             parts = times[seen], frames[seen].cpu().numpy(), reference[seen], probability[seen] > threshold

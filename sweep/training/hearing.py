@@ -8,9 +8,10 @@ import torch
 
 from sweep.config import RunConfig
 from sweep.data.covering import Covering, by_windows, covered
+from sweep.data.instants import scored_length
 from sweep.data.recording import SAMPLE_RATE
 from sweep.data.recordings import Recordings
-from sweep.data.windows import PAPER_WINDOW, scoring_windows
+from sweep.data.windows import scoring_windows
 from sweep.representations.clock import ESTIMATE_EVERY
 from sweep.results.notes import Stretches
 from sweep.results.scoring import PITCHES
@@ -59,11 +60,8 @@ class Heard(NamedTuple):
 
 
 def instants_of(config: RunConfig, test: Recordings, index: int) -> torch.Tensor:
-    """Return the instants of a recording whose frames are scored, the middles of windows: (instants,) int64 samples.
-
-    They do not depend on the length of a segment, so that all models are scored at the same ones.
-    """
-    length = PAPER_WINDOW if config.model.sees == "segment" else config.protocol.window
+    """Return the instants of a recording whose frames are scored, the middles of windows: (instants,) int64 samples."""
+    length = scored_length(config.model.sees, config.protocol.window)
     return scoring_windows(test, index, length=length, count=config.protocol.scored_windows) + length // 2
 
 
@@ -99,6 +97,31 @@ def whole_of(transcriber: Transcriber, recordings: Recordings, index: int, step:
         return None
     covering = by_windows(transcriber.protocol.window, step, recordings.sample_rate)
     return hear(transcriber, recordings, index, covering)
+
+
+def hear_each(
+    transcriber: Transcriber, recordings: Recordings, index: int, whole: Heard | None, step: int
+) -> tuple[dict[str, np.ndarray], float]:
+    """Hear all of a recording at an instant each `step` samples at 44,100 Hz from its first.
+
+    Args:
+        transcriber: trained model, in evaluation mode.
+        recordings: recordings of the split, at the model's rate.
+        index: index of the recording.
+        whole: what `whole_of` has heard of it already. It is heard again by a model of windows if its frames have
+            another step; of a model of segments, the frame nearest to each instant is taken.
+        step: samples between two instants.
+
+    Returns:
+        Probabilities of the piano's pitches, (instants, 88) by head, and the seconds between two frames of the model.
+    """
+    samples = int(recordings.lengths[index])
+    if whole is None or not transcriber.segmental and whole.hop_seconds != step / SAMPLE_RATE:
+        whole = whole_of(transcriber, recordings, index, step)
+    instants = step * np.arange(1 + samples // step)
+    frames = len(whole.heads["frames"])
+    nearest = np.rint(instants / SAMPLE_RATE / whole.hop_seconds).astype(np.int64).clip(max=frames - 1)
+    return {head: value[nearest][:, PITCHES] for head, value in whole.heads.items()}, whole.hop_seconds
 
 
 @torch.inference_mode()

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from sweep.config import Data
 from sweep.data.reading import read, read_audio_at
 from sweep.data.recording import Changed, DataError, summed
 from sweep.data.recordings import Recordings
+from sweep.data.source import VALIDATION
 from sweep.data.targets import Labels
 from sweep.data.windows import split_validation
 from sweep.names import spelled
@@ -41,8 +42,7 @@ class UnreadableError(DataError):
 def load(config: Data, sample_rate: int, device: torch.device, console: Console) -> Loaded:
     """Load the recordings at a rate onto a device; they stay there for the runs that follow.
 
-    Labels are read once for all rates. Audio is read at 44,100 Hz first, whose samples the labels count, and stays on
-    the device only if a run needs that rate.
+    Labels are read once for all rates, audio at each rate when a run first needs it.
 
     Args:
         config: the configuration's group `data`.
@@ -63,19 +63,22 @@ class _Set:
         self._config, self._root = config, Path(config.root)
         self._cache = Path(config.cache) if config.cache else None
         sources[config.source](self._root, **config.options).make(console)
+        own = config.validation == "own"
+        how: dict[str, Any] = {"hours": config.hours, "shift": config.shift, "held_out": own}
         try:
-            splits, remarks = read(self._root, config.source, self._cache, options=config.options)
+            splits, remarks = read(self._root, config.source, self._cache, sample_rate, config.options, **how)
         except DataError as error:
             raise UnreadableError(str(error)) from error
-        _say(remarks, self._root)
+        say_remarks(remarks, self._root)
         self._paths = {split: [recording.path for recording in part] for split, part in splits.items()}
-        train, held_out = split_validation(splits["train"], config.validation)
+        if own:
+            train, held_out = splits["train"], splits[VALIDATION]
+        else:
+            train, held_out = split_validation(splits["train"], float(config.validation))
         parts = {"train": train, "validation": held_out, "test": splits["test"]}
         self._labels = {name: Labels(part, device) if part else None for name, part in parts.items()}
         self._loaded: dict[int, Loaded] = {}
-        if sample_rate == SAMPLE_RATE:  # without a cache it would be decoded twice
-            audio = {recording.path: recording.audio for part in splits.values() for recording in part}
-            self._place(audio, sample_rate, console)
+        self._place({it.path: it.audio for part in splits.values() for it in part}, sample_rate, console)
 
     def at(self, sample_rate: int, console: Console) -> Loaded:
         """Return the recordings at a rate, loaded when a run first needs them."""
@@ -84,7 +87,7 @@ class _Set:
             try:
                 for split, paths in self._paths.items():
                     how = sample_rate, self._config.source, self._cache, self._config.options
-                    part = read_audio_at(self._root, split, paths, *how)
+                    part = read_audio_at(self._root, split, paths, *how, hours=self._config.hours)
                     audio |= zip(paths, part, strict=True)
                 self._place(audio, sample_rate, console)
             except DataError as error:
@@ -107,7 +110,7 @@ class _Set:
 _held: dict[tuple, _Set] = {}
 
 
-def _say(remarks: list[str], root: Path) -> None:
+def say_remarks(remarks: list[str], root: Path) -> None:
     """Print on stderr what may be missing or wrong in the data, a few lines at most."""
     lines = summed(line for line in remarks if not isinstance(line, Changed) or line.wrong)
     if len(lines) > MOST:
@@ -122,11 +125,16 @@ def describe(recordings: Recordings) -> str:
     Another rate than 44,100 Hz is named: "8 recordings, 15.6 min at 16,000 Hz, ...".
     """
     samples, rate = recordings.samples, recordings.sample_rate
-    where = "pinned in host memory" if recordings.on_host else f"on {samples.device}"
+    where = f"on {'the host' if recordings.on_host else samples.device}"
+    if recordings.mapped:
+        where = "mapped from the cache"
+    at = f" at {rate:,} Hz" * (rate != SAMPLE_RATE)
+    kind = str(samples.dtype).removeprefix("torch.")
+    return f"{amount(recordings)}{at}, {kind} {where}, {recordings.nbytes / 2**20:,.0f} MiB"
+
+
+def amount(recordings: Labels) -> str:
+    """Say how many recordings there are, and how long they last: "8 recordings, 15.6 min"."""
     minutes = int(recordings.lengths.sum()) / SAMPLE_RATE / 60
     long = f"{minutes:.1f} min" if minutes < 100 else f"{minutes / 60:.1f} h"
-    at = f" at {rate:,} Hz" * (rate != SAMPLE_RATE)
-    return (
-        f"{len(recordings)} recording{'s' * (len(recordings) > 1)}, {long}{at}, "
-        f"{str(samples.dtype).removeprefix('torch.')} {where}, {samples.nbytes / 2**20:,.0f} MiB"
-    )
+    return f"{len(recordings)} recording{'s' * (len(recordings) > 1)}, {long}"

@@ -3,7 +3,6 @@
 import contextlib
 import ctypes
 import importlib.metadata
-import os
 import platform
 import subprocess
 from collections.abc import Iterator
@@ -26,14 +25,6 @@ def choose_device(name: str) -> torch.device:
     if name == "cpu" or not torch.cuda.is_available():
         return torch.device("cpu")
     return torch.device("cuda", torch.cuda.current_device())
-
-
-def count_workers(workers: int | str) -> int:
-    """Return the number of scoring processes for `workers`: "auto" is one per core, at most 8, none on one core."""
-    if workers != "auto":
-        return int(workers)
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(8, cores) if cores > 1 else 0
 
 
 def describe(device: torch.device) -> dict:

@@ -2,23 +2,27 @@
 
 import logging
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
 from rich.console import Console
 
-from sweep.config import RunConfig
+from sweep.config import Data, OtherSet, RunConfig
 from sweep.locks import Lock
+from sweep.registry import sources
 from sweep.results import evidence
+from sweep.results.probabilities import write_probabilities
 from sweep.results.progress import PROGRESS, Tracker
-from sweep.results.result import Result, write_result
+from sweep.results.result import ELSEWHERE, Result, write_result
 from sweep.results.state import CHECKPOINT
 from sweep.training import machine
 from sweep.training.building import build_frontend, build_or_resume, check_classes, cost
 from sweep.training.checkpoints import find_state
+from sweep.training.elsewhere import load_elsewhere
 from sweep.training.evaluation import Evaluation, evaluate, prepare_evaluation
 from sweep.training.fitting import fit
-from sweep.training.loading import Loaded, describe, load
+from sweep.training.loading import Loaded, amount, describe, load
 from sweep.training.loggers import build_loggers, closing
 from sweep.training.transcriber import Transcriber
 
@@ -49,6 +53,8 @@ def run(config: RunConfig, console: Console, title: str, lock: Lock) -> Result:
     check_classes(config)
     loaded = load(config.data, config.representation.sample_rate, device, console)
     exam = prepare_evaluation(config, loaded.test)
+    others = load_elsewhere(config.data, loaded, console).items()
+    elsewhere = {name: (test, prepare_evaluation(config, test)) for name, test in others}
     transcriber = build_or_resume(config, loaded.train, device, kept, first)
     multiply_adds = cost(config, transcriber)
     times.append(time.perf_counter())
@@ -60,7 +66,7 @@ def run(config: RunConfig, console: Console, title: str, lock: Lock) -> Result:
             fit(transcriber, config, loaded, first, loggers, lock, tracker, console, title)
         times.append(time.perf_counter())
 
-        evaluation = evaluate(transcriber.to(device).eval(), config, loaded, exam)
+        evaluation = evaluate(transcriber.to(device).eval(), config, loaded, exam, elsewhere)
         summary.update({name: score for name, score in evaluation.scores.items() if np.isfinite(score)})
         times.append(time.perf_counter())
 
@@ -78,7 +84,7 @@ def write(
     busy: list[int],
     lock: Lock,
 ) -> Result:
-    """Write evidence.npz, then result.json, which marks the run as finished.
+    """Write evidence.npz and the kept probabilities, then result.json, which marks the run as finished.
 
     Args:
         config: the run's configuration.
@@ -105,11 +111,15 @@ def write(
         variant=config.variant,
         model=config.model_row,
         protocol=config.protocol.name,
-        data=config.data.name,
+        data=config.data_row,
         seed=config.seed,
         config=config.record(),
         scores=evaluation.scores,
         recordings=evaluation.recordings,
+        elsewhere={
+            one.name: dict(zip(ELSEWHERE, (*evaluation.elsewhere[one.name], labels_of(one)), strict=True))
+            for one in config.data.test
+        },
         threshold=evaluation.thresholds.frames,
         onset_threshold=evaluation.thresholds.onsets,
         bins=row.n_channels * row.bins,
@@ -128,8 +138,10 @@ def write(
         precision=config.precision,
         frontend_accuracy=config.frontend.accuracy,
         source=config.data.source,
+        labels=labels_of(config.data),
         changed=config.changed_elsewhere,
         audio=describe(loaded.train),
+        trained_on=amount(loaded.train),
         peak_memory_bytes=machine.peak_memory(device),
         gpu_utilisation=sum(busy) / len(busy) if busy else None,
         **machine.describe(device),
@@ -137,10 +149,18 @@ def write(
     lock.confirm()
     frequencies = {"frequencies": row.frequencies.astype(np.float32)}
     evidence.write_evidence(config.folder, evaluation.shown | learned | frequencies)
+    write_probabilities(config.folder, evaluation.kept)
     write_result(config.folder, result)
     for name in (CHECKPOINT, PROGRESS):
         (config.folder / name).unlink(missing_ok=True)
     return result
+
+
+def labels_of(data: Data | OtherSet) -> str:
+    """Return what a data set says of its labels, for a table, and by how much they are moved."""
+    said = sources[data.source](Path(data.root), **data.options).remark()
+    moved = f"All labels are moved {abs(data.shift) * 1000:g} ms {'later' if data.shift > 0 else 'earlier'}."
+    return " ".join(filter(None, [said, moved * bool(data.shift)]))
 
 
 def _count_parameters(module: torch.nn.Module) -> int:

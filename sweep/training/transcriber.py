@@ -13,7 +13,8 @@ from sweep.config import Protocol, RunConfig
 from sweep.data.covering import Covering, by_segments, by_windows
 from sweep.data.cutting import cut
 from sweep.data.recordings import Recordings
-from sweep.data.targets import Labels, Roll
+from sweep.data.roll import Roll
+from sweep.data.targets import Labels
 from sweep.data.windows import Windows
 from sweep.representations.clock import ESTIMATE_EVERY, SAMPLE_RATE, at_rate
 from sweep.results.notes import SILENCE

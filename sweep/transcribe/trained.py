@@ -103,14 +103,14 @@ def _check_registered(run: Path, result: Result) -> None:
         ValueError: a class from outside the package is not registered, or has another code than in the run.
     """
     codes = result.config.get("code") or {}
-    for registry, name in chosen_classes(result.config):
+    for key, registry, name in chosen_classes(result.config):
         kind = registry.kind.partition(".")[0]
         if name not in registry:
             raise ValueError(
                 f"{run}: its {kind} {name} is not known here: give `python SCRIPT transcribe` with the script that "
                 "registers it, or install its package"
             )
-        if registry is not sources and registry.code(name) != codes.get(registry.kind):
+        if registry is not sources and registry.code(name) != codes.get(key):
             raise ValueError(
                 f"{run}: its {kind} {name} has changed since it was trained: put its code back, or train it again with "
                 "overwrite=true"

@@ -44,7 +44,13 @@ class Content:
 class Demo(MusicNet):
     """Sixteen pieces that the program makes by itself: synthetic, no evidence about recorded music."""
 
-    LABELS = "Labels are exact, there is no pedal."
+    ABOUT = None
+
+    def __init__(self, root: Path):
+        super().__init__(root)
+
+    def remark(self) -> str:
+        return "Labels are exact, there is no pedal."
 
     def make(self, console: Console) -> None:
         if not self.root.exists():

@@ -9,6 +9,8 @@ from pathlib import Path
 import soundfile
 
 from sweep.data.labels import MIDI, SHOWN
+from sweep.data.midi import Midi, read_midi
+from sweep.data.pedal import in_words
 from sweep.data.recording import Pair, Remark
 from sweep.data.source import SPLITS, Source, as_compared, missing, same_name
 from sweep.files import NOTES
@@ -47,13 +49,28 @@ class _Files:
 
 @sources.register("folder")
 class Folder(Source):
-    """Recordings of one's own: audio beside labels of the same name, in train/ and test/ or listed in split.csv."""
+    """Recordings of one's own: audio beside labels of the same name, in train/ and test/ or listed in split.csv.
+
+    Args:
+        root: folder of the recordings.
+        pedal: Whether notes in MIDI go on while the sustain pedal is down, until it goes up or the key is struck again.
+    """
 
     RESAMPLES = True
-    LABELS = "Labels as in the CSV; MIDI from key down to key up, the pedal is not followed."
+    LABEL_KEYS = ("pedal",)
+
+    def __init__(self, root: Path, pedal: bool = False):
+        super().__init__(root)
+        self.pedal = pedal
+
+    def remark(self) -> str:
+        return f"Labels as in the CSV; MIDI {in_words(self.pedal)}."
 
     def find(self, split: str) -> tuple[list[Pair], list[str]]:
         return find(self.root, split)
+
+    def notes(self, labels: Path) -> Midi | None:
+        return read_midi(labels, self.pedal) if labels.suffix.lower() in MIDI else None
 
 
 def find(root: Path, split: str) -> tuple[list[Pair], list[str]]:
@@ -69,26 +86,26 @@ def find(root: Path, split: str) -> tuple[list[Pair], list[str]]:
         pairs: those recordings that have both files. The id is the path without ending, relative to `root` with a
             split.csv, otherwise to `root/<split>`.
         problems: problems of both splits, one line each: a file is missing, there twice or in both splits, or
-            split.csv has another form. Remarks name what could not be entered.
+            split.csv has another form; and that this split has no recording. Remarks name what could not be entered.
     """
     if problems := missing(root):
         return [], problems
     if os.path.exists(root / TABLE):
-        splits, problems = _by_table(root)
+        splits, problems = _by_table(root, split)
     elif any(os.path.isdir(root / name) for name in SPLITS):
-        splits, problems = _by_folder(root)
+        splits, problems = _by_folder(root, split)
     else:
         return [], [f"{root}: holds neither train and test folders nor a {TABLE}: add them or correct data.root"]
     return splits[split], problems
 
 
-def _by_folder(root: Path) -> tuple[dict[str, list[Pair]], list[str]]:
+def _by_folder(root: Path, asked: str) -> tuple[dict[str, list[Pair]], list[str]]:
     splits, problems = {}, []
     for split in SPLITS:
         folder = root / split
         found = _files_by_id(folder, problems)
         splits[split] = [pair for id, files in found.items() if (pair := _pair(folder, id, files, problems))]
-        if not any(files.audio for files in found.values()):
+        if split == asked and not any(files.audio for files in found.values()):
             problems.append(f"{folder}: holds no audio: put the recordings there")
     names = {split: {pair.id: pair for pair in splits[split]} for split in SPLITS}
     for id in sorted(names["train"].keys() & names["test"].keys()):
@@ -99,7 +116,7 @@ def _by_folder(root: Path) -> tuple[dict[str, list[Pair]], list[str]]:
     return splits, problems
 
 
-def _by_table(root: Path) -> tuple[dict[str, list[Pair]], list[str]]:
+def _by_table(root: Path, asked: str) -> tuple[dict[str, list[Pair]], list[str]]:
     splits: dict[str, list[Pair]] = {split: [] for split in SPLITS}
     problems: list[str] = []
     rows = _rows(root / TABLE, problems)
@@ -125,10 +142,8 @@ def _by_table(root: Path) -> tuple[dict[str, list[Pair]], list[str]]:
         first[id] = line
         if pair := _pair(root, id, files, problems):
             splits[split].append(replace(pair, group=spelled(group)))
-    listed = {split for _, _, split, _ in rows}
-    problems += [
-        f"{root / TABLE}: lists no file for {split}: add some" for split in SPLITS if rows and split not in listed
-    ]
+    if rows and asked not in {split for _, _, split, _ in rows}:
+        problems.append(f"{root / TABLE}: lists no file for {asked}: add some")
     return splits, problems
 
 

@@ -14,14 +14,16 @@ from sweep import __version__
 from sweep.names import plain
 from sweep.report.columns import heading_of, label_of
 from sweep.report.details import read_details, rows_of
+from sweep.report.elsewhere import ByGroup
 from sweep.report.excerpts import excerpt
+from sweep.report.files import write
 from sweep.report.heat_maps import accuracy_by_count, recall_by_instrument, score_by_recording
 from sweep.report.kernels import kernels
 from sweep.report.pictures import STYLE, Picture, anchor, colour_of, makers, stem, svg
 from sweep.report.plots import loss_curves, score_by_bins, score_by_cost
 from sweep.report.printing import emphasised, justify
 from sweep.report.rankings import Rankings
-from sweep.report.report import Report, write
+from sweep.report.report import Report
 from sweep.report.trained import Trained
 
 
@@ -57,20 +59,22 @@ def draw(report: Report) -> tuple[list[Picture], list[Picture], list[str]]:
     done = lines[lines.status == "done"].dropna(subset=["value"])
     if done.empty:
         return [], [], problems
+    at_home = report.on is None  # what the runs keep beside their scores is about their own test recordings
     with matplotlib.rc_context(STYLE):
         overview = [
             _attempt("Score against the number of bins", score_by_bins, done),
             _attempt("Loss curves", loss_curves, done, details),
             _attempt("Score against cost", score_by_cost, done),
             _attempt("Score of each recording", score_by_recording, done, details),
-            _attempt("Accuracy by polyphony", accuracy_by_count, done, details, "polyphony"),
-            _attempt("Accuracy by pitch", accuracy_by_count, done, details, "pitches"),
+            at_home and _attempt("Accuracy by polyphony", accuracy_by_count, done, details, "polyphony"),
+            at_home and _attempt("Accuracy by pitch", accuracy_by_count, done, details, "pitches"),
             _attempt("Recall by instrument", recall_by_instrument, done, details),
         ]
         rows = []
         for row, name in zip(rows_of(done), done.name, strict=True):
             runs = [run for run in details if run.row == row]
-            rows += [_attempt(name, excerpt, name, runs), _attempt(f"{name}: kernels", kernels, name, runs)]
+            rows += [at_home and _attempt(name, excerpt, name, runs)]
+            rows += [_attempt(f"{name}: kernels", kernels, name, runs)]
     return [picture for picture in overview if picture], [picture for picture in rows if picture], problems
 
 
@@ -93,6 +97,7 @@ def page(
         overview=overview,
         rankings=rankings and _rankings(rankings, families),
         metrics=by_metric and _rankings(by_metric, families),
+        elsewhere=[(table.title, _by_group(table, families)) for table in report.by_group],
         bars=heading_of(report.sample.metric.name),
         rows=rows if drawn or any("Not drawn" in row.caption for row in rows) else [],
         missing=problems,
@@ -119,12 +124,12 @@ def write_page(console: Console, report: Report, rankings: Rankings | None) -> t
     """
     overview, rows, problems = report.drawn
     made = {"report.html": lambda: page(report, overview, rows, problems, rankings)}
-    if not write(console, report.folder, made):
+    if not write(console, report.place, made):
         return None, []  # a folder that takes no page takes no pictures
     pictures = [*overview, *rows]
     made = {name: make for picture in pictures for name, make in makers(picture).items()}
-    write(console, report.folder / "pictures", made)
-    return report.folder / "report.html", pictures
+    write(console, report.place / "pictures", made)
+    return report.place / "report.html", pictures
 
 
 def _attempt(title: str, function: Callable[..., Picture | None], *arguments: Any) -> Picture | None:
@@ -167,6 +172,14 @@ def _trained(trained: Trained, families: dict[str, str]) -> dict:
     keys = [[text.strip("*+ ") for text in cells[heading]] for heading in cells]
     of_rows = [families[name] for name in trained.table.representation]
     return _sortable(cells, keys, [False] * len(keys), of_rows, trained.remarks())
+
+
+def _by_group(table: ByGroup, families: dict[str, str]) -> dict:
+    cells = table.cells()
+    keys = [[text.strip("*") for text in cells[heading]] for heading in cells]
+    keys[0] = [str(place) for place in range(len(cells))]
+    low = [heading in ("representation", "model") for heading in cells]
+    return _sortable(cells, keys, low, [families[name] for name in table.table.representation], table.remarks())
 
 
 def _rankings(rankings: Rankings, families: dict[str, str]) -> dict:

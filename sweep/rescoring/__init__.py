@@ -1,0 +1,1 @@
+"""Score finished runs anew from the probabilities that they kept: other labels, thresholds, tolerances, frames."""
