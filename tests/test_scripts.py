@@ -98,7 +98,7 @@ class Takes(Source):
 sweep.main()
 '''
 GUARDED = MINE.replace("\nsweep.main()", '\nif __name__ == "__main__":\n    sweep.main()')
-RUN = "runs/tapes/quick/two_layers+hidden=16/semitones/seed-0"
+RUN = "runs/tapes+player=ada/quick/two_layers+hidden=16/semitones/seed-0"
 
 
 def call(*arguments, cwd: Path) -> subprocess.CompletedProcess:
@@ -135,7 +135,7 @@ def copied(swept, tmp_path) -> Path:
 @pytest.mark.long  # the sweep; so of all that ask what came of it
 def test_the_keys_and_the_code_of_a_scripts_classes_are_part_of_a_run(swept):
     found = results(swept)
-    run = "runs/tapes/quick/two_layers+hidden=16/semitones+notes=48/seed-{}"
+    run = "runs/tapes+player=ada/quick/two_layers+hidden=16/semitones+notes=48/seed-{}"
     assert list(found) == [run.format(seed) for seed in (0, 1)]
     result = found[run.format(0)]
     config = result["config"]
@@ -143,7 +143,7 @@ def test_the_keys_and_the_code_of_a_scripts_classes_are_part_of_a_run(swept):
     assert [config["representation"][key] for key in ("n_fft", "lowest", "notes")] == [4096, 36, 48]
     assert sorted(config["code"]) == ["data.source", "family", "model.name"]
     assert result["bins"] == 48 and result["parameters"]["model"] == 48 * 33 * 16 + 16 + 16 * 128 + 128
-    planned = json.loads((swept / "runs/tapes/quick/sweep.json").read_text())["runs"]
+    planned = json.loads((swept / "runs/tapes+player=ada/quick/sweep.json").read_text())["runs"]
     identity = planned["two_layers+hidden=16/semitones+notes=48/seed-0"]["identity"]
     assert (identity["model.hidden"], identity["data.player"], identity["representation.notes"]) == (16, "ada", 48)
 
@@ -188,8 +188,9 @@ def transcribing(asked: list[str], cwd: Path) -> list:
 def test_a_scripts_run_is_transcribed_with_by_the_script_alone(asked, swept, tmp_path):
     done = call("-m", "sweep", *transcribing(asked, tmp_path), cwd=swept)
     line = (
-        "sweep transcribe: runs/tapes/quick/two_layers+hidden=16/semitones+notes=48/seed-0: its model two_layers is "
-        "not known here: give `python SCRIPT transcribe` with the script that registers it, or install its package\n"
+        "sweep transcribe: runs/tapes+player=ada/quick/two_layers+hidden=16/semitones+notes=48/seed-0: its model "
+        "two_layers is not known here: give `python SCRIPT transcribe` with the script that registers it, or install "
+        "its package\n"
     )
     assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
 
@@ -209,7 +210,7 @@ def test_a_script_transcribes_with_its_run_unless_its_class_was_edited(asked, co
 def test_a_script_reports_its_runs(copied):
     done = call("mine.py", "report", cwd=copied)
     assert done.returncode == 0 and "2 of 2 runs done" in done.stdout, done.stdout + done.stderr
-    assert (copied / "runs/tapes/quick/report.html").exists()
+    assert (copied / "runs/tapes+player=ada/quick/report.html").exists()
 
 
 @pytest.mark.long
