@@ -1,6 +1,6 @@
 """The configuration of a run: its groups, its identity, its folder and its row's name."""
 
-from sweep.config.elsewhere import OtherSet
+from sweep.config.elsewhere import DataSet, OtherSet
 from sweep.config.groups import (
     ACCURACIES,
     Augment,
@@ -17,6 +17,6 @@ from sweep.config.groups import (
 from sweep.config.run import RunConfig, differences, identity
 
 __all__ = [
-    "ACCURACIES", "Augment", "Cluster", "Control", "Data", "FrontEnd", "HostCluster", "Logger", "Model", "OtherSet",
-    "Protocol", "RunConfig", "SlurmCluster", "differences", "identity",
+    "ACCURACIES", "Augment", "Cluster", "Control", "Data", "DataSet", "FrontEnd", "HostCluster", "Logger", "Model",
+    "OtherSet", "Protocol", "RunConfig", "SlurmCluster", "differences", "identity",
 ]  # fmt: skip

@@ -14,10 +14,8 @@ TAKES = "`null`, the name of a data set, a folder, a mapping as `{source: folder
 
 
 @dataclass(frozen=True, kw_only=True)
-class OtherSet(Chosen):
-    """A data set that a run is scored on and not trained on; `options` are its source's own keys."""
-
-    PLACE = "data.test."
+class DataSet(Chosen):
+    """What every data set has, whether a run is trained on it or scored only; `options` are its source's own keys."""
 
     name: str = text()
     """Name of the folder, which tells data sets apart."""
@@ -26,9 +24,16 @@ class OtherSet(Chosen):
     root: str = folder(changes_result=False)
     """Folder of the recordings."""
     shift: float = number(-10, 10, default=0.0)
-    """Seconds by which its labels are moved, later if positive."""
+    """Seconds by which all labels are moved, later if positive, where a data set's are known to lead or lag."""
     fingerprint: str | None = text("a hash", also=(None,), default=None)
     """Hash of the files' names and sizes, taken when the sweep is planned; null for the demo set."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherSet(DataSet):
+    """A data set that a run is scored on and not trained on."""
+
+    PLACE = "data.test."
 
     @property
     def place(self) -> str:

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from sweep.checks import check_whole, shown
 from sweep.config.chosen import Chosen
-from sweep.config.elsewhere import TAKES, OtherSet, check_sets, name_of_set, record_of, sets_from_tree
+from sweep.config.elsewhere import TAKES, DataSet, OtherSet, check_sets, name_of_set, record_of, sets_from_tree
 from sweep.fields import Group, checked, choice, folder, group, keys_of, number, positive, share, text, values, whole
 from sweep.registry import models, sources
 
@@ -16,17 +16,11 @@ METRICS = ("accuracy", "f_measure", "note_f1", "note_offset_f1", "average_precis
 
 
 @dataclass(frozen=True, kw_only=True)
-class Data(Chosen):
+class Data(DataSet):
     """The recordings to train on and to test on."""
 
     PLACE = "data."
 
-    name: str = text()
-    """Name of the folder, which tells data sets apart."""
-    source: str = text()
-    """Layout of the folder."""
-    root: str = folder(changes_result=False)
-    """Folder of the recordings."""
     cache: str | None = folder(also=(None,), changes_result=False)
     """Folder for decoded audio, which may be deleted at any time."""
     validation: float | str = share(also=("own",))
@@ -34,12 +28,8 @@ class Data(Chosen):
     recordings that the data set itself holds out."""
     hours: float | None = positive(also=(None,), default=None)
     """Hours of the training recordings to take, drawn at random but the same for all runs; null takes all."""
-    shift: float = number(-10, 10, default=0.0)
-    """Seconds by which all labels are moved, later if positive, where a data set's are known to lead or lag."""
     placement: str = choice("auto", "float32", "int16", "host", changes_result=False)
     """Place of the audio on a GPU machine: on the GPU in one of two types, or on the host."""
-    fingerprint: str | None = text("a hash", also=(None,), default=None)
-    """Hash of the files' names and sizes, taken when the sweep is planned; null for the demo set."""
     test: tuple[OtherSet, ...] = checked(check_sets, TAKES, kind="words", default=(), also=(None,))
     """Other data sets, on whose test recordings a run is scored besides; each needs another name."""
 

@@ -13,7 +13,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from sweep.checks import called
-from sweep.config import Data, OtherSet, RunConfig, differences
+from sweep.config import Data, DataSet, RunConfig, differences
 from sweep.config.hydra import run_config, words_of
 from sweep.config.words import one_line
 from sweep.registry import sources
@@ -106,7 +106,7 @@ def fingerprinted(data: Data) -> Data:
     return replace(data, fingerprint=_fingerprint(data, "data.root", SPLITS, own), test=tuple(others))
 
 
-def _fingerprint(data: Data | OtherSet, key: str, splits: Sequence[str], held_out: bool = False) -> str | None:
+def _fingerprint(data: DataSet, key: str, splits: Sequence[str], held_out: bool = False) -> str | None:
     """Return the current fingerprint of a folder, of which some splits are needed; `key` names it in a message.
 
     What a folder holds out may depend on its files, so it is asked once these have been found.

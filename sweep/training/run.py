@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from sweep.config import Data, OtherSet, RunConfig
+from sweep.config import DataSet, RunConfig
 from sweep.locks import Lock
 from sweep.registry import sources
 from sweep.results import evidence
@@ -156,7 +156,7 @@ def write(
     return result
 
 
-def labels_of(data: Data | OtherSet) -> str:
+def labels_of(data: DataSet) -> str:
     """Return what a data set says of its labels, for a table, and by how much they are moved."""
     said = sources[data.source](Path(data.root), **data.options).remark()
     moved = f"All labels are moved {abs(data.shift) * 1000:g} ms {'later' if data.shift > 0 else 'earlier'}."
