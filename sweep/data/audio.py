@@ -3,7 +3,7 @@
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -120,12 +120,16 @@ def in_order(function: Callable, items: Sequence, doing: str) -> Iterator:
     """
     # The kernel of a notebook asks for colours, which rich takes for a terminal.
     shown = track(items, doing, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-    # libsndfile, soxr and NumPy release the GIL.
-    with ThreadPoolExecutor(THREADS) as pool:
-        ahead = deque()
+    pool = ThreadPoolExecutor(THREADS)  # libsndfile, soxr and NumPy release the GIL
+    ahead: deque[Future] = deque()
+    try:
         for item in shown:
             ahead.append(pool.submit(function, item))
             if len(ahead) > THREADS:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
+    finally:
+        # Not waited for: where an error ends the iteration, this runs when the garbage is collected, which may be while
+        # a thread starts, and to join another one then would wait for ever.
+        pool.shutdown(wait=False, cancel_futures=True)
