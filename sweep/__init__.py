@@ -48,18 +48,33 @@ if TYPE_CHECKING:
     from sweep.config.rows import row
     from sweep.program import main
     from sweep.registry import compression, family, model, source
-    from sweep.transforms import CFP, CQT, STFT, FilterBank, LogBandSpectrogram, MelSpectrogram
+    from sweep.transforms import (
+        CFP,
+        CQT,
+        LEAF,
+        MFCC,
+        STFT,
+        VQT,
+        FilterBank,
+        Gammatone,
+        LogBandSpectrogram,
+        MelSpectrogram,
+        SincNet,
+    )
 
 __version__ = "0.2.0"
 
-_TRANSFORMS = ("CFP", "CQT", "STFT", "FilterBank", "LogBandSpectrogram", "MelSpectrogram")
+_TRANSFORMS = (
+    "CFP", "CQT", "LEAF", "MFCC", "STFT", "VQT", "FilterBank", "Gammatone", "LogBandSpectrogram", "MelSpectrogram",
+    "SincNet",
+)  # fmt: skip
 _PLACES = dict.fromkeys(_TRANSFORMS, "sweep.transforms")
 _PLACES |= dict.fromkeys(("compression", "family", "model", "source"), "sweep.registry")
 _PLACES |= {"compare": "sweep.commands.compare", "main": "sweep.program", "row": "sweep.config.rows"}
 
 __all__ = [
-    "CFP", "CQT", "STFT", "FilterBank", "LogBandSpectrogram", "MelSpectrogram", "__version__", "compare", "compression",
-    "family", "main", "model", "row", "source",
+    "CFP", "CQT", "LEAF", "MFCC", "STFT", "VQT", "FilterBank", "Gammatone", "LogBandSpectrogram", "MelSpectrogram",
+    "SincNet", "__version__", "compare", "compression", "family", "main", "model", "row", "source",
 ]  # fmt: skip
 
 

@@ -45,21 +45,31 @@ def called(what: str, function: Callable, *given: Any, **options: Any) -> Any:
         raise ValueError(f"{what} raises {shown(' '.join(f'{type(error).__name__}: {error}'.split()))}") from error
 
 
-def check_whole(key: str, value, least: int = 1) -> None:
-    """Check for a whole number of at least `least`."""
+def check_whole(key: str, value, least: int = 1) -> int:
+    """Check for a whole number of at least `least`; return it as a Python int, where it may be one of NumPy's."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ValueError(f"{key} {shown(value)}: needs a whole number of at least {least}")
     if value >= 2**63:
         raise ValueError(f"{key} {shown(value)}: needs a number below 2^63")
+    return int(value)
 
 
-def check_even(key: str, value) -> None:
-    """Check for an even whole number of at least 2."""
+def check_even(key: str, value) -> int:
+    """Check for an even whole number of at least 2; return it as a Python int."""
     check_whole(key, value, least=2)
     if value % 2:
         raise ValueError(
             f"{key} {shown(value)} is odd: a frame needs a centre sample; choose {value - 1} or {value + 1}"
         )
+    return int(value)
+
+
+def check_odd(key: str, value) -> int:
+    """Check for an odd whole number of at least 3; return it as a Python int."""
+    check_whole(key, value, least=3)
+    if value % 2 == 0:
+        raise ValueError(f"{key} {shown(value)} is even: needs a middle sample; choose {value - 1} or {value + 1}")
+    return int(value)
 
 
 def check_positive(key: str, value) -> None:
@@ -78,7 +88,7 @@ def check_number(key: str, value, least: float, most: float = math.inf) -> None:
 
 def check_share(key: str, value) -> None:
     """Check for a number of at least 0 and below 1."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not 0 <= value < 1:
         raise ValueError(f"{key} {shown(value)}: needs a number of at least 0 and below 1")
 
 

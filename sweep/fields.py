@@ -27,6 +27,7 @@ from sweep.checks import (
     check_even,
     check_folder,
     check_number,
+    check_odd,
     check_positive,
     check_share,
     check_text,
@@ -48,6 +49,8 @@ class Key:
         text: whether the value is text: "folder", whose leading ~ is the home folder, or "words"; None: no text.
         takes_null: whether the value may be null.
         groups: dataclasses that a nested group may be, by name ("only" for a single one); None: no nested group.
+        later: whether a record leaves the field out where it has its default, because runs were made before it came:
+            their identity stays what it was.
     """
 
     check: Callable[[str, Any], None]
@@ -58,6 +61,7 @@ class Key:
     text: str | None = None
     takes_null: bool = False
     groups: Mapping[str, type["Group"]] | None = None
+    later: bool = False
 
 
 def whole(least: int = 1, **about: Any) -> Any:
@@ -68,6 +72,11 @@ def whole(least: int = 1, **about: Any) -> Any:
 def even(**about: Any) -> Any:
     """Make a field for an even whole number of at least 2."""
     return _field(check_even, "even whole number", **about)
+
+
+def odd(**about: Any) -> Any:
+    """Make a field for an odd whole number of at least 3."""
+    return _field(check_odd, "odd whole number, at least 3", **about)
 
 
 def positive(**about: Any) -> Any:
@@ -132,7 +141,7 @@ def group(
 
 
 def _field(
-    check: Callable[[str, Any], None],
+    check: Callable[[str, Any], object],
     takes: str,
     *,
     also: tuple[Any, ...] = (),
@@ -142,22 +151,28 @@ def _field(
     kind: str | None = None,
     default: Any = MISSING,
     hashed: bool | None = None,
+    later: bool = False,
 ) -> Any:
     """Make a dataclass field with a `Key`.
 
     Args:
-        check, takes, changes_result, spelling, usual: attributes of the `Key`; `kind` is its `text`.
+        check, takes, changes_result, spelling, usual, later: attributes of the `Key`; `kind` is its `text`.
         also: values that are allowed besides those that pass the check, such as None or "auto".
         default: default value of the field; without one the configuration must give a value.
         hashed: whether a hash takes the field in; False where its value may be a list.
     """
 
     def checked(key: str, value: Any) -> None:
-        if not any(value is other or (isinstance(other, str) and value == other) for other in also):
+        if any(value is other or (isinstance(other, str) and value == other) for other in also):
+            return
+        try:
             check(key, value)
+        except ValueError as error:
+            raise ValueError(", or ".join([str(error), *words])) from None
 
-    takes = " or ".join([*(f"`{_plain(other)}`" for other in also if _plain(other) not in takes), takes])
-    about = Key(checked, takes, changes_result, spelling, usual, kind, None in also)
+    words = [word for word in map(_plain, also) if word not in takes]
+    takes = " or ".join([*(f"`{word}`" for word in words), takes])
+    about = Key(checked, takes, changes_result, spelling, usual, kind, None in also, later=later)
     return dataclasses.field(default=default, hash=hashed, metadata={"key": about})
 
 
@@ -206,7 +221,8 @@ class Group:
 
     def record(self) -> dict[str, Any]:
         """Return the values as JSON types, nested groups as dicts; `from_tree` reads them."""
-        pairs = ((field.name, getattr(self, field.name)) for field in keys_of(type(self)))
+        fields = [(field, getattr(self, field.name)) for field in keys_of(type(self))]
+        pairs = [(f.name, value) for f, value in fields if not (f.metadata["key"].later and value == f.default)]
         return {name: value.record() if isinstance(value, Group) else value for name, value in pairs}
 
 

@@ -211,7 +211,7 @@ def test_a_key_of_a_step_need_not_be_the_rows_own(key):
         (["+grid=al"], "+grid=al: no such option; did you mean all?"),
         (
             ["+grid=1"],
-            "+grid=1: no such option; there is all, cqt, everything, linear, log, mel, smoke, systems, trainable",
+            "+grid=1: no such option; there is all, cqt, everything, families, linear, log, mel, smoke, ",
         ),
         (["logger=null"], "logger=null: no such option; there is csv, none, tensorboard, wandb"),
         (["data=1"], "data=1: no such option; there is demo, folder"),
@@ -225,7 +225,7 @@ def test_a_key_of_a_step_need_not_be_the_rows_own(key):
         (["seed=glob(*)"], "seed=glob(*): no run; choose at least one value of each key"),
         (["data.root=/"], "data.root /: has no name of its own; give it one, +data.name=NAME"),
         (["representation.n_bins=1000000000000"], "n_bins 1000000000000: needs a number of at most 16,777,216"),
-        (["representation.f_min=1e-300"], "f_min 1e-300: its kernel would be more than 2^30 samples long"),
+        (["representation.f_min=1e-300"], "f_min 1e-300: the longest kernel would have more than 2^30 samples"),
         (["data=folder", "data.root=nowhere"], "data.root nowhere: no such folder; correct data.root"),
     ],
 )
@@ -233,6 +233,12 @@ def test_a_wrong_word_is_said_in_one_line(words, said, tmp_path):
     text = error_of(*words)
     assert said in text and text.isprintable()
     assert not list(tmp_path.iterdir())  # nothing was written
+
+
+@pytest.mark.parametrize("option", [["--config-dir", "rows"], ["-cd", "rows"], ["--config-dir=rows"]])
+def test_the_value_of_an_option_of_hydras_is_no_key(option):
+    assert explain(ValueError("something else"), [*option, "seed=3"]) == "something else"
+    assert explain(ValueError("something else"), [*option, "seed"]) == "seed: needs to be KEY=VALUE"
 
 
 def test_options_of_the_files_are_those_that_are_listed():

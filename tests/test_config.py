@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 from configs import changed, make_config
-from conftest import ALL_34, SYSTEMS
+from conftest import ROOT
 
-from sweep import engines
+from sweep import engines, row
 from sweep.config import (
     ACCURACIES,
     Augment,
@@ -260,7 +260,9 @@ def test_no_group_is_forgotten_here():
 
     found = {cls for cls in below(Group) if cls.__module__.startswith("sweep.")} - {Group, Chosen, DataSet}
     assert found - below(Representation) - below(Step) == set(GROUPS)
-    assert set(FAMILIES) <= below(Representation) and {type(row) for row in ALL_34 + SYSTEMS} == set(FAMILIES)
+    assert set(FAMILIES) <= below(Representation) and set(FAMILIES) == {
+        type(row(path.stem)) for path in (ROOT / "conf" / "representation").glob("*.yaml")
+    }
 
 
 def test_the_accuracies_are_those_of_the_engines():

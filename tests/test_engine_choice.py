@@ -8,7 +8,7 @@ from definition import constant_q_taps, fourier_taps
 
 from sweep.engines import Engine
 from sweep.engines.gpu import nvrtc
-from sweep.transforms import CFP, CQT, STFT, LogBandSpectrogram, MelSpectrogram
+from sweep.transforms import CFP, CQT, LEAF, MFCC, STFT, Gammatone, LogBandSpectrogram, MelSpectrogram
 
 LOG = {"scale": "log", "n_bins": 40}
 SAYS = {
@@ -34,6 +34,7 @@ SAYS = {
     "2010": (CQT, {"algorithm": "2010"}, 'octaves: algorithm="2010" was asked for'),
     "librosa": (CQT, {"algorithm": "librosa"}, 'cascade: algorithm="librosa" was asked for'),
     "cfp": (CFP, {}, "torch's FFT: of each frame, of its spectrum and of its cepstrum"),
+    "leaf": (LEAF, {}, "torch's FFT: 40 filters at every sample, by blocks"),
     "fft": (STFT, {}, "torch's FFT: bins on the FFT's grid; the fused FFT kernel needs CUDA"),
     "mel": (
         MelSpectrogram,
@@ -88,6 +89,9 @@ def test_it_says_so_of_cuda_where_there_is_none(monkeypatch):
     assert STFT().engine_on("cuda") == "fused FFT kernel: bins on the FFT's grid"
     assert STFT(first_bin=1, window="blackmanharris").engine_on("cuda") == "fused FFT kernel: bins on the FFT's grid"
     assert LogBandSpectrogram().engine_on("cuda") == "fused FFT kernel: bands of the FFT's bins"
+    assert Gammatone().engine_on("cuda") == "fused FFT kernel: the FFT's bins, whose bands are one product"
+    assert Gammatone(n_fft=512).engine_on("cuda") == "fused FFT kernel: bands of the FFT's bins"
+    assert MFCC().engine_on("cuda") == MelSpectrogram().engine_on("cuda")
     assert MelSpectrogram().engine_on("cuda:1") == "fused FFT kernel: bands of the FFT's bins"
     assert STFT(n_fft=1000).engine_on("cuda").endswith("takes n_fft 256, 512, 1024, 2048, 4096, 8192")
     assert MelSpectrogram(power=0.5).engine_on("cuda").endswith("takes power 1 or 2")

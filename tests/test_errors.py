@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sweep.transforms import CQT, STFT, LogBandSpectrogram, MelSpectrogram
+from sweep.transforms import CQT, MFCC, STFT, Gammatone, LogBandSpectrogram, MelSpectrogram
 
 
 def message(front_end, samples: int | None = None, **settings) -> str:
@@ -40,7 +40,7 @@ WHEN_BUILT = [
     (STFT, {"accuracy": "low"}, ["accuracy", "'low'", "exact, high, fast"]),
     (MelSpectrogram, {"accuracy": "low"}, ["accuracy", "'low'", "exact, high, fast"]),
     (STFT, {"scale": "mel"}, ["scale", "'mel'", "fft, linear, log"]),
-    (STFT, {"output": "phase"}, ["output", "'phase'", "magnitude, power, complex"]),
+    (STFT, {"output": "Phase"}, ["output", "'Phase'", "magnitude, power, complex"]),
     (CQT, {"output": "Complex"}, ["output", "'Complex'", "magnitude, power, complex"]),
     (CQT, {"norm": "1"}, ["norm", "'1'", "sqrt_length, none, n_fft"]),
     (MelSpectrogram, {"norm": "area"}, ["norm", "'area'", "slaney, None"]),
@@ -62,6 +62,16 @@ WHEN_BUILT = [
     (LogBandSpectrogram, {"f_min": 100.0, "f_max": 110.0}, ["100", "110", "2 corners", "choose a wider"]),
     (LogBandSpectrogram, {"trainable": "all"}, ["trainable", "'all'", "bank", "kernels"]),
     (MelSpectrogram, {"trainable": "all"}, ["trainable", "'all'", "bank", "kernels"]),
+    (Gammatone, {"f_min": 500.0, "f_max": 400.0}, ["f_min", "500", "f_max", "400", "choose"]),
+    (Gammatone, {"f_max": 30000.0}, ["f_max", "30000", "22050", "choose"]),
+    (Gammatone, {"f_min": -1.0}, ["f_min", "-1", "at least 0"]),
+    (Gammatone, {"norm": "slaney"}, ["norm", "'slaney'", "n_fft, None"]),
+    (Gammatone, {"trainable": "all"}, ["trainable", "'all'", "bank", "kernels"]),
+    (MFCC, {"n_mfcc": 129}, ["n_mfcc", "129", "128", "n_mels", "choose"]),
+    (MFCC, {"lifter": -1}, ["lifter", "-1", "at least 0"]),
+    (MFCC, {"amin": 0}, ["amin", "0", "at least 1e-35"]),
+    (MFCC, {"ref": 0}, ["ref", "0", "above 0"]),
+    (MFCC, {"top_db": -80.0}, ["top_db", "-80", "at least 0"]),
     (STFT, {"trainable": "bank"}, ["trainable", "'bank'", "False, True"]),
     (CQT, {"trainable": "bank"}, ["trainable", "'bank'", "False, True"]),
     (CQT, {"trainable": True, "engine": "spectral"}, ["engine", "spectral", "direct", "auto"]),
@@ -86,11 +96,12 @@ FRAMED = [
     ({"window": ["shifted_gaussian", 0.5, 0]}, ["window", "shifted_gaussian", "width, above 0"]),
     ({"window": ("shifted_gaussian", 0.5, 0.2), "symmetric": True}, ["symmetric", "True", "symmetric=False"]),
 ]
-OF_FFT = (STFT, MelSpectrogram, LogBandSpectrogram)
+OF_FFT = (STFT, MelSpectrogram, LogBandSpectrogram, Gammatone, MFCC)
 WHEN_BUILT += [(front_end, *case) for front_end in (*OF_FFT, CQT) for case in SHARED]
 WHEN_BUILT += [(front_end, *case) for front_end in OF_FFT for case in FRAMED]
 WHOLE = [(STFT, "n_fft"), (STFT, "n_bins"), (MelSpectrogram, "n_fft"), (MelSpectrogram, "n_mels")]
 WHOLE += [(LogBandSpectrogram, key) for key in ("n_fft", "n_bands", "bins_per_octave")]
+WHOLE += [(Gammatone, "n_fft"), (Gammatone, "n_bands"), (MFCC, "n_fft"), (MFCC, "n_mels"), (MFCC, "n_mfcc")]
 WHOLE += [(CQT, "n_bins"), (CQT, "bins_per_octave")]
 WHEN_BUILT += [(front_end, {key: 0}, [key, "0", "whole number"]) for front_end, key in WHOLE]
 WHEN_BUILT += [(front_end, {key: -64}, [key, "-64", "whole number"]) for front_end, key in WHOLE]
@@ -111,6 +122,8 @@ TOO_SHORT = [
     (STFT, {"n_fft": 512, "scale": "log", "engine": "spectral"}, 256),
     (MelSpectrogram, {"n_fft": 512}, 256),
     (LogBandSpectrogram, {"n_fft": 512}, 256),
+    (Gammatone, {"n_fft": 512}, 256),
+    (MFCC, {"n_fft": 512, "n_mels": 40}, 256),
     (CQT, {"f_min": 440.0, "n_bins": 12, "pad_mode": "reflect"}, 843),  # of 1,686 samples
     (CQT, {"f_min": 440.0, "n_bins": 12, "pad_mode": "reflect", "engine": "spectral"}, 843),
     (CQT, {"f_min": 440.0, "n_bins": 12, "pad_mode": "reflect", "trainable": True}, 843),
@@ -125,7 +138,7 @@ def test_a_clip_too_short_for_reflection(front_end, settings, samples):
     assert front_end(**settings)(torch.zeros(2, samples + 1)).shape[0] == 2
 
 
-@pytest.mark.parametrize("front_end", [STFT, MelSpectrogram, LogBandSpectrogram, CQT])
+@pytest.mark.parametrize("front_end", [*OF_FFT, CQT])
 def test_what_is_no_waveform(front_end):
     transform = front_end()
     for waveform, parts in (
@@ -138,7 +151,7 @@ def test_what_is_no_waveform(front_end):
         assert [part for part in parts if part not in str(caught.value)] == []
 
 
-@pytest.mark.parametrize("front_end", [STFT, MelSpectrogram, LogBandSpectrogram, CQT])
+@pytest.mark.parametrize("front_end", [*OF_FFT, CQT])
 def test_all_arguments_are_keywords_and_known(front_end):
     with pytest.raises(TypeError):
         front_end(44100)

@@ -13,12 +13,13 @@ import torch
 from conftest import ROOT
 
 from experiments.speed import tables
-from experiments.speed.entries import TooSlow, check_speed, correlation
-from experiments.speed.peers import missing, peers, reason
+from experiments.speed.entries import Entry, TooSlow, check_speed, correlation, prepare, set_up
+from experiments.speed.peers import Peer, missing, peers, reason
 from experiments.speed.tensorflow_rows import NOTES
+from experiments.speed.workloads import cases
 from sweep.data.sources.demo import make_demo
 
-CASES = ("stft-2048", "mel-2048-128-full", "log-256", "cqt-12")
+CASES = ("stft-2048", "mel-2048-128-full", "log-256", "cqt-12", "gammatone-64", "cfp-16k")
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +29,7 @@ def measured(tmp_path_factory):
     make_demo(folder / "music", train=1, test=1, seconds=2)
     size = ["--device", "cpu", "--paper-clips", "2", "--sweep-clips", "2", "--rows", ",".join(CASES), "--rounds", "2"]
     command = [sys.executable, "-m", "experiments.speed.measure", folder / "music", *size, "--budget", "0.1"]
+    command += ["--families-clips", "2", "--workload", "paper,families,sweep"]
     command += ["--tensorflow", folder / "no-python", "--out", folder / "results-cpu.csv"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
@@ -39,9 +41,11 @@ def measured(tmp_path_factory):
 @pytest.mark.long  # the command; so of all that ask what it measured
 def test_every_front_end_has_a_row_with_a_time_or_a_reason(measured):
     _, rows, _ = measured
-    expected = [peer.label for peer in peers("cpu")] + list(NOTES)
     for name in CASES:
         of_case = {tables.label(row): row for row in rows if row["row"] == name}
+        workload = next(row["workload"] for row in of_case.values())
+        expected = [peer.label for peer in peers("cpu", workload)]
+        expected += list(NOTES) if workload != "families" else []
         assert sorted(of_case) == sorted(expected)
         for row in of_case.values():
             assert bool(row["forward_ms"]) != bool(row["reason"]), row
@@ -53,10 +57,12 @@ def test_ours_and_the_peers_of_the_test_environment_are_timed(measured):
     timed = {(tables.label(row), row["row"]) for row in rows if row["forward_ms"]}
     both = {(tables.label(row), row["row"]) for row in rows if row["both_ms"]}
     for name in CASES:
-        assert {(f"ours {mode}", name) for mode in ("exact", "high", "fast")} <= timed & both
-        assert importlib.util.find_spec("nnAudio") is None or ("nnAudio", name) in timed & both
+        modes = ("exact",) if name == "cfp-16k" else ("exact", "high", "fast")
+        assert {(f"ours {mode}", name) for mode in modes} <= timed & both
+        if importlib.util.find_spec("nnAudio"):
+            assert ("nnAudio", name) in timed and (("nnAudio", name) in both) == (name != "cfp-16k")
     if importlib.util.find_spec("librosa"):
-        assert {("librosa", name) for name in CASES if name != "log-256"} <= timed
+        assert {("librosa", name) for name in ("stft-2048", "mel-2048-128-full", "cqt-12")} <= timed
     assert {("torch", name) for name in ("stft-2048", "mel-2048-128-full", "log-256")} <= timed & both
 
 
@@ -93,7 +99,11 @@ def test_the_figures_are_drawn(measured):
     pytest.importorskip("matplotlib")
     path = measured[2]
     subprocess.run([sys.executable, "-m", "experiments.speed.plot", path], cwd=ROOT, check=True)
-    assert {file.name for file in path.parent.glob("*.png")} == {"figure-cpu-paper.png", "figure-cpu-sweep.png"}
+    assert {file.name for file in path.parent.glob("*.png")} == {
+        "figure-cpu-paper.png",
+        "figure-cpu-families.png",
+        "figure-cpu-sweep.png",
+    }
 
 
 def test_another_transform_does_not_pass_for_ours():
@@ -106,9 +116,23 @@ def test_another_transform_does_not_pass_for_ours():
 
 
 def test_a_missing_peer_says_why_without_naming_folders():
-    absent = [peer for peer in peers("cuda") if peer.name == "flashmel"]
+    absent = [peer for peer in peers("cuda", "sweep") if peer.name == "flashmel"]
     assert missing(absent[0], "cpu") == "computes on cuda only"
     assert reason(OSError("cannot load /somebody/else/lib/thing.so: no")) == "OSError: cannot load thing.so: no"
+
+
+def test_a_slow_peer_is_timed_on_a_few_clips_scaled_to_all():
+    (case,) = (case for case in cases(["paper"], "cpu", True, ["mel-2048-128-full"], {"paper": 4}))
+    seen, clips = [], 0.1 * torch.randn(4, 8000)
+    peer = Peer(
+        "slow", lambda r, device: lambda x: seen.append(len(x)) or r.transform()(x), few=1, differentiable=False
+    )
+    entry = Entry(peer, {"note": "", "reason": ""})
+    set_up(entry, case, clips, {}, {})
+    prepare(entry, case, clips, {}, patience=10.0)
+    entry.works["forward"]()
+    assert not entry.row["reason"] and set(seen) == {1}
+    assert entry.passes == 1 / 4 and entry.row["note"] == "timed on 1 of the clips, scaled"
 
 
 def test_what_needs_more_memory_or_time_than_there_is_says_so():

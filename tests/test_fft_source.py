@@ -8,7 +8,7 @@ import torch
 from emulation import compile_for_the_host, on_the_host
 
 from sweep.engines.gpu import fft
-from sweep.transforms import STFT, LogBandSpectrogram, MelSpectrogram
+from sweep.transforms import STFT, Gammatone, LogBandSpectrogram, MelSpectrogram, bands
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")
 
@@ -37,6 +37,7 @@ CASES = {
     "from the second bin": (lambda: STFT(n_fft=256, first_bin=1, win_length=200, pad_mode="constant"), 2, 700),
     "from the middle": (lambda: STFT(n_fft=256, first_bin=100, n_bins=20, output="power"), 2, 700),
     "log bands": (lambda: LogBandSpectrogram(n_fft=512, corners="fft_bins", norm="area", symmetric=True), 2, 1501),
+    "gammatone": (lambda: Gammatone(n_fft=256, n_bands=9, f_min=100.0, norm=None), 2, 700),
     "two lanes of four frames": (lambda: MelSpectrogram(n_fft=256, n_mels=18, f_min=100.0), 4, 900),
     "wide bands": (lambda: MelSpectrogram(n_fft=2048, n_mels=20), 1, 2500),
     "long": (lambda: STFT(n_fft=4096, hop_length=1024), 1, 5000),
@@ -111,3 +112,21 @@ def test_bands_too_many_for_a_small_gpu_are_turned_around_in_memory(emulated, mo
     log = mel._fused(x, 0.1)
     assert log.is_contiguous()
     torch.testing.assert_close(log.double(), torch.log(mel(x.double()) + 0.1), rtol=1e-4, atol=1e-4)
+
+
+def test_bands_of_all_bins_are_a_product_after_the_kernel(emulated, monkeypatch):
+    monkeypatch.setattr(bands, "_PRODUCT_FROM", 100)
+    gammatone = Gammatone(n_fft=256, n_bands=9, f_min=100.0)
+    assert gammatone._fused.bank is None and gammatone._fused.n_bins == 129
+    emulated(256, 2)
+    x = torch.randn(2, 700, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    single, expected = x.detach().float().requires_grad_(), gammatone(x)
+    monkeypatch.setattr(gammatone._fused, "serves", lambda x: x.dtype == torch.float32)
+    y = gammatone(single)
+    torch.testing.assert_close(y.double(), expected, rtol=2e-5, atol=1e-5 * expected.detach().max().item())
+    direction = torch.randn(expected.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    (expected * direction).sum().backward()
+    (y * direction).sum().backward()
+    torch.testing.assert_close(single.grad.double(), x.grad, rtol=0, atol=1e-5 * x.grad.abs().max().item())
+    log = gammatone.log(single.detach(), 1e-3)
+    torch.testing.assert_close(log.double(), torch.log(expected + 1e-3), rtol=1e-4, atol=1e-4)

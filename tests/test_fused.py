@@ -8,7 +8,7 @@ from conftest import FOUR, ROWS, each, synthesised_music
 
 from sweep.engines.gpu import fft, fused
 from sweep.training.adam import Adam
-from sweep.transforms import CQT, STFT, LogBandSpectrogram, MelSpectrogram
+from sweep.transforms import CQT, STFT, Gammatone, LogBandSpectrogram, MelSpectrogram
 
 pytestmark = list(conftest.gpu)
 OFFSET = 0.01  # so large that the logarithm does not magnify the rounding of values near 0
@@ -91,6 +91,8 @@ def test_mel(n_fft, n_mels, power):
         lambda pad_mode: MelSpectrogram(n_fft=1024, n_mels=80, pad_mode=pad_mode),
         lambda pad_mode: LogBandSpectrogram(n_fft=2048, corners="fft_bins", symmetric=True, pad_mode=pad_mode),
         lambda pad_mode: MelSpectrogram(n_fft=4096, n_mels=300, power=1, pad_mode=pad_mode),
+        lambda pad_mode: Gammatone(n_fft=512, norm=None, pad_mode=pad_mode),
+        lambda pad_mode: Gammatone(n_fft=2048, norm=None, pad_mode=pad_mode),
     ],
 )
 def test_gradient(make, pad_mode):

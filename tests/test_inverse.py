@@ -237,6 +237,14 @@ def test_what_float32_hides_float64_tells():
     assert "float64" not in message(hop_length=64)
 
 
+def test_whole_frames_reach_up_to_the_last_ones_end():
+    """A clip that goes on beyond it does not come back in its own length, and the error says how much does."""
+    stft, x = STFT(n_fft=64, hop_length=16, output="complex", center=False), noise(2, 70)
+    assert stft.inverse(stft(x)).shape == (2, 64)
+    with pytest.raises(ValueError, match="at sample 64 .* choose .* a length of at most 64"):
+        stft.inverse(stft(x), length=70)
+
+
 def test_the_boxcar_needs_no_overlap():
     stft, x = STFT(n_fft=64, hop_length=64, window="boxcar", output="complex"), noise(2, 640)
     assert error(stft.inverse(stft(x)), x) < 1e-6

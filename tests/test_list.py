@@ -1,5 +1,6 @@
 """`sweep list`: all that can be chosen, and the keys of one of it."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from conftest import ALL_34, ROOT, read_grid
 
 from sweep.commands import parser
 from sweep.commands.list import GROUPS, keys, options
+from sweep.config import rows as rows_of_conf
 
 CONF = ROOT / "conf"
 
@@ -41,10 +43,12 @@ def test_all_that_can_be_chosen_is_listed_with_a_sentence(capsys):
 
 def test_representations_are_listed_in_the_order_of_a_table(capsys):
     (rows,) = listed(capsys, "representation").values()
-    systems = read_grid("systems")
-    assert list(rows) == [row.name for row in ALL_34] + sorted(systems)
-    for name in systems:
-        assert (CONF / "representation" / f"{name}.yaml").read_text().startswith(f"# {rows[name]}\n")
+    paper = [row.name for row in ALL_34]
+    assert [name for name in rows if name in paper] == paper
+    assert list(rows)[list(rows).index("cqt-288") :][1:4] == ["vqt-12", "vqt-24", "vqt-36"]
+    texts = {name: (CONF / "representation" / f"{name}.yaml").read_text() for name in rows}
+    told = [name for name in rows if texts[name].startswith(f"# {rows[name]}\n")]  # those whose base is no family's
+    assert told == sorted(told) == list(rows)[-len(told) :] and set(read_grid("systems")) < set(told)
     for row in ALL_34:
         own = yaml.safe_load((CONF / "representation" / f"{row.name}.yaml").read_text())
         del own["defaults"]
@@ -111,6 +115,17 @@ def test_the_keys_of_a_row_are_listed_with_their_values(capsys):
     assert "representation.name" not in found
 
 
+@pytest.mark.parametrize("name", ["vqt-12", "cqt-24", "gammatone-64", "mfcc-20", "mt3", "leaf"])
+def test_no_key_of_a_row_is_left_out(name):
+    """Nor those that came later, which a run's record leaves out where they have their defaults."""
+    found = {key: yaml.safe_load(value) for key, value, _, _ in keys("representation", name)}
+    listed = {key.split(".")[1] for key in found}
+    declared = {field.name for field in dataclasses.fields(rows_of_conf.row(name)) if "key" in field.metadata}
+    assert listed == declared - {"name"}
+    if name in ("vqt-12", "cqt-24"):
+        assert (found["representation.filter_scale"], found["representation.basis_norm"]) == (1.0, 1)
+
+
 def test_the_keys_of_a_protocol_are_listed_with_those_for_segments(capsys):
     found = printed(capsys, "protocol", "quick")
     assert found["protocol.steps"] == ("100", "whole number, at least 1: Optimiser steps.")
@@ -130,7 +145,7 @@ def test_the_keys_of_a_model_of_a_data_set_and_of_a_grid_are_listed(capsys):
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_the_keys_of_every_option_can_be_listed(group):
-    some = ("linear-256", "log-256", "cqt-12", "mt3", "omnizart", "madmom-rnn")  # of each family
+    some = ("linear-256", "log-256", "cqt-12", "mt3", "omnizart", "madmom-rnn", "leaf", "sincnet")  # of each family
     for name in some if group == "representation" else options(group):
         found = keys(group, name)
         assert found and all(value for _, value, _, _ in found)

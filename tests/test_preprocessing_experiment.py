@@ -77,6 +77,23 @@ def test_the_tables_name_the_reduced_size_and_the_rows_that_are_slower(measured)
     assert printed.count("- Over 1.1 times the stored: ") == 2
 
 
+def test_what_the_files_hold_of_other_rows_and_parts_is_kept(root, tmp_path, monkeypatch):
+    before = {}
+    for part in ("results", "extraction"):
+        path = tmp_path / f"{part}-cpu.csv"
+        before[part] = tables.read(ROOT / "experiments/preprocessing" / path.name)
+        path.write_bytes((ROOT / "experiments/preprocessing" / path.name).read_bytes())
+    asked = [root, "--device", "cpu", "--rows", "cqt-12", "--parts", "extraction", "--seconds", "1", "--keep"]
+    monkeypatch.setattr(sys, "argv", ["measure", *map(str, [*asked, "--cache", tmp_path / "cache", "--out", tmp_path])])
+    monkeypatch.setattr(measure, "limit_memory", lambda: None)  # of this very process
+    measure.main()
+    assert tables.read(tmp_path / "results-cpu.csv") == before["results"]
+    extracted = tables.read(tmp_path / "extraction-cpu.csv")
+    assert len(extracted) == len(before["extraction"]) == 3 * 34
+    for old, new in zip(before["extraction"], extracted, strict=True):
+        assert (old == new) == (old["representation"] != "cqt-12")
+
+
 @pytest.mark.long
 def test_the_figure_is_drawn(measured):
     pytest.importorskip("matplotlib")

@@ -34,7 +34,18 @@ def registry(tmp_path, monkeypatch) -> Registry:
 def test_names_are_those_of_the_packages_modules():
     assert models.names() == ["cnn", "conv", "crnn", "linear"]
     assert sorted(sources.names()) == ["demo", "folder", "guitarset", "maestro", "maps", "mirdata", "musicnet", "slakh"]
-    assert sorted(families.names()) == ["cfp", "cqt", "linear", "log", "log_bands", "mel"]
+    assert sorted(families.names()) == [
+        "cfp",
+        "cqt",
+        "gammatone",
+        "leaf",
+        "linear",
+        "log",
+        "log_bands",
+        "mel",
+        "sincnet",
+        "vqt",
+    ]
     assert all(issubclass(families[name], Representation) for name in families.names())
     assert all(issubclass(sources[name], Source) for name in sources.names())
     assert models["linear"].__name__ == "Linear" and "linear" in models and "lstm" not in models

@@ -8,13 +8,29 @@ import torch
 from conftest import ALL_34, ROWS, WINDOW, each
 from definition import definition, relative_l2
 
-from sweep.transforms import CFP, CQT, STFT, LogBandSpectrogram, MelSpectrogram
+from sweep.transforms import (
+    CFP,
+    CQT,
+    LEAF,
+    MFCC,
+    STFT,
+    VQT,
+    FilterBank,
+    Gammatone,
+    LogBandSpectrogram,
+    MelSpectrogram,
+    SincNet,
+)
 
 SMALL = [STFT(n_fft=256), STFT(n_fft=256, scale="log"), MelSpectrogram(n_fft=256, n_mels=20), CQT(n_bins=12)]
 SMALL += [STFT(n_fft=256, first_bin=1, win_length=101), LogBandSpectrogram(n_fft=256, f_min=300.0, symmetric=True)]
 SMALL += [STFT(n_fft=256, scale="linear", engine="spectral"), CQT(f_min=880.0, n_bins=12, engine="direct")]
 SMALL += [CQT(f_min=880.0, n_bins=30, algorithm=name) for name in ("librosa", "nnaudio")]
+SMALL += [VQT(f_min=880.0, n_bins=30, filter_scale=0.5)]
 SMALL += [CFP(n_fft=4096, win_length=255, hop_length=512, f_min=100.0, f_max=1000.0, bins_per_octave=12)]
+SMALL += [Gammatone(n_fft=256, n_bands=20), MFCC(n_fft=256, n_mels=30)]
+SMALL += [FilterBank(frequencies=[700.0, 1500.0], taps=[np.hanning(31), np.hanning(60)])]
+SMALL += [LEAF(n_filters=10, hop_length=512), SincNet(n_filters=10, hop_length=512, trainable=True)]
 each_small = pytest.mark.parametrize("transform", SMALL)
 ZERO_PADDED = [ROWS[name] for name in ("linear-256", "log-4096", "cqt-12", "cqt-96")]
 

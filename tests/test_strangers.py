@@ -14,7 +14,7 @@ from strangers import CLUSTERS, SHORT, assert_same, kill_in_training, make_tapes
 
 from sweep.report.pictures import OTHER
 
-RUN = "runs/tapes+shortest=0.05/quick/glance+hidden=8/gammatone/seed-0"
+RUN = "runs/tapes+shortest=0.05/quick/glance+hidden=8/cochlea/seed-0"
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def ours(wheels, tmp_path_factory) -> Path:
 def asked(tmp_path_factory) -> list[str]:
     """The words of a sweep over two of the stranger's rows."""
     root = make_tapes(tmp_path_factory.mktemp("data") / "tapes")
-    rows = ["representation=gammatone,gammatone-loud", "model=glance", "model.hidden=8"]
+    rows = ["representation=cochlea,cochlea-loud", "model=glance", "model.hidden=8"]
     return [*rows, "data=tapes", f"data.root={root}", "data.shortest=0.05", *SHORT]
 
 
@@ -61,8 +61,8 @@ def test_its_classes_are_listed_with_their_keys(both, tmp_path):
     printed = python(both, "-m", "sweep", "list", cwd=tmp_path)
     for line in (
         r"glance +A hidden layer over the loudest frame of each bin\. hidden=24, leak=0\.1",
-        r"gammatone +Magnitudes of gammatone filters, as broad as the ear's\. n_bins=48, f_min=60\.0, f_max=6000\.0",
-        r"gammatone-loud +Magnitudes of gammatone filters, as broad as the ear's\. n_bins=32, .*",
+        r"cochlea +Magnitudes of gammatone filters, as broad as the ear's\. n_bins=48, f_min=60\.0, f_max=6000\.0",
+        r"cochlea-loud +Magnitudes of gammatone filters, as broad as the ear's\. n_bins=32, .*",
         r"tapes +Takes of several players, with notes in JSON\. shortest=0\.0",
     ):
         assert re.search(f"^  {line}$", printed, flags=re.M), line
@@ -71,7 +71,7 @@ def test_its_classes_are_listed_with_their_keys(both, tmp_path):
 @pytest.mark.long
 def test_its_keys_are_part_of_what_a_run_is(swept):
     found = results(swept)
-    assert list(found) == [RUN, RUN.replace("gammatone", "gammatone-loud")]
+    assert list(found) == [RUN, RUN.replace("cochlea", "cochlea-loud")]
     fine, loud = (result["config"] for result in found.values())
     assert fine["model"] == {"name": "glance", "sees": "window", "learning_rate": 0.01, "hidden": 8, "leak": 0.1}
     assert (fine["data"]["source"], fine["data"]["shortest"]) == ("tapes", 0.05)
@@ -88,7 +88,7 @@ def test_another_value_of_its_key_is_another_set(both, asked, swept, tmp_path):
     """With a table of its own; nothing of the first one changes."""
     shutil.copytree(swept, tmp_path, dirs_exist_ok=True)
     before = results(tmp_path)
-    done = ended(both, "-m", "sweep", *asked, "data.shortest=0.1", "representation=gammatone", cwd=tmp_path)
+    done = ended(both, "-m", "sweep", *asked, "data.shortest=0.1", "representation=cochlea", cwd=tmp_path)
     assert done.returncode == 0
     after = results(tmp_path)
     assert {run: after.pop(run) for run in before} == before

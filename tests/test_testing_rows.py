@@ -16,7 +16,8 @@ from sweep.representations.front_end import FrontEnd
 from sweep.testing import check_compression, check_family
 
 FAMILIES = {"linear": "linear-256", "log": "log-256", "mel": "mel-512-128", "log_bands": "madmom-cnn"}
-FAMILIES |= {"cqt": row("cqt-12", n_bins=36, f_min=440.0), "cfp": row("omnizart")}
+FAMILIES |= {"gammatone": "gammatone-64", "leaf": "leaf", "sincnet": "sincnet"}
+FAMILIES |= {"cqt": row("cqt-12", n_bins=36, f_min=440.0), "cfp": row("omnizart"), "vqt": row("vqt-12", n_bins=36)}
 COMPRESSIONS = {"log": {"floor": 1e-5}, "db": {"of": "power"}}
 
 

@@ -20,7 +20,7 @@ from sweep.data.composition import compose
 from sweep.data.sources.demo import ENSEMBLES
 from sweep.data.synthesis import render
 from sweep.report import seen
-from sweep.transforms import CQT, STFT, MelSpectrogram
+from sweep.transforms import CQT, LEAF, MFCC, STFT, VQT, Gammatone, MelSpectrogram, SincNet
 
 RATE = 44_100  # Hz
 STYLE = {"font.size": 9, "axes.titlesize": 9, "svg.fonttype": "path"}
@@ -29,7 +29,8 @@ WIDTH = 4.8  # inches: panels stand one above the other, so that a narrow window
 
 def draw() -> dict[str, bytes]:
     """All figures by name, as SVG."""
-    made = {"stft.svg": stft, "mel.svg": mel, "cqt.svg": cqt, "cqt-algorithms.svg": algorithms}
+    made = {"stft.svg": stft, "mel.svg": mel, "cqt.svg": cqt, "cqt-algorithms.svg": algorithms, "vqt.svg": vqt}
+    made |= {"gammatone.svg": gammatone, "mfcc.svg": mfcc, "learned.svg": learned, "inverse.svg": inverse}
     with matplotlib.rc_context(STYLE), torch.inference_mode():
         drawn = {name: _svg(figure()) for name, figure in made.items()}
     return drawn | {f"system-{name}.png": system(name) for name in pieces.grid("systems")}
@@ -76,6 +77,34 @@ def mel() -> Figure:
     return figure
 
 
+def gammatone() -> Figure:
+    """The weights of some filters in decibels, and what 64 make of the scale."""
+    figure, axes = plt.subplots(2, figsize=(WIDTH, 4.2), layout="constrained")
+    bank, grid = filters.gammatone_bank(RATE, 2048, 64, 50.0, 6000.0, norm=None), filters.fft_frequencies(RATE, 2048)
+    shown = (grid > 0) & (grid < 12_000)
+    axes[0].semilogx(grid[shown], 20 * np.log10(bank[::4, shown].T), linewidth=0.8)
+    axes[0].set(title="every fourth of n_bands=64, 50 to 6,000 Hz", xlabel="Hz", ylabel="dB", ylim=(-80, 3))
+    front_end = Gammatone(f_min=50.0, f_max=6000.0, power=1.0)
+    _spectrogram(axes[1], front_end, _scale(), "64 bands, magnitude")
+    return figure
+
+
+def mfcc() -> Figure:
+    """The first cosines over the bands, and the coefficients of the scale."""
+    figure, axes = plt.subplots(2, figsize=(WIDTH, 4.2), layout="constrained")
+    axes[0].plot(filters.dct_matrix(5, 128)[1:].T, linewidth=0.8, label=[f"k = {k}" for k in range(1, 5)])
+    axes[0].set(title="what coefficients 1 to 4 are sums with", xlabel="mel band", yticks=[], ylim=(-0.14, 0.19))
+    axes[0].legend(fontsize=7, frameon=False, loc="upper right", ncols=4)
+    front_end = MFCC()
+    values = front_end(_scale())[1:].numpy()  # 0 is the level, ten times the others
+    seconds, largest = (values.shape[1] - 1) * front_end.hop_length / RATE, np.percentile(np.abs(values[1:]), 99)
+    extent = (0, seconds, 0.5, 19.5)
+    options = {"origin": "lower", "aspect": "auto", "interpolation": "nearest", "extent": extent}
+    axes[1].imshow(values, cmap="RdBu_r", vmin=-largest, vmax=largest, **options)
+    axes[1].set(title="coefficients 1 to 19 of the scale", xlabel="s", ylabel="k", yticks=[1, 5, 10, 15])
+    return figure
+
+
 def cqt() -> Figure:
     """Kernels of three octaves, and the scale, whose semitones are equally far apart."""
     figure, axes = plt.subplots(2, figsize=(WIDTH, 4.2), layout="constrained")
@@ -93,6 +122,24 @@ def cqt() -> Figure:
     return figure
 
 
+def vqt() -> Figure:
+    """Lengths of the kernels with and without gamma, and the scale through both."""
+    figure, axes = plt.subplots(3, figsize=(WIDTH, 6.2), layout="constrained")
+    frequencies = filters.constant_q_frequencies(84, 12, 55.0, RATE)
+    for gamma, label in ((0.0, "CQT"), (10.0, "gamma=10"), ("erb", 'gamma="erb"'), (50.0, "gamma=50")):
+        kernels = filters.constant_q_kernels("hann", frequencies, 12, RATE, gamma=gamma)
+        axes[0].plot(frequencies, 1e3 * kernels.lengths / RATE, linewidth=1, label=label)
+    ticks = {"xticks": [100, 1000, 5000], "xticklabels": ["100", "1,000", "5,000"], "yticks": [3, 10, 30, 100, 300]}
+    axes[0].set(xscale="log", yscale="log", title="length of a kernel, 12 bins per octave", xlabel="Hz", ylabel="ms")
+    axes[0].set(**ticks, yticklabels=["3", "10", "30", "100", "300"])
+    axes[0].minorticks_off()
+    axes[0].legend(fontsize=7, frameon=False)
+    for axis, front_end, title in zip(axes[1:], (CQT, VQT), ("CQT", 'VQT, gamma="erb"'), strict=True):
+        it = front_end(f_min=55.0, n_bins=168, bins_per_octave=24, accuracy="exact")
+        _spectrogram(axis, it, _scale(), f"{title}, 24 bins per octave")
+    return figure
+
+
 def algorithms() -> Figure:
     """A sweep up to half the sample rate: what halving the rate lets through from above."""
     figure, axes = plt.subplots(2, figsize=(WIDTH, 4.2), layout="constrained")
@@ -103,16 +150,53 @@ def algorithms() -> Figure:
     return figure
 
 
+def learned() -> Figure:
+    """What every fourth initial filter of LEAF and of SincNet passes, and the scale through both."""
+    figure, axes = plt.subplots(4, figsize=(WIDTH, 8.4), layout="constrained")
+    x = torch.from_numpy(soxr.resample(_scale().numpy(), RATE, 16_000))
+    for pair, made in zip((axes[:2], axes[2:]), (LEAF, SincNet), strict=True):
+        whole, step = made(trainable=True), 4 if made is LEAF else 8
+        for k in range(0, whole.n_bins, step):
+            gains = np.abs(np.fft.fft(whole.kernel(k)[1].conj(), 8192))[:4096]
+            pair[0].plot(np.arange(4096) * 16_000 / 8192, gains / gains.max(), linewidth=0.7)
+        pair[0].set(title=f"{made.__name__}: what some filters pass at first", xlabel="Hz", xlim=(0, 8000), yticks=[])
+        options = {"pcen": False} if made is LEAF else {}
+        words, floor = ("energies", -120) if made is LEAF else ("peaks", -60)  # an energy is a magnitude's square
+        title = f"{made.__name__}: {words} of all {whole.n_bins}"
+        _spectrogram(pair[1], made(**options), x, title, floor, rate=16_000)
+    return figure
+
+
+def inverse() -> Figure:
+    """The filter that constant-Q bins are in all, and the spectrum of music before and after the way back."""
+    figure, axes = plt.subplots(2, figsize=(WIDTH, 4.2), layout="constrained")
+    front_end, x = CQT(hop_length=512, output="complex"), torch.from_numpy(_eight_seconds()[: 2 * RATE])
+    noise = torch.randn(8, len(x), generator=torch.Generator().manual_seed(0))
+    through = front_end.inverse(front_end(noise), length=len(x), n_iter=8)
+    for axis, waves, names in (
+        (axes[0], (noise, through), ("white noise", "what comes back, 8 iterations")),
+        (axes[1], (x[None], front_end.inverse(front_end(x), length=len(x))[None]), ("music", "what comes back")),
+    ):
+        for wave, name in zip(waves, names, strict=True):
+            power = torch.fft.rfft(wave).abs().square().mean(0)[: len(x) // 2].unflatten(0, (-1, 50)).mean(1)
+            axis.plot(np.arange(len(power)) * 50 * RATE / len(x), 10 * torch.log10(power), linewidth=0.7, label=name)
+        axis.axvline(front_end.frequencies[-1], color="0.6", linewidth=0.7)
+        axis.set(xscale="log", xlim=(30, 12_000), xlabel="Hz", ylabel="dB")
+        axis.legend(fontsize=7, frameon=False, loc="lower left")
+    axes[0].set(title="12 bins per octave, hop 512; the highest bin at 3,951 Hz")
+    return figure
+
+
 @functools.cache
 def _scale() -> torch.Tensor:
     return torch.from_numpy(chromatic_scale().astype(np.float32))
 
 
-def _spectrogram(axes, front_end: torch.nn.Module, x: torch.Tensor, title: str, floor: float = -60) -> None:
+def _spectrogram(axes, front_end: torch.nn.Module, x: torch.Tensor, title: str, floor: float = -60, rate: int = RATE):
     """Decibels below the loudest, bins upwards with their frequencies beside them."""
     values = front_end(x).numpy()
     decibels = 20 * np.log10(np.maximum(values / values.max(), 10 ** (floor / 20)))
-    bins, seconds = len(values), (values.shape[1] - 1) * front_end.hop_length / RATE
+    bins, seconds = len(values), (values.shape[1] - 1) * front_end.hop_length / rate
     axes.imshow(
         decibels, origin="lower", aspect="auto", cmap="magma", vmin=floor, vmax=0, extent=(0, seconds, 0, bins),
         interpolation="nearest",

@@ -72,14 +72,15 @@ def files(pattern: str) -> str:
 
 
 def cost(*families: str) -> str:
-    """What the rows of some families cost beside nnAudio and librosa: the sweep's batches, and on a GPU the paper's."""
+    """What the rows of some families cost beside nnAudio and librosa: the sweep's batches, on a GPU also the paper's."""
     parts = []
     for device, path in SPEED.items():
         table = speed.read(path)
         table = table[table.family.isin(families)]
-        for workload in ("sweep", "paper")[: 1 + (device == "cuda")]:
+        beyond = (table.workload == "families").any()  # those that the sweep's rows are not of
+        for workload in ("families",) if beyond else ("sweep", "paper")[: 1 + (device == "cuda")]:
             of_it = table[table.workload == workload]
-            parts += _cost(of_it) if len(of_it) else [f"On a GPU the {workload}'s rows are not measured yet."]
+            parts += _cost(of_it) if len(of_it) else [f"On a {device.upper()} the {workload} is not measured yet."]
     return "\n\n".join(parts)
 
 
@@ -87,13 +88,14 @@ def _cost(table: pd.DataFrame) -> list[str]:
     """The table of a workload on a machine, and why what has no time has none."""
     timed = table[table.forward_ms.notna()]
     ways = [way for way in ("ours fast", "ours high", "ours exact", "nnAudio", "librosa") if way in set(timed.label)]
-    heads = ["", "bins", *ways, "ours fast, with gradient", "peak, MB"]
+    own = next(way for way in ways if way.startswith("ours"))
+    heads = ["", "bins", *ways, f"{own}, with gradient", "peak, MB"]
     lines = [f"| {' | '.join(heads)} |", f"| --- |{' ---: |' * (len(heads) - 1)}"]
     for row, case in timed.groupby("row", sort=False):
         of = {label: front_end.iloc[0] for label, front_end in case.groupby("label")}
         times = " | ".join(_number(of[way].forward_ms) if way in of else "" for way in ways)
-        fast = of["ours fast"]
-        lines.append(f"| {row} | {fast.bins:,} | {times} | {_number(fast.both_ms)} | {fast.peak_mb:,.0f} |")
+        ours = of[own]
+        lines.append(f"| {row} | {ours.bins:,} | {times} | {_number(ours.both_ms)} | {ours.peak_mb:,.0f} |")
     first = table.iloc[0]
     where = f"**{first.machine}**, threads: {first.threads}, {first.versions}, November 2026"
     missing = table[table.label.isin(["nnAudio", "librosa"]) & table.reason.notna()]

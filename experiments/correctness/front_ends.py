@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from experiments.rows import like
-from experiments.speed import peers, peers_outside_torch
+from experiments.speed import nnaudios, peers, peers_outside_torch
 from experiments.speed.peers_outside_torch import Unavailable
 from sweep.config import ACCURACIES
 from sweep.filters import CONSTANT_Q_ALGORITHMS
@@ -92,7 +92,7 @@ def build_nnaudio(r: Representation, version: str | None = None) -> Callable:
     from nnAudio import features
 
     if r.family != "cqt":
-        return peers.build_nnaudio(r, CPU)
+        return nnaudios.build(r, CPU, "nnAudio")
     numbers = {"sr": r.sample_rate, "hop_length": r.hop_length, "fmin": r.f_min, "n_bins": r.n_bins}
     width = 2 ** int(np.ceil(np.log2(r.context)))
     size = 2 * 8 * (width // 2 + 1) * width

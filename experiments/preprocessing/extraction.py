@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from experiments.speed import peers, peers_outside_torch, timing
+from experiments.speed import nnaudios, peers, peers_outside_torch, timing
 from experiments.speed.peers import reason
 from experiments.speed.peers_outside_torch import Unavailable
 from sweep.data.recording import SAMPLE_RATE
@@ -30,9 +30,9 @@ def build(library: str, r: Representation, device: torch.device) -> tuple[Callab
     if library == "librosa":
         return peers_outside_torch.build_librosa(r, torch.device("cpu")), ""
     try:
-        return peers.build_nnaudio(r, device), ""
+        return nnaudios.build(r, device, "nnAudio"), ""
     except Unavailable as error:
-        return peers.build_nnaudio(r, device, "CQT2010v2"), f"CQT2010v2; CQT1992v2 {error}"
+        return nnaudios.build(r, device, "nnAudio", "CQT2010v2"), f"CQT2010v2; CQT1992v2 {error}"
 
 
 def pieces(recordings: Recordings, seconds: float) -> torch.Tensor:

@@ -67,6 +67,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, help="of audio to extract; default 20, on CUDA 600")
     parser.add_argument("--scratch", type=Path, help="folder to write spectrograms into, for a moment each")
     parser.add_argument("--cache", default="data/cache", help="folder for the decoded audio")
+    parser.add_argument("--keep", action="store_true", help="keep what the files hold of other rows and parts")
     parser.add_argument("--out", type=Path, default=HERE, help="folder of the results")
     return parser.parse_args(arguments)
 
@@ -109,14 +110,19 @@ def main() -> None:
     seconds = options.seconds or SECONDS[device.type]
     clips = pieces(train, seconds) if "extraction" in parts else None
     missing = {library: absent(library) for library in LIBRARIES}
-    compared, extracted = [], []
+    files = {part: options.out / f"{part}-{device.type}.csv" for part in ("results", "extraction")}
+    held = {part: tables.read(path) if options.keep else [] for part, path in files.items()}
+    compared = {row["representation"]: row for row in held["results"]}
+    extracted = {(row["representation"], row["library"]): row for row in held["extraction"]}
     for r in (known[name] for name in names):
         since = time.perf_counter()
-        compared.append(measure(r, train, parts, size))
+        stamp = {"machine": head} if {"linear", "crnn"} & {*parts} or r.name not in compared else {}
+        compared[r.name] = compared.get(r.name, {}) | measure(r, train, parts, size) | stamp
         if clips is not None:
-            extracted += extract(r, clips, missing, options.scratch)
-            write(options.out / f"extraction-{device.type}.csv", tables.EXTRACTION, extracted, head)
-        write(options.out / f"results-{device.type}.csv", tables.COMPARISON, compared, head)
+            for row in extract(r, clips, missing, options.scratch):
+                extracted[r.name, row["library"]] = row | {"machine": head}
+            write(files["extraction"], tables.EXTRACTION, extracted.values(), list(known))
+        write(files["results"], tables.COMPARISON, compared.values(), list(known))
         print(f"{r.name}: {time.perf_counter() - since:.1f} s", file=sys.stderr, flush=True)
         if device.type == "cuda":
             torch.cuda.empty_cache()
@@ -124,12 +130,12 @@ def main() -> None:
     print(f"{time.perf_counter() - began:.0f} s", file=sys.stderr)
 
 
-def write(path: Path, columns: tuple[str, ...], rows: list[dict], head: str) -> None:
-    """Write results; what is done is not lost."""
+def write(path: Path, columns: tuple[str, ...], rows: Iterable[dict], order: list[str]) -> None:
+    """Write results in the order of the representations; what is done is not lost."""
     with open(path, "w", newline="") as file:
         table = csv.DictWriter(file, (*columns, "machine"), lineterminator="\n", restval="")
         table.writeheader()
-        table.writerows(row | {"machine": head} for row in rows)
+        table.writerows(sorted(rows, key=lambda row: order.index(row["representation"])))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class Entry:
         function: from a batch to its result; None where `row["reason"]` says why not.
         own: bytes that it keeps between calls: kernels and tables.
         batch: clips in one call, halved where they do not fit.
-        passes: over the case's clips in what is timed.
+        passes: over the case's clips in what is timed; below 1 where only a few of them are.
         works: what is timed, by column.
     """
 
@@ -37,7 +37,7 @@ class Entry:
     function: Callable | None = None
     own: int = 0
     batch: int = 0
-    passes: int = 1
+    passes: float = 1
     works: dict[str, Callable] = dataclasses.field(default_factory=dict)
 
 
@@ -52,6 +52,7 @@ def set_up(entry: Entry, case: Case, batch: torch.Tensor, built: dict[str, Entry
         references: our output by the numbers it took, kept for the peers that follow.
     """
     peer, row, device = entry.peer, entry.row, batch.device
+    batch = batch[: peer.few]
     try:
         if peer.shares:
             function, entry.own = built[peer.shares].function, built[peer.shares].own
@@ -66,7 +67,7 @@ def set_up(entry: Entry, case: Case, batch: torch.Tensor, built: dict[str, Entry
             references[key] = ours(few).cpu().numpy()
         with rounding(peer.tf32), torch.no_grad():
             actual = peer.comparable(function(few), case.representation)
-        row["correlation"] = round(correlation(actual, references[key]), 5)
+        row["correlation"] = round(correlation(actual, references[key][: len(few)]), 5)
         if not row["correlation"] >= CORRELATION:  # nor NaN
             raise ValueError(f"it computes something else: correlation {row['correlation']:.2f}")
         entry.function, entry.batch = function, len(batch)
@@ -135,9 +136,11 @@ def prepare(entry: Entry, case: Case, clips: torch.Tensor, cotangents: dict, pat
     while True:
         try:
             entry.passes = _passes(entry, case, clips)
-            _prepare(entry, case, clips[: case.clips * entry.passes].split(entry.batch), cotangents, patience)
+            count = round(case.clips * entry.passes)
+            _prepare(entry, case, clips[:count].split(entry.batch), cotangents, patience)
             if entry.passes < case.passes:
-                entry.row["note"] = f"{entry.row['note']}; timed on one pass".removeprefix("; ")
+                how = f"{count} of the clips, scaled" if entry.passes < 1 else "one pass"
+                entry.row["note"] = f"{entry.row['note']}; timed on {how}".removeprefix("; ")
             return
         except torch.cuda.OutOfMemoryError as error:
             entry.works = {}
@@ -152,8 +155,10 @@ def prepare(entry: Entry, case: Case, clips: torch.Tensor, cotangents: dict, pat
         cotangents.clear()
 
 
-def _passes(entry: Entry, case: Case, clips: torch.Tensor) -> int:
-    """How many passes over the case's clips are timed: one where a batch takes long."""
+def _passes(entry: Entry, case: Case, clips: torch.Tensor) -> float:
+    """How many passes over the case's clips are timed: one where a batch takes long, a part where the peer says so."""
+    if entry.peer.few is not None and entry.peer.few < case.clips:
+        return entry.peer.few / case.clips
     batch, once = clips[: entry.batch], 0.0
     if case.passes > 1:
         with rounding(entry.peer.tf32), torch.no_grad():  # twice: a first call may be slow for other reasons

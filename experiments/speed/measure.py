@@ -66,7 +66,7 @@ def start_row(case: Case, peer: Peer, common: dict, bandwidth: float) -> dict:
 def measure(case: Case, clips: torch.Tensor, absent: dict[str, str | None], options, common: dict) -> list[dict]:
     """The rows of one case."""
     device, entries, references, cotangents = clips.device, {}, {}, {}
-    for peer in peers(device.type):
+    for peer in peers(device.type, case.workload):
         entry = entries[peer.label] = Entry(peer, start_row(case, peer, common, options.bandwidth))
         if absent[peer.label]:
             entry.row["reason"] = absent[peer.label]
@@ -104,15 +104,17 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m experiments.speed.measure", description=__doc__)
     parser.add_argument("root", nargs="?", type=Path, default=Path("data/demo"), help="recordings (default: demo set)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"))
-    parser.add_argument("--workload", default="paper,sweep", help="one of them or both")
+    parser.add_argument("--workload", default="paper,families,sweep", help="one or more of them")
     parser.add_argument("--rows", help="representations, comma-separated; default: all")
     parser.add_argument("--reduced", dest="reduced", action="store_true", default=None, help="default on a CPU")
     parser.add_argument("--full", dest="reduced", action="store_false", help="default on CUDA")
     parser.add_argument("--paper-clips", type=int, help="instead of 32 (reduced) or 1,770")
+    parser.add_argument("--families-clips", type=int, help="instead of 8 (reduced) or 1,770")
     parser.add_argument("--sweep-clips", type=int, help="instead of 16 (reduced) or 100")
     parser.add_argument("--rounds", type=int, help="of timings; the median counts; default 3, on CUDA 25")
     parser.add_argument("--budget", type=float, default=0.5, help="seconds after which three timings are enough")
     parser.add_argument("--patience", type=float, help="seconds a pass may take; default 1.5 if reduced, else no limit")
+    parser.add_argument("--memory", type=float, default=0.5, help="share of the free memory to use on a CPU")
     parser.add_argument("--tensorflow", type=Path, help="Python of an environment with Kapre and TensorFlow")
     parser.add_argument("--keep", action="store_true", help="keep what the file holds of other cases")
     parser.add_argument("--out", type=Path, help="default: results-<device>.csv beside this file")
@@ -127,7 +129,7 @@ def main() -> None:
     try:
         device = machine.choose_device(options.device)
         reduced = device.type == "cpu" if options.reduced is None else options.reduced
-        counts = {"paper": options.paper_clips, "sweep": options.sweep_clips}
+        counts = {name: getattr(options, f"{name}_clips") for name in ("paper", "families", "sweep")}
         names = options.rows.split(",") if options.rows else None
         chosen = cases(options.workload.split(","), device.type, reduced, names, counts)
     except ValueError as error:
@@ -146,13 +148,14 @@ def main() -> None:
         "bandwidth_gb_s": round(options.bandwidth / 1e9, 1),
     }
     print(f"{common['machine']}, {common['threads']} threads, {common['bandwidth_gb_s']} GB/s", file=sys.stderr)
-    absent = {peer.label: missing(peer, device.type) for peer in peers(device.type)}
+    workloads = dict.fromkeys(case.workload for case in chosen)
+    absent = {peer.label: missing(peer, device.type) for workload in workloads for peer in peers(device.type, workload)}
     for label, why in absent.items():
         if why:
             print(f"{label}: {why}", file=sys.stderr)
     warm_up(device)
     if device.type == "cpu":
-        limit_memory()
+        limit_memory(options.memory)
     out = options.out or HERE / f"results-{device.type}.csv"
     rows, kept = [], []
     if options.keep and out.exists():
@@ -167,7 +170,9 @@ def main() -> None:
         if device.type == "cuda":
             torch.cuda.empty_cache()
         print(f"{case.workload} {case.name}: {time.perf_counter() - since:.1f} s", file=sys.stderr, flush=True)
-    rows += tensorflow_rows(chosen, clips, device.type, options, common)
+    rows += tensorflow_rows(
+        [case for case in chosen if case.workload != "families"], clips, device.type, options, common
+    )
     write(out, kept + rows)
     print(tables.report(tables.read(out)))
     print(f"{time.perf_counter() - began:.0f} s; all of it: {out.name}", file=sys.stderr)
@@ -181,15 +186,15 @@ def write(out: Path, rows: list[dict]) -> None:
         table.writerows(tables.finish(rows))
 
 
-def limit_memory() -> None:
-    """Let allocations beyond half of the free memory fail (Linux): a greedy peer is a row then, not a crash."""
+def limit_memory(share: float = 0.5) -> None:
+    """Let allocations beyond a share of the free memory fail (Linux): a greedy peer is a row then, not a crash."""
     try:
         import resource
 
         lines = Path("/proc/meminfo").read_text().splitlines()
         free = next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
         own = 4096 * int(Path("/proc/self/statm").read_text().split()[5])  # data and stack
-        resource.setrlimit(resource.RLIMIT_DATA, (own + free // 2, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_DATA, (own + int(share * free), resource.RLIM_INFINITY))
     except (ImportError, OSError, ValueError, StopIteration):
         pass
 

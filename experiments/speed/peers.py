@@ -14,15 +14,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from experiments.speed import families, nnaudios
 from experiments.speed import peers_outside_torch as outside
 from experiments.speed.peers_outside_torch import Unavailable, kind
 from sweep import filters, transforms  # noqa: F401 - imported before any clock starts
 from sweep.config import ACCURACIES
 from sweep.representations import Representation
-
-# nnAudio stores every kernel as long as the longest, rounded up to a power of two. Beyond this its CQT1992v2 is left
-# out, with the reason: at 72 bins per octave 16 windows are 140 GFLOP. CQT2010v2 stands for nnAudio there.
-MOST_KERNEL_BYTES = {"cpu": 2**28, "cuda": 2**34}
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,7 @@ class Peer:
         differentiable: has a gradient to the waveform.
         tf32: float32 products and convolutions of its CUDA calls may be rounded to TF32.
         shares: the peer whose built module this one is, in another mode.
+        few: clips that are timed, where all would take too long or too much memory; None: all.
         like: what our transform is told, to compare outputs.
         comparable: makes the output what ours is.
         note: what differs from ours.
@@ -53,6 +51,7 @@ class Peer:
     differentiable: bool = True
     tf32: bool = False
     shares: str | None = None
+    few: int | None = None
     like: dict = field(default_factory=dict)
     comparable: Callable = lambda y, r: y
     note: str = ""
@@ -91,29 +90,6 @@ def reason(error: Exception) -> str:
 
 def build_ours(representation: Representation, device: torch.device, accuracy: str) -> Callable:
     return representation.transform(accuracy=accuracy).to(device)
-
-
-def build_nnaudio(representation: Representation, device: torch.device, version: str = "CQT1992v2") -> Callable:
-    from nnAudio import features
-
-    r = representation
-    numbers = {"sr": r.sample_rate, "hop_length": r.hop_length, "fmin": r.f_min, "verbose": False}
-    match kind(r):
-        case _ if version == "CQT2010v2" and r.family != "cqt":
-            raise Unavailable("a constant-Q algorithm")
-        case "mel":
-            module = features.MelSpectrogram(n_fft=r.n_fft, n_mels=r.n_mels, fmax=r.f_max, **numbers)
-        case "cqt":
-            width = 2 ** int(np.ceil(np.log2(r.context)))
-            size, most = 8 * width * r.n_bins, MOST_KERNEL_BYTES[device.type]
-            if version == "CQT1992v2" and size > most:
-                raise Unavailable(f"not run: its kernels are {size / 2**30:.1f} GiB, over {most / 2**30:.1f} GiB")
-            numbers |= {"n_bins": r.n_bins, "bins_per_octave": r.bins_per_octave, "pad_mode": "constant"}
-            module = getattr(features, version)(**numbers)
-        case scale:
-            grid = {"freq_scale": "no" if scale == "fft" else scale, "fmax": r.f_max, "pad_mode": r.pad_mode}
-            module = features.STFT(n_fft=r.n_fft, **grid, output_format="Magnitude", **numbers)
-    return module.to(device)
 
 
 def build_torch(representation: Representation, device: torch.device) -> Callable:
@@ -188,15 +164,13 @@ def build_flashmel(representation: Representation, device: torch.device) -> Call
     return MelSpectrogram(sample_rate=int(r.sample_rate), n_fft=r.n_fft, hop_length=r.hop_length, **band).to(device)
 
 
-def peers(device: str) -> list[Peer]:
-    """All front-ends of the comparison on a device, ours first. Kapre and tf.signal run in a process of their own."""
-    nnaudio = {"package": "nnAudio", "modules": ("nnAudio.features",)}
-    by_2010 = functools.partial(build_nnaudio, version="CQT2010v2")
-    note_2010 = "filters and halves the clip for each octave down"
-    found = [
+def peers(device: str, workload: str) -> list[Peer]:
+    """All front-ends of a workload on a device, ours first. Kapre and tf.signal run in a process of their own."""
+    if workload == "families":
+        return families.peers(Peer, device)
+    return [
         *(Peer("ours", functools.partial(build_ours, accuracy=mode), mode) for mode in ACCURACIES),
-        Peer("nnAudio", build_nnaudio, **nnaudio, note="CQT1992v2 where it is a constant-Q transform"),
-        Peer("nnAudio CQT2010v2", by_2010, **nnaudio, note=note_2010),
+        *nnaudios.peers(Peer, device, workload),
         Peer("torch", build_torch, note="torch.stft and abs; a bank's product; or frames times taps"),
         Peer("torchaudio", build_torchaudio, package="torchaudio", modules=("torchaudio.transforms",)),
         Peer(
@@ -210,8 +184,3 @@ def peers(device: str) -> list[Peer]:
         ),
         *outside.peers(Peer),
     ]  # fmt: skip
-    if device == "cuda":
-        rounded = {"mode": "TF32", "tf32": True}
-        found[4:4] = [Peer("nnAudio", build_nnaudio, **nnaudio, **rounded, shares="nnAudio")]
-        found[6:6] = [Peer("nnAudio CQT2010v2", by_2010, **nnaudio, **rounded, shares="nnAudio CQT2010v2")]
-    return found

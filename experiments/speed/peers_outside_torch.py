@@ -20,6 +20,17 @@ def kind(representation: Representation) -> str:
     return representation.scale if representation.family in ("linear", "log") else representation.family
 
 
+def quietly(function: Callable) -> Callable:
+    """A function without its warnings: librosa's that the longest kernels are longer than the clip."""
+
+    def quiet(x: torch.Tensor) -> np.ndarray:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return function(x)
+
+    return quiet
+
+
 def build_librosa(representation: Representation, device: torch.device) -> Callable:
     import librosa
 
@@ -34,13 +45,7 @@ def build_librosa(representation: Representation, device: torch.device) -> Calla
     if r.family == "cqt":
         form = {"sr": r.sample_rate, "hop_length": r.hop_length, "fmin": r.f_min, "n_bins": r.n_bins}
         form |= {"bins_per_octave": r.bins_per_octave, "pad_mode": "constant"}
-
-        def constant_q(x: torch.Tensor) -> np.ndarray:
-            with warnings.catch_warnings():  # that the longest kernels are longer than the clip
-                warnings.simplefilter("ignore")
-                return np.abs(librosa.cqt(x.numpy(), **form))
-
-        return constant_q
+        return quietly(lambda x: np.abs(librosa.cqt(x.numpy(), **form)))
     raise Unavailable("has no STFT at these frequencies")
 
 

@@ -1,4 +1,4 @@
-"""Draws the results-<device>.csv beside this file: figure-<device>-paper.png and figure-<device>-sweep.png."""
+"""Draws the results-<device>.csv beside this file: figure-<device>-paper.png, -families.png and -sweep.png."""
 
 import argparse
 from pathlib import Path
@@ -31,7 +31,8 @@ def draw_paper(table: pd.DataFrame, path: Path) -> None:
         axes.axvline(case.floor_ms.iloc[0], color="k", linestyle="--", linewidth=1)
         axes.set(xscale="log", title=name, xlabel="ms, forward")
         axes.grid(axis="x", alpha=0.3)
-    figure.suptitle(f"{table.machine.iloc[0]}: {table['size'].iloc[0]}; dashed: the bytes alone", fontsize=9)
+    sizes = ", ".join(table["size"].unique())
+    figure.suptitle(f"{table.machine.iloc[0]}: {sizes}; dashed: the bytes alone", fontsize=9)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
@@ -71,7 +72,7 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path, default=sorted(Path(__file__).parent.glob("results-*.csv")))
     for path in parser.parse_args().files:
         table = read(path)
-        for workload, draw in (("paper", draw_paper), ("sweep", draw_sweep)):
+        for workload, draw in (("paper", draw_paper), ("families", draw_paper), ("sweep", draw_sweep)):
             rows = table[table.workload == workload]
             if rows.forward_ms.notna().any():
                 draw(rows, path.with_name(f"figure-{path.stem.removeprefix('results-')}-{workload}.png"))

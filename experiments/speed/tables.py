@@ -63,7 +63,7 @@ def report(table: pd.DataFrame) -> str:
     for workload, rows in table.groupby("workload", sort=False):
         for size, same in rows.groupby("size", sort=False):
             parts.append(f"**{workload}**: {size}. Times in ms, median (quartiles).")
-            parts.append(paper(same) if workload == "paper" else sweep(same))
+            parts.append(sweep(same) if workload == "sweep" else paper(same))
     failed = table[table.reason.notna()]
     lines = [f"- {name}: {why} ({', '.join(rows.row)})" for (name, why), rows in failed.groupby(["label", "reason"])]
     lines = [line if len(line) < 220 else line[: line.rindex("(")] + f"({line.count(',') + 1} rows)" for line in lines]

@@ -1,4 +1,4 @@
-"""What is timed: the paper's workload and the sweep's, as clips of music and the representations computed of them."""
+"""What is timed: three workloads, the paper's, the sweep's and the families', and their clips of music."""
 
 import math
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from experiments.rows import like, rows
+from experiments.speed.families import FAMILIES, FrontEnd
 from sweep.data.reading import read_split
 from sweep.data.recordings import Recordings
 from sweep.data.sources.demo import make_demo
@@ -14,6 +15,7 @@ from sweep.data.windows import training_windows
 from sweep.representations import Representation
 
 PAPER_CLIPS, PAPER_SAMPLES = 1770, 80_000  # P1's figure 11
+FEW_FAMILIES = 8  # of them on a CPU: a pass of the slowest, nnAudio's CFP, takes a second
 SWEEP_BATCH, SWEEP_SAMPLES = 100, 16_384  # the protocols' batch and window
 # A result is written once and its gradient read once, so there is nothing to gain from clips that a cache still holds:
 # on CUDA a measurement goes through so many batches, 66 MB of clips at the sweep's size, more than an H100's 50 MB.
@@ -31,7 +33,7 @@ class Case:
     """One representation of one workload.
 
     Attributes:
-        workload: "paper" or "sweep".
+        workload: "paper", "sweep" or "families".
         representation: what is computed.
         clips: that a stated time is for.
         samples: of a clip.
@@ -41,7 +43,7 @@ class Case:
     """
 
     workload: str
-    representation: Representation
+    representation: Representation | FrontEnd
     clips: int
     samples: int
     passes: int
@@ -66,9 +68,9 @@ def cases(workloads: list[str], device: str, reduced: bool, names: list[str] | N
     """The cases to time.
 
     Args:
-        workloads: "paper", "sweep".
+        workloads: "paper", "sweep", "families".
         device: "cpu" or "cuda".
-        reduced: fewer clips: 32 of the paper's 1,770, 16 of the sweep's 100.
+        reduced: fewer clips: 32 of the paper's 1,770, 8 of the families', 16 of the sweep's 100.
         names: of representations, or None for all.
         clips: per workload, another number of clips.
 
@@ -88,6 +90,12 @@ def cases(workloads: list[str], device: str, reduced: bool, names: list[str] | N
         size = f"a batch of {count} x {SWEEP_SAMPLES:,}"
         size += f", reduced from {SWEEP_BATCH}" if count < SWEEP_BATCH else ""
         chosen += [Case("sweep", r, count, SWEEP_SAMPLES, passes, count, size) for r in rows()]
+    if "families" in workloads:
+        count = clips.get("families") or (FEW_FAMILIES if reduced else PAPER_CLIPS)
+        batch = min(count, FEW_FAMILIES if device == "cpu" else count)
+        size = f"{count:,} clips x {PAPER_SAMPLES:,} in batches of {batch:,}"
+        size += f", reduced from {PAPER_CLIPS:,} clips" if count < PAPER_CLIPS else ""
+        chosen += [Case("families", front_end, count, PAPER_SAMPLES, 1, batch, size) for front_end in FAMILIES]
     known = {case.name for case in chosen}
     for name in names or ():
         if name not in known:

@@ -80,7 +80,8 @@ def keys(group: str, name: str) -> list[tuple[str, str, str, str]]:
     tree = option(group, name)
     if group == "representation":
         found = row(name)
-        tree = {key: value for key, value in found.record().items() if key != "name"}
+        values = found.record()  # leaves out keys that came later where they have their defaults
+        tree = {key.name: values.get(key.name, key.default) for key in keys_of(type(found)) if key.name != "name"}
         return list(_told(type(found), tree, f"{group}."))
     if group == "grid":
         params = tree["hydra"]["sweeper"]["params"]

@@ -24,6 +24,9 @@ _OF_A_STEP = re.compile(rf"representation\.({'|'.join(STEPS)})\.\w+")
 _OF_A_CLASS = re.compile(r"(representation|model|data)\.\w+")
 GRIDS = "grid"  # a group of conf/ that is no part of a run's configuration
 
+# Hydra's options whose value is the next word.
+_WITH_VALUE = ("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p", "--cfg", "-c")
+
 
 def as_typed(word: str) -> str:
     """Return a word for Hydra in which text stays as it was typed: a folder or an option called 2024, 1e3 or true.
@@ -111,7 +114,8 @@ def explain(error: Exception, words: Sequence[str]) -> str:
         error: what Hydra or OmegaConf raised.
         words: words of the command line.
     """
-    words = [word for word in words if not word.startswith("--")]
+    pairs = zip(("", *words), words, strict=False)
+    words = [word for before, word in pairs if not word.startswith("-") and before not in _WITH_VALUE]
     for word in words:
         key, equals, value = word.partition("=")
         if not key.strip("+~") or not (equals or word.startswith("~")):

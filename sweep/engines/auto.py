@@ -1,9 +1,7 @@
 """Choose an engine for a bank, and combine the direct and the spectral engine, the fastest way for most banks."""
 
-from collections.abc import Callable
 from functools import partial
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -15,7 +13,7 @@ from sweep.engines.engine import Engine
 from sweep.engines.framed import Framed
 from sweep.engines.octaves import Octaves
 from sweep.engines.spectral import Spectral
-from sweep.filters import Kernels
+from sweep.filters import ConstantQ, Kernels
 from sweep.filters.cascades import CASCADES
 
 ENGINES = ("auto", "direct", "spectral", "banded")
@@ -76,8 +74,7 @@ def build(
 def build_published(
     algorithm: str,
     kernels: Kernels,
-    unit: Callable[[np.ndarray, float], Kernels],
-    bins_per_octave: int,
+    shape: ConstantQ,
     hop_length: int,
     pad_mode: str,
     *,
@@ -91,8 +88,7 @@ def build_published(
     Args:
         algorithm: "1992", "1992v2", "2010", "2010v2", "librosa" or "nnaudio", as `sweep.transforms.CQT` describes them.
         kernels: bank of kernels, bins from low to high.
-        unit: function that returns kernels whose window sums to 1, for frequencies and a sample rate in Hz.
-        bins_per_octave: number of bins per octave.
+        shape: what made it.
         hop_length: samples between frames.
         pad_mode: padding of a clip, "constant" or "reflect".
         engine: "auto"; for "1992v2" also "direct", which is the same.
@@ -122,14 +118,13 @@ def build_published(
         )
         return direct.because(asked)
     if algorithm in CASCADES:
-        bank = (kernels, bins_per_octave, hop_length, pad_mode)
-        return Cascaded(*bank, CASCADES[algorithm], unit).because(asked)
+        return Cascaded(kernels, shape, hop_length, pad_mode, CASCADES[algorithm]).because(asked)
     # The values left out have no error bound, so half of the tolerance is used (experiments/engines/README.md).
     framed = partial(Framed, tolerance=tolerance / 2, tf32=tf32)
     if algorithm == "1992":
         return framed(kernels, hop_length, pad_mode).because(asked)
     make = framed if algorithm == "2010" else partial(Direct, tf32=tf32)
-    return Octaves(kernels, bins_per_octave, hop_length, pad_mode, make).because(asked)
+    return Octaves(kernels, shape.equivalent(kernels.frequencies), hop_length, pad_mode, make).because(asked)
 
 
 def are_equal(kernels: Kernels) -> bool:

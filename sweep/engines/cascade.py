@@ -7,7 +7,6 @@ there to repeat a library's numbers, and with TF32 a fifth of the cells of a row
 """
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from sweep.engines.direct import Direct, matmul_precision
 from sweep.engines.engine import Engine
 from sweep.engines.sampled import Sampled
 from sweep.engines.tables import Tables
-from sweep.filters import Kernels
+from sweep.filters import ConstantQ, Kernels
 from sweep.filters.cascades import Cascade
 
 _BLOCK = 64  # outputs of the low-pass per row of its banded matrix product
@@ -29,35 +28,28 @@ class Cascaded(Engine):
 
     Args:
         kernels: constant-Q bank, bins from low to high.
-        bins_per_octave: number of bins per octave, counted from the top.
+        shape: what made it, and makes the kernels at each octave's rate.
         hop_length: samples between frames; the rate is halved only as often as 2 divides it.
         pad_mode: padding of a clip at each octave's rate, "constant" or "reflect".
         cascade: approximations to make.
-        unit: function that returns kernels whose window sums to 1, for frequencies and a sample rate in Hz.
     """
 
     name = "cascade"
 
-    def __init__(
-        self,
-        kernels: Kernels,
-        bins_per_octave: int,
-        hop_length: int,
-        pad_mode: str,
-        cascade: Cascade,
-        unit: Callable[[np.ndarray, float], Kernels],
-    ):
+    def __init__(self, kernels: Kernels, shape: ConstantQ, hop_length: int, pad_mode: str, cascade: Cascade):
         super().__init__(kernels, hop_length, pad_mode)
         self.cascade = cascade
-        early, most = cascade.early(kernels, bins_per_octave, hop_length), (hop_length & -hop_length).bit_length() - 1
-        stops = range(len(kernels), 0, -bins_per_octave)
-        self.octaves = [slice(max(0, stop - bins_per_octave), stop) for stop in stops]  # the top one first
+        stops = range(len(kernels), 0, -shape.bins_per_octave)
+        self.octaves = [slice(max(0, stop - shape.bins_per_octave), stop) for stop in stops]  # the top one first
+        reach = 2 * shape.reach(kernels.frequencies[-1]) / kernels.sample_rate
+        early = cascade.early(reach, len(self.octaves), hop_length)
+        most = (hop_length & -hop_length).bit_length() - 1
         self.stages = [min(early + octave, most) for octave in range(len(self.octaves))]
-        whole = np.array([kernels.envelope(k, np.arange(a, b + 1)).sum() for k, (a, b) in enumerate(_spans(kernels))])
+        factors = kernels.scales / shape.kernels(kernels.frequencies, kernels.sample_rate).scales
         engines = []
         for bins, stage in zip(self.octaves, self.stages, strict=True):
-            first, taps = cascade.taps(unit(kernels.frequencies[bins], kernels.sample_rate / 2**stage))
-            bank = Sampled(np.full(len(taps), first), tuple(whole[bins, None] * taps))
+            first, taps = cascade.taps(shape.kernels(kernels.frequencies[bins], kernels.sample_rate / 2**stage))
+            bank = Sampled(np.full(len(taps), first), tuple(factors[bins, None] * taps))
             engines.append(Direct(bank, hop_length >> stage, pad_mode))
         self.engines = nn.ModuleList(engines)
         self._tables = Tables()
@@ -119,11 +111,6 @@ class Cascaded(Engine):
         frames = framing.frames(framing.pad(x, left, right, "constant"), 0, len(band), 2 * _BLOCK, rows)
         with matmul_precision("highest", x.is_cuda):
             return (frames @ band).flatten(1)[:, :count]
-
-
-def _spans(kernels: Kernels) -> list[tuple[int, int]]:
-    """Return each kernel's first and last lag."""
-    return list(zip(kernels.first_lags.tolist(), kernels.last_lags.tolist(), strict=True))
 
 
 def _response(taps: np.ndarray, turns: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import torch
 
-from sweep.engines.derivatives import followed, visible
+from sweep.engines.derivatives import followed, transformed, visible
 
 # Squares, and magnitudes, between 2^-bits and 2^bits lost nothing, even if numbers below 2^-126 (2^-1022) count as 0.
 _BITS = {torch.float32: 100, torch.float64: 900, torch.complex64: 100, torch.complex128: 900}
@@ -55,6 +55,66 @@ def raised(parts: Parts, exponent: float = 1.0, careful: bool = False, summed: b
     return magnitude if exponent == 1 else magnitude**exponent
 
 
+def powered(values: torch.Tensor, exponent: float) -> torch.Tensor:
+    """Raise what is above 0 of some new values to a power, the rest to 0; the gradient there is 0 too."""
+    if not followed(values):
+        return _power_(values.relu_(), exponent)
+    if exponent == 1:
+        return values.relu()
+    if not (torch.compiler.is_compiling() or transformed(values)):
+        return _Power.apply(values, exponent)
+    above = values > 0
+    return _power(values.masked_fill(~above, 1.0), exponent).masked_fill(~above, 0.0)
+
+
+def _power(values: torch.Tensor, exponent: float) -> torch.Tensor:
+    return values.sqrt() if exponent == 0.5 else values.pow(exponent)
+
+
+def _power_(values: torch.Tensor, exponent: float) -> torch.Tensor:
+    return values.sqrt_() if exponent == 0.5 else values if exponent == 1 else values.pow_(exponent)
+
+
+class _Power(torch.autograd.Function):
+    """A power of what is above 0, whose derivative, exponent y / x, needs neither another power nor a mask."""
+
+    @staticmethod
+    def forward(ctx, values: torch.Tensor, exponent: float) -> torch.Tensor:
+        out = _power_(values.relu(), exponent)
+        ctx.save_for_backward(values, out)
+        ctx.exponent = exponent
+        return out
+
+    @staticmethod
+    def backward(ctx, by_out: torch.Tensor) -> tuple[torch.Tensor, None]:
+        values, out = ctx.saved_tensors
+        if torch.is_grad_enabled():  # a second derivative may follow
+            return _Slope.apply(values, by_out * ctx.exponent, ctx.exponent), None
+        return _over(out, values) * (by_out * ctx.exponent), None
+
+
+class _Slope(torch.autograd.Function):
+    """A factor times values^(exponent - 1) of what is above 0, whose derivative never holds the squares of values."""
+
+    @staticmethod
+    def forward(ctx, values: torch.Tensor, factor: torch.Tensor, exponent: float) -> torch.Tensor:
+        slope = _over(_power_(values.relu(), exponent), values)
+        ctx.save_for_backward(values, factor, slope)
+        ctx.exponent = exponent
+        return factor * slope
+
+    @staticmethod
+    def backward(ctx, by_out: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
+        values, factor, slope = ctx.saved_tensors
+        by_values = _over(by_out * (ctx.exponent - 1) * slope * factor, values)
+        return by_values, by_out * slope, None
+
+
+def _over(values: torch.Tensor, divisor: torch.Tensor) -> torch.Tensor:
+    """Divide values, 0 where the divisor is not above 0, by it."""
+    return values / divisor.clamp(min=torch.finfo(divisor.dtype).tiny)
+
+
 def scales(x: torch.Tensor) -> torch.Tensor:
     """Return a power of two for each clip of (batch, samples), (batch, 1), that brings it near enough to 1."""
     peaks = x.detach().abs().amax(-1, keepdim=True)
@@ -91,11 +151,7 @@ def _square(parts: Parts) -> torch.Tensor:
 def _root(squared: torch.Tensor, exponent: float) -> torch.Tensor:
     if exponent == 2:
         return squared
-    if not followed(squared):
-        return squared.sqrt_() if exponent == 1 else squared.pow_(exponent / 2)
-    silent = squared == 0
-    values = squared.masked_fill(silent, 1.0)
-    return (values.sqrt() if exponent == 1 else values ** (exponent / 2)).masked_fill(silent, 0.0)
+    return powered(squared, exponent / 2) if followed(squared) else _power_(squared, exponent / 2)
 
 
 def _by_hypot(parts: Parts, exponent: float) -> torch.Tensor:

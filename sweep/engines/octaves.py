@@ -35,6 +35,9 @@ from sweep.filters.windows import kaiser
 REACH, ATTENUATION = 127, 80.0
 # Before the first octave the rate is halved as long as the top bin stays below this share of the rate.
 _EARLY = 0.2
+# Share of a rate up to which bins are as accurate as the low-pass: the octaves of bins that are wider for their
+# frequency than constant-Q bins of their bank's top are counted from here.
+_ACCURATE = 0.35
 # Outputs of the low-pass per row of its banded matrix product; 32 to 128 are equally fast.
 _BLOCK = 64
 
@@ -54,13 +57,19 @@ def _passed(frequencies: np.ndarray) -> np.ndarray:
     return 0.5 + 2 * sum(h * np.cos(2 * np.pi * k * frequencies) for k, h in zip(n, low_pass()[REACH + n], strict=True))
 
 
-def stages(kernels: Kernels, bins_per_octave: int, hop_length: int) -> np.ndarray:
-    """Return how often the rate is halved for each bin, (bins,) int, never more often for a higher bin."""
+def stages(frequencies: np.ndarray, equivalent: np.ndarray, sample_rate: float, hop_length: int) -> np.ndarray:
+    """Return how often the rate is halved for each bin, (bins,) int, never more often for a higher bin.
+
+    Args:
+        frequencies: bins in Hz, from low to high.
+        equivalent, sample_rate, hop_length: arguments of `Octaves`, or of its kernels.
+    """
     early, most = 0, (hop_length & -hop_length).bit_length() - 1
-    while kernels.frequencies[-1] < _EARLY * kernels.sample_rate / 2 ** (early + 1):
+    while equivalent[-1] < _EARLY * sample_rate / 2 ** (early + 1):
         early += 1
-    octaves_down = np.arange(len(kernels))[::-1] // bins_per_octave
-    return np.minimum(early + octaves_down, most)
+    top = max(frequencies[-1], min(equivalent[-1], _ACCURATE * sample_rate))
+    octaves_down = np.floor(np.log2(top / equivalent) + 1e-9).astype(np.int64)
+    return np.minimum(early + octaves_down.clip(min=0), most)
 
 
 class Thinned:
@@ -88,7 +97,8 @@ class Octaves(Engine):
 
     Args:
         kernels: constant-Q bank, bins from low to high.
-        bins_per_octave: number of bins per octave, counted from the top.
+        equivalent: frequencies of constant-Q bins that are as wide as each bin, in Hz: a bin that is wider for its
+            frequency stays at a higher rate.
         hop_length: samples between frames.
         pad_mode: padding of a clip, "constant" or "reflect".
         make: function that returns an engine for (kernels, hop_length, pad_mode) at a stage's rate.
@@ -96,9 +106,9 @@ class Octaves(Engine):
 
     name = "octaves"
 
-    def __init__(self, kernels: Kernels, bins_per_octave: int, hop_length: int, pad_mode: str, make: Callable):
+    def __init__(self, kernels: Kernels, equivalent: np.ndarray, hop_length: int, pad_mode: str, make: Callable):
         super().__init__(kernels, hop_length, pad_mode)
-        self.stage_of_bins = stages(kernels, bins_per_octave, hop_length)
+        self.stage_of_bins = stages(kernels.frequencies, equivalent, kernels.sample_rate, hop_length)
         self.stages = np.unique(self.stage_of_bins).tolist()
         steps = [(2**stage, np.flatnonzero(self.stage_of_bins == stage)) for stage in self.stages]
         self.engines = nn.ModuleList(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sweep.filters.kernels import Kernels
-from sweep.filters.windows import WINDOWS, kaiser
+from sweep.filters.windows import kaiser
 
 # Share of a kernel's spectrum, summed as magnitudes, that librosa leaves out: the default of its argument `sparsity`.
 SPARSITY = 0.01
@@ -26,15 +26,15 @@ class Cascade:
         low_pass: taps of the filter before a halving.
         first_lag: lag of the first tap: sample m at half the rate is sum_n low_pass[n] x[2 m + first_lag + n].
         rounds_up: whether the half of an odd number of samples is rounded up.
-        early: function that returns how often the rate is halved before the top octave, for a bank, its bins per octave
-            and the hop.
+        early: function that returns how often the rate is halved before the top octave: for the share of half the rate
+            that the top bin reaches up to, the number of octaves and the hop.
         taps: function that returns the first lag and the complex taps, (bins, lags), of one octave's kernels.
     """
 
     low_pass: np.ndarray
     first_lag: int
     rounds_up: bool
-    early: Callable[[Kernels, int, int], int]
+    early: Callable[[float, int, int], int]
     taps: Callable[[Kernels], tuple[int, np.ndarray]]
 
 
@@ -79,13 +79,8 @@ def _librosa_low_pass() -> np.ndarray:
     return taps / taps.sum()
 
 
-def _librosa_early(kernels: Kernels, bins_per_octave: int, hop_length: int) -> int:
-    coefficients = np.array(WINDOWS[str(kernels.window)])
-    noise_bandwidth = (1 + (coefficients**2).sum() / coefficients[0] ** 2) / 2  # of the window, in points of its FFT
-    squared = 2 ** (2 / bins_per_octave)
-    highest = kernels.frequencies[-1] * (1 + noise_bandwidth / 2 * (squared - 1) / (squared + 1))
-    octaves = -(-len(kernels) // bins_per_octave)
-    halvings = math.ceil(math.log2(kernels.sample_rate / 2 / highest)) - 2
+def _librosa_early(share: float, octaves: int, hop_length: int) -> int:
+    halvings = math.ceil(-math.log2(share)) - 2
     return max(0, min(halvings, (hop_length & -hop_length).bit_length() - octaves))
 
 
@@ -97,7 +92,7 @@ def _nnaudio_low_pass() -> np.ndarray:
     return taps * (0.54 - 0.46 * np.cos(2 * np.pi * lags / 255))
 
 
-def _no_early(kernels: Kernels, bins_per_octave: int, hop_length: int) -> int:
+def _no_early(share: float, octaves: int, hop_length: int) -> int:
     return 0
 
 

@@ -106,25 +106,45 @@ def stft_frequencies(
     return frequencies
 
 
-def constant_q_frequencies(n_bins: int, bins_per_octave: int, f_min: float, sample_rate: float) -> np.ndarray:
+def constant_q_frequencies(
+    n_bins: int | None, bins_per_octave: int, f_min: float, sample_rate: float, f_max: float | None = None
+) -> np.ndarray:
     """Compute constant-Q bin centre frequencies, f_k = f_min 2^(k / bins_per_octave), in Hz: (n_bins,) float64.
 
+    Where f_max = f_min 2^(k / bins_per_octave), k whole, there are k bins, whatever the logarithm rounds to: nnAudio,
+    which does not allow for it, sometimes has one more.
+
+    Args:
+        n_bins: number of bins; None: those below f_max.
+        bins_per_octave: number of bins per octave.
+        f_min, f_max: lowest bin and open upper end, in Hz; f_max None: as n_bins says.
+        sample_rate: samples per second, in Hz.
+
     Raises:
-        ValueError: the top bin lies above half the sample rate.
+        ValueError: the top bin lies above half the sample rate; n_bins and f_max are both given, or neither.
 
     >>> constant_q_frequencies(3, 1, 55.0, 44100.0)
     array([ 55., 110., 220.])
     """
-    check_whole("n_bins", n_bins)
     check_whole("bins_per_octave", bins_per_octave)
     check_positive("f_min", f_min)
     check_positive("sample_rate", sample_rate)
+    if f_max is not None:
+        check_range(f_min, f_max)
+        if n_bins is not None:
+            raise ValueError(f"n_bins {n_bins} and f_max {f_max:g} Hz: one follows from the other; leave one out")
+        n_bins = max(1, math.ceil(bins_per_octave * math.log2(f_max / f_min) - 1e-9))
+    check_whole("n_bins", n_bins)
     frequencies = f_min * 2.0 ** (np.arange(n_bins) / bins_per_octave)
     if frequencies[-1] > sample_rate / 2:
         fitting = int(math.floor(bins_per_octave * math.log2(sample_rate / 2 / f_min))) + 1
-        remedy = f"n_bins at most {fitting}" if fitting > 0 else f"an f_min below {sample_rate / 2:g} Hz"
+        asked, remedy = f"n_bins {n_bins}", f"n_bins at most {fitting}"
+        if f_max is not None:
+            asked, remedy = f"f_max {f_max:g} Hz", f"an f_max of at most {sample_rate / 2:g} Hz"
+        if fitting < 1:
+            remedy = f"an f_min below {sample_rate / 2:g} Hz"
         raise ValueError(
-            f"n_bins {n_bins}: the top bin would lie at {frequencies[-1]:.0f} Hz, above half the sample rate, "
+            f"{asked}: the top bin would lie at {frequencies[-1]:.0f} Hz, above half the sample rate, "
             f"{sample_rate / 2:g} Hz; choose {remedy}"
         )
     return frequencies

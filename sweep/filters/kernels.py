@@ -1,12 +1,11 @@
-"""Define banks of windowed complex exponentials: Fourier and constant-Q kernels."""
+"""Define banks of windowed complex exponentials, and those of the Fourier transform."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from sweep.checks import check_choice, check_positive, check_whole
-from sweep.filters.windows import WINDOWS, Window, as_window, check_win_length, window, window_scale
+from sweep.checks import check_positive
+from sweep.filters.windows import Window, as_window, check_win_length, window, window_scale
 
 
 @dataclass(frozen=True)
@@ -79,69 +78,3 @@ def fourier_kernels(
     ones = np.ones(len(frequencies), dtype=np.int64)
     first = (n_fft - win_length) // 2 - n_fft // 2
     return Kernels(name, sample_rate, frequencies, first * ones, win_length * ones, scale * ones, symmetric)
-
-
-CONSTANT_Q_NORMS = ("sqrt_length", "none", "n_fft")
-# How a constant-Q bank is evaluated: by the fastest engine for the sum defined here, by a published algorithm, or as a
-# library does it, with its approximations.
-CONSTANT_Q_ALGORITHMS = ("exact", "1992", "1992v2", "2010", "2010v2", "librosa", "nnaudio")
-# What a bin's bandwidth is, and so its length: the distance to the next bin, or half that between both its neighbours.
-CONSTANT_Q_BANDWIDTHS = ("next_bin", "both_bins")
-
-
-def constant_q_kernels(
-    name: str,
-    frequencies: np.ndarray,
-    bins_per_octave: int,
-    sample_rate: float,
-    norm: str = "sqrt_length",
-    bandwidth: str = "next_bin",
-) -> Kernels:
-    """Build constant-Q kernels (Brown 1991; Brown and Puckette 1992), as nnAudio's CQT1992v2 or librosa's cqt has them.
-
-    With r = 2^(1 / bins_per_octave), bin k has the length L_k = Q sample_rate / f_k, where `bandwidth` says what Q and
-    what the kernel's samples are:
-
-        next_bin    Q = 1 / (r - 1); l_k = ceil(L_k) samples, and L_k = l_k below; the lags are 0 .. l_k - 1 minus
-                    ceil(l_k / 2) (nnAudio)
-        both_bins   Q = (r^2 + 1) / (r^2 - 1); l_k = floor(L_k / 2) + ceil(L_k / 2) samples, the lags are 0 .. l_k - 1
-                    minus floor(L_k / 2) (librosa from 0.10 on, for windows that begin with 0)
-
-    The window is divided by its sum. `norm` chooses the factor that follows:
-
-        sqrt_length   sqrt(L_k): the output for a full-scale sinusoid grows with the root of the length (librosa)
-        none          1: a full-scale sinusoid gives 1/2 in every bin
-        n_fft         1 / the next power of two above the longest kernel (the IJCNN 2020 runs)
-
-    Args:
-        name: name of the window, one of `WINDOWS`.
-        frequencies: (bins,) bin centres in Hz.
-        bins_per_octave: number of bins per octave, which sets Q.
-        sample_rate: samples per second, in Hz.
-        norm: name of the factor, one of `CONSTANT_Q_NORMS`.
-        bandwidth: what sets the lengths, one of `CONSTANT_Q_BANDWIDTHS`.
-    """
-    check_choice("window", name, WINDOWS)
-    check_choice("norm", norm, CONSTANT_Q_NORMS)
-    check_choice("bandwidth", bandwidth, CONSTANT_Q_BANDWIDTHS)
-    check_whole("bins_per_octave", bins_per_octave)
-    if bandwidth == "next_bin":
-        q = 1 / (2 ** (1 / bins_per_octave) - 1)
-        exact = np.ceil(q * sample_rate / frequencies)
-        lengths = exact.astype(np.int64)
-        first_lags = -((lengths + 1) // 2)
-    else:
-        squared = 2 ** (2 / bins_per_octave)
-        exact = (squared + 1) / (squared - 1) * sample_rate / frequencies
-        first_lags = -np.floor(exact / 2).astype(np.int64)
-        lengths = np.ceil(exact / 2).astype(np.int64) - first_lags
-    # The mean of a periodic cosine-sum window is its constant term, so its sum is that term times the length. This
-    # holds if the period is longer than the number of terms; the windows of shorter kernels are summed.
-    sums = np.array([window(name, n).sum() if n < 8 else WINDOWS[name][0] * n for n in lengths.tolist()])
-    if norm == "sqrt_length":
-        scales = np.sqrt(exact) / sums
-    elif norm == "none":
-        scales = 1 / sums
-    else:
-        scales = 1 / sums / 2 ** math.ceil(math.log2(lengths.max()))
-    return Kernels(name, sample_rate, frequencies, first_lags, lengths, scales)

@@ -154,13 +154,13 @@ def frame_window(
 
 def check_win_length(n_fft: int, win_length: int | None) -> int:
     """Return the length of a frame's window in samples: win_length, or n_fft if it is None."""
-    check_even("n_fft", n_fft)
+    n_fft = check_even("n_fft", n_fft)
     if win_length is None:
         return n_fft
-    check_whole("win_length", win_length)
+    win_length = check_whole("win_length", win_length)
     if win_length > n_fft:
         raise ValueError(f"win_length {win_length} > n_fft {n_fft}; choose a shorter win_length or a longer n_fft")
-    return int(win_length)
+    return win_length
 
 
 def window_scale(taps: np.ndarray, n_fft: int, normalized: bool | str) -> float:

@@ -173,12 +173,9 @@ class PCEN(Compression):
         return (math.sqrt(1 + 4 * t * t) - 1) / (2 * t * t)
 
     def __call__(self, x: "torch.Tensor", frame_rate: float) -> "torch.Tensor":
-        import torch
+        from sweep.engines.smoothing import smoothed  # imports torch
 
-        x, b = self.scale * x, self.smoothing(frame_rate)
-        smooth, m = [], x.new_ones(())
-        for now in x.unbind(-1):
-            m = (1 - b) * m + b * now
-            smooth.append(m)
-        gained = x * (self.epsilon + torch.stack(smooth, -1)) ** -self.gain
+        x = self.scale * x
+        smooth = smoothed(x, self.smoothing(frame_rate), before=x.new_ones(()))
+        gained = x * (self.epsilon + smooth) ** -self.gain
         return (gained + self.bias) ** self.exponent - self.bias**self.exponent

@@ -181,8 +181,10 @@ class Representation(Group):
         Raises:
             ValueError: names the row, the value and the remedy.
         """
-        if trainable and (self.members[0] is not self or self.CHANNELS > 1):
+        if trainable and self.members[0] is not self:
             raise ValueError(f"frontend.trainable {trainable}: {self.name} has several transforms; choose false")
+        if trainable and self.CHANNELS > 1:
+            raise ValueError(f"frontend.trainable {trainable}: {self.name} has no kernels to train; choose false")
         if isinstance(trainable, str) and trainable not in self.TRAINED_PARTS:
             raise ValueError(
                 f"frontend.trainable {trainable}: {self.name} has no mel bank beside its kernels; choose true"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sweep.checks import check_whole, shown
-from sweep.fields import choice, values, whole
+from sweep.fields import choice, number, values, whole
 from sweep.registry import stacks
 from sweep.representations.step import Step
 
@@ -126,3 +126,32 @@ class Shifts(Stack):
         if self.n_bins > bins:
             raise ValueError(f"stack.n_bins {self.n_bins}: there are {bins} bins; choose that or fewer")
         return len(self.shifts), np.concatenate(frequencies)[: self.n_bins]
+
+
+@stacks.register("dct")
+@dataclass(frozen=True, kw_only=True)
+class Cepstrum(Stack):
+    """Coefficients k < n_bins of the orthonormal cosine transform over each channel's bins: MFCC after mel and dB.
+
+    A coefficient belongs to no frequency: theirs is 0.
+    """
+
+    n_bins: int = whole()
+    """Number of coefficients that are kept."""
+    lifter: float = number(0, default=0.0)
+    """L of the factor 1 + L / 2 sin(pi (k + 1) / L) of coefficient k; 0 leaves them as they are."""
+
+    def __call__(self, y: "torch.Tensor", parts: Sequence[int]) -> "torch.Tensor":
+        from sweep.engines.dct import dct
+
+        return dct(y, self.n_bins, self.lifter)
+
+    def shape(self, channels: int, frequencies: list[np.ndarray]) -> tuple[int, np.ndarray]:
+        if len(frequencies) > 1:
+            raise ValueError(
+                f"stack dct: is of one part's bins, and {len(frequencies)} lie beside each other; choose none"
+            )
+        bins = len(frequencies[0])
+        if self.n_bins > bins:
+            raise ValueError(f"stack.n_bins {self.n_bins}: there are {bins} bins; choose that or fewer")
+        return channels, np.zeros(self.n_bins)

@@ -9,8 +9,16 @@ torch.Size([2, 84, 33])
 from sweep.transforms.cfp import CFP
 from sweep.transforms.cqt import CQT
 from sweep.transforms.filter_bank import FilterBank
+from sweep.transforms.gammatone import Gammatone
+from sweep.transforms.leaf import LEAF
 from sweep.transforms.log_bands import LogBandSpectrogram
 from sweep.transforms.mel import MelSpectrogram
+from sweep.transforms.mfcc import MFCC
+from sweep.transforms.sincnet import SincNet
 from sweep.transforms.stft import STFT
+from sweep.transforms.vqt import VQT
 
-__all__ = ["CFP", "CQT", "STFT", "FilterBank", "LogBandSpectrogram", "MelSpectrogram"]
+__all__ = [
+    "CFP", "CQT", "LEAF", "MFCC", "STFT", "VQT", "FilterBank", "Gammatone", "LogBandSpectrogram", "MelSpectrogram",
+    "SincNet",
+]  # fmt: skip

@@ -6,11 +6,10 @@ import torch
 from sweep import filters
 from sweep.checks import check_choice, check_positive, check_whole
 from sweep.engines.blocks import blocks_of, blocks_on, product
-from sweep.engines.derivatives import followed
 from sweep.engines.direct import matmul_precision
 from sweep.engines.finish import Finish
 from sweep.engines.framing import fft_multiply_adds, frames, n_frames, pad
-from sweep.engines.magnitudes import raised
+from sweep.engines.magnitudes import powered, raised
 from sweep.engines.tables import Tables
 from sweep.transforms.transform import Transform
 
@@ -79,10 +78,10 @@ class CFP(Transform):
         spectrum: str = "compressed",
     ):
         banks = filters.cfp_banks(sample_rate, n_fft, f_min, f_max, bins_per_octave)
-        check_whole("hop_length", hop_length)
+        n_fft, hop_length = int(n_fft), check_whole("hop_length", hop_length)  # n_fft is checked with the banks
         check_choice("norm", norm, filters.CFP_NORMS)
         check_choice("spectrum", spectrum, filters.CFP_SPECTRA)
-        taps = filters.cfp_window(window, win_length)
+        taps, win_length = filters.cfp_window(window, win_length), int(win_length)
         if win_length > n_fft:
             raise ValueError(f"win_length {win_length} > n_fft {n_fft}; choose a shorter win_length or a longer n_fft")
         if len(powers) != 3:
@@ -96,7 +95,7 @@ class CFP(Transform):
         p, q, r = powers
         self.exponent = (p * q * (1 + r), p if self.compressed else 1, p * q * r, p * q)
         self.empty_filters = int((banks[0].sum(1) == 0).sum())
-        self._cuts = round(sample_rate / f_max), round(f_min / sample_rate * n_fft)
+        self._cut = round(sample_rate / f_max)
         self._window, self._first = taps, -((win_length - 1) // 2)
         self._blocks = [blocks_of(bank, bins_per_octave) for bank in banks]
         self._points = [bank.shape[1] for bank in banks]
@@ -106,7 +105,7 @@ class CFP(Transform):
         samples, length = x.shape[-1], len(self._window)
         count = n_frames(samples, self.hop_length)
         key = (x.device, x.dtype)
-        window, *banks = self._tables.get(key, lambda: self._make_tables(x))
+        window, *tables = self._tables.get(key, lambda: self._make_tables(x))
         scale = self._tables.get(("scale", samples, *key), lambda: self._scale(samples, x))
         used = x if self.norm == "window" else x[:, :-1]
         padded = pad(used, -self._first, length + self._first + samples - used.shape[-1], "constant")
@@ -116,34 +115,34 @@ class CFP(Transform):
         with matmul_precision("highest", x.is_cuda):
             for first in range(0, count, size):
                 some = slice(first, first + size)
-                parts.append(self._rows(framed[:, some] * window * scale[some], banks, careful))
+                parts.append(self._rows(framed[:, some] * window * scale[some], tables, careful))
         rows = torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]
         return Finish(offset=offset).log(rows.transpose(2, 3))
 
-    def _rows(self, framed: torch.Tensor, banks: list, careful: bool) -> torch.Tensor:
+    def _rows(self, framed: torch.Tensor, tables: list, careful: bool) -> torch.Tensor:
         """Map windowed frames, (batch, frames, win_length), to (batch, 4, frames, bins)."""
-        n, (p, q, r), (period, point) = self.n_fft, self.powers, self._cuts
+        n, (p, q, r) = self.n_fft, self.powers
+        kept, over_points, over_periods = tables
         transformed = torch.fft.rfft(framed, n)
-        shown = raised(transformed, p if self.compressed else 1, careful)
-        spectrum = shown if self.compressed else _powered(shown.clone(), p)
-        # S is real and even, so its FFT is real and even too, and is N times its inverse FFT.
-        cepstrum = _powered(torch.fft.irfft(spectrum, n, norm="ortho")[..., : n // 2 + 1], q)
-        # Zeroing as many of the last values as of the first, C[0] on, leaves one value more at the lower end; the real
-        # part of the FFT is that of the even part, which holds half of it on either side.
-        edge = cepstrum[..., period : period + 1]
-        silent = torch.zeros_like(cepstrum[..., :period])
-        even = torch.cat([silent, edge / 2, cepstrum[..., period + 1 :]], dim=-1)
-        gcos = _powered(torch.fft.irfft(even, n, norm="ortho")[..., point : self._points[0]], r)
-        cepstrum = torch.cat([silent, cepstrum[..., period : self._points[1]]], dim=-1)
-        gcos = torch.cat([torch.zeros_like(shown[..., :point]), gcos], dim=-1)
-        over_points, over_periods = banks
+        spectrum = raised(transformed, p, careful)
+        shown = spectrum if self.compressed else raised(transformed[..., : self._points[0]], 1, careful)
+        # S is real and even, so its FFT is real and even too, and is N times its inverse FFT. Values that the
+        # definition sets to 0 meet no triangle: they have to be 0 in the next FFT only.
+        cepstrum = powered(torch.fft.irfft(spectrum, n, norm="ortho")[..., : n // 2 + 1], q)
+        gcos = powered(torch.fft.irfft(cepstrum * kept, n, norm="ortho")[..., : self._points[0]], r)
         rows = product(shown, over_points), product(gcos, over_points), product(cepstrum, over_periods)
         return torch.stack([rows[1] * rows[2], *rows], dim=1)
 
     def _make_tables(self, like: torch.Tensor) -> tuple:
-        """Return the window, and each bank's blocks: first point, one past the last, and weights (points, rows)."""
+        """Return the window, how much of each cepstral value is kept, and each bank's blocks (`blocks_on`).
+
+        Zeroing as many of the last values as of the first, C[0] on, leaves one value more at the lower end; the real
+        part of the FFT is that of the even part, which holds half of it on either side.
+        """
+        kept = np.ones(self.n_fft // 2 + 1)
+        kept[: self._cut], kept[self._cut] = 0.0, 0.5
         blocks = (blocks_on(like, bank) for bank in self._blocks)
-        return torch.from_numpy(self._window).to(like.device, like.dtype), *blocks
+        return *(torch.from_numpy(table).to(like.device, like.dtype) for table in (self._window, kept)), *blocks
 
     def _scale(self, samples: int, like: torch.Tensor) -> torch.Tensor:
         """Return one over the norm of the window, or of its part in use, for each frame, (frames, 1)."""
@@ -163,13 +162,3 @@ class CFP(Transform):
 
     def _describe_fft(self, device: torch.device) -> str:
         return "torch's FFT: of each frame, of its spectrum and of its cepstrum"
-
-
-def _powered(values: torch.Tensor, exponent: float) -> torch.Tensor:
-    """Raise what is above 0 of some new values to a power, the rest to 0; the gradient there is 0 too."""
-    if exponent == 1:
-        return values.relu()
-    if not followed(values):
-        return values.relu_().pow_(exponent)
-    above = values > 0
-    return values.masked_fill(~above, 1.0).pow(exponent).masked_fill(~above, 0.0)

@@ -1,22 +1,15 @@
 """The constant-Q transform as a front-end."""
 
-import numpy as np
-import torch
-
-from sweep import filters
-from sweep.checks import check_choice, check_whole
-from sweep.engines import build, build_published
-from sweep.engines.finish import Finish, finished
-from sweep.engines.framing import n_frames
-from sweep.transforms.transform import OUTPUTS, Transform
+from sweep.filters.windows import Window
+from sweep.transforms.vqt import VQT
 
 
-class CQT(Transform):
+class CQT(VQT):
     """Constant-Q transform with centred frames: (..., samples) -> (..., n_bins, frames).
 
     Bin k lies at f_k = f_min 2^(k / bins_per_octave); its kernel is a windowed exponential of
-    l_k = ceil(Q sample_rate / f_k) samples, Q = 1 / (2^(1 / bins_per_octave) - 1), divided by its window's sum
-    (Brown 1991; `sweep.filters.constant_q_kernels`). The phase of the complex output is that of the frame's centre.
+    l_k = ceil(Q sample_rate / f_k) samples, Q = filter_scale / (2^(1 / bins_per_octave) - 1), divided by its window's
+    sum (Brown 1991; `sweep.filters.constant_q_kernels`). The phase of the complex output is that of the frame's centre.
 
     `bandwidth` chooses between that and the lengths of librosa, a little shorter or longer and with a fraction.
 
@@ -47,15 +40,19 @@ class CQT(Transform):
         sample_rate: samples per second, in Hz.
         hop_length: samples between frames.
         f_min: lowest bin in Hz; the default is the note C1.
-        n_bins: number of bins.
+        f_max: open upper end in Hz, instead of n_bins.
+        n_bins: number of bins; the default is 84, or all below f_max.
         bins_per_octave: number of bins per octave.
-        window: periodic window, "hann", "hamming", "blackman" or "boxcar".
-        norm: scale of a kernel: "sqrt_length" multiplies by sqrt(l_k), as librosa and nnAudio do; "none"; "n_fft"
+        window: periodic window, "hann", "hamming", "blackman" or "boxcar", or any other that `filters.window` takes.
+        filter_scale: factor of the kernels' lengths; below 1 they are shorter and their bins wider.
+        basis_norm: what a kernel's window is divided by: 1, its sum; 2, the root of the sum of its squares; "peak", its
+            largest value; "length", its number of samples; or "none".
+        norm: factor of a kernel: "sqrt_length" multiplies by sqrt(l_k), as librosa and nnAudio do; "none"; "n_fft"
             divides by the power of two above the longest kernel.
         bandwidth: what sets the kernels' lengths: "next_bin", the distance to the next bin; "both_bins", half that
             between both neighbours, as in librosa from 0.10 on.
         pad_mode: padding of a clip, "constant" (zeros) or "reflect".
-        output: values to return, "magnitude", "power" or "complex".
+        output: values to return, "magnitude", "power", "complex" or "phase", the complex values' angle in radians.
         trainable: whether the time-domain kernels are parameters.
         max_samples: longest clip in samples, for trainable=True: taps that no sample of such a clip can meet are not
             stored, so that kernels longer than the clip take less memory. None: clips of any length.
@@ -63,11 +60,14 @@ class CQT(Transform):
         accuracy: relative L2 error allowed on music: "exact" 1e-5, "high" 1e-4, "fast" 1e-3; direct is always exact.
         algorithm: "exact", "1992", "1992v2", "2010", "2010v2", "librosa" or "nnaudio"; all but "exact" need
             engine="auto", and only "1992v2" of them can be trained.
+        center: whether frame t is centred on sample t hop_length, and the clip padded; if not, the longest
+            kernel of frame 0 begins with the clip, and only frames that lie whole in it count.
 
     Raises:
         ValueError: a number is out of its range; a clip is too short for reflect padding, or longer than max_samples;
             an algorithm cannot be trained, or not by the engine asked for.
 
+    >>> import torch
     >>> CQT(n_bins=36, output="complex")(torch.randn(16384)).shape
     torch.Size([36, 33])
     """
@@ -78,9 +78,12 @@ class CQT(Transform):
         sample_rate: float = 44100,
         hop_length: int = 512,
         f_min: float = 32.703,
-        n_bins: int = 84,
+        f_max: float | None = None,
+        n_bins: int | None = None,
         bins_per_octave: int = 12,
-        window: str = "hann",
+        window: Window = "hann",
+        filter_scale: float = 1.0,
+        basis_norm: int | str = 1,
         norm: str = "sqrt_length",
         bandwidth: str = "next_bin",
         pad_mode: str = "constant",
@@ -90,32 +93,27 @@ class CQT(Transform):
         accuracy: str = "high",
         algorithm: str = "exact",
         max_samples: int | None = None,
+        center: bool = True,
     ):
-        frequencies = filters.constant_q_frequencies(n_bins, bins_per_octave, f_min, sample_rate)
-        check_whole("hop_length", hop_length)
-        check_choice("pad_mode", pad_mode, filters.PAD_MODES)
-        check_choice("output", output, OUTPUTS)
-        check_choice("trainable", trainable, (False, True))
-        if max_samples is not None:
-            check_whole("max_samples", max_samples)
-        check_choice("algorithm", str(algorithm), filters.CONSTANT_Q_ALGORITHMS)  # 1992 may come as a number
-        kernels = filters.constant_q_kernels(window, frequencies, bins_per_octave, sample_rate, norm, bandwidth)
-        super().__init__(hop_length=hop_length, frequencies=frequencies, context=int(kernels.lengths.max()))
-        self.output, self.exponent = output, 2 if output == "power" else 1
-        self.algorithm = str(algorithm)
-        options: dict = {"engine": engine, "accuracy": accuracy, "trainable": trainable, "max_samples": max_samples}
-        if self.algorithm == "exact":
-            self.engine = build(kernels, hop_length, pad_mode, **options)
-        else:
-
-            def unit(some: np.ndarray, rate: float) -> filters.Kernels:
-                return filters.constant_q_kernels(window, some, bins_per_octave, rate, "none", bandwidth)
-
-            bank = (kernels, unit, bins_per_octave, hop_length, pad_mode)
-            self.engine = build_published(self.algorithm, *bank, **options)
-
-    def spectrogram(self, x: torch.Tensor, offset: float | None, careful: bool = False) -> torch.Tensor:
-        if self.output == "complex":
-            return torch.complex(*self.engine(x))
-        count = n_frames(x.shape[-1], self.hop_length)
-        return finished(self.engine, x, Finish(self.output == "power", offset, careful), self.n_bins, count)
+        super().__init__(
+            gamma=0.0,
+            sample_rate=sample_rate,
+            hop_length=hop_length,
+            f_min=f_min,
+            f_max=f_max,
+            n_bins=n_bins,
+            bins_per_octave=bins_per_octave,
+            window=window,
+            filter_scale=filter_scale,
+            basis_norm=basis_norm,
+            norm=norm,
+            bandwidth=bandwidth,
+            pad_mode=pad_mode,
+            output=output,
+            trainable=trainable,
+            engine=engine,
+            accuracy=accuracy,
+            algorithm=algorithm,
+            max_samples=max_samples,
+            center=center,
+        )

@@ -30,6 +30,7 @@ class FrameWindow:
     def __post_init__(self):
         object.__setattr__(self, "name", filters.as_window(self.name))
         object.__setattr__(self, "win_length", check_win_length(self.n_fft, self.win_length))
+        object.__setattr__(self, "n_fft", int(self.n_fft))
         taps = filters.window(self.name, self.win_length, symmetric=self.symmetric)
         object.__setattr__(self, "scale", window_scale(taps, self.n_fft, self.normalized))
 

@@ -38,6 +38,8 @@ class LogBandSpectrogram(BandSpectrogram):
         symmetric: whether the window is symmetric (numpy.hanning) instead of periodic.
         normalized: number that the magnitude is divided by, in torchaudio's words: "window", the root of the sum of the
             window's squares; "frame_length", the root of n_fft; False or "none", 1.
+        center: whether frame t is centred on sample t hop_length, and the clip padded; if not, frame 0 begins with the
+            clip, and only frames that lie whole in it count.
 
     Raises:
         ValueError: a number is out of its range, or a clip is too short for reflect padding.
@@ -69,6 +71,7 @@ class LogBandSpectrogram(BandSpectrogram):
         win_length: int | None = None,
         symmetric: bool = False,
         normalized: bool | str = False,
+        center: bool = True,
     ):
         numbers = (sample_rate, n_fft, f_min, f_max, n_bands, bins_per_octave, corners)
         super().__init__(
@@ -83,4 +86,5 @@ class LogBandSpectrogram(BandSpectrogram):
             engine=engine,
             accuracy=accuracy,
             nonnegative=nonnegative,
+            center=center,
         )

@@ -34,6 +34,8 @@ class MelSpectrogram(BandSpectrogram):
             window's squares; "frame_length", the root of n_fft; False or "none", 1.
         triangles: what the triangles are linear in: "hz" (librosa, torchaudio) or "mel"
             (tf.signal.linear_to_mel_weight_matrix).
+        center: whether frame t is centred on sample t hop_length, and the clip padded; if not, frame 0 begins with the
+            clip, and only frames that lie whole in it count.
 
     Raises:
         ValueError: a number is out of its range, or a clip is too short for reflect padding.
@@ -65,6 +67,7 @@ class MelSpectrogram(BandSpectrogram):
         symmetric: bool = False,
         normalized: bool | str = False,
         triangles: str = "hz",
+        center: bool = True,
     ):
         bank = filters.mel_bank(sample_rate, n_fft, n_mels, f_min, f_max, mel_scale, norm, triangles)
         corners = filters.mel_frequencies(n_mels, f_min, f_max or sample_rate / 2, mel_scale)
@@ -80,4 +83,5 @@ class MelSpectrogram(BandSpectrogram):
             engine=engine,
             accuracy=accuracy,
             nonnegative=nonnegative,
+            center=center,
         )

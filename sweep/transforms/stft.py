@@ -1,24 +1,19 @@
 """The short-time Fourier transform, on the FFT's grid or at linearly or logarithmically spaced frequencies."""
 
-from dataclasses import replace
-
-import numpy as np
 import torch
 
 from sweep import filters
 from sweep.checks import check_choice, check_whole
 from sweep.engines import ACCURACIES, build
 from sweep.engines.finish import Finish, finished
-from sweep.engines.framing import fft_multiply_adds, framed_spectrum, n_frames, overlap_add, overlapped
+from sweep.engines.framing import fft_multiply_adds, framed_spectrum, n_frames
 from sweep.engines.gpu.fft import FusedFFT
 from sweep.engines.tables import Tables
 from sweep.filters.windows import Window
 from sweep.transforms.frame_window import FrameWindow
-from sweep.transforms.transform import OUTPUTS, Transform, check_tensor
-
-# The inverse magnifies rounding in a sample by one over the root of the squared windows' sum there, whose peak is 1 for
-# a single window. At this bound it is 16 times float32's rounding, 1e-6 of a clip.
-_LEAST_COVERED = {torch.float32: 4e-3, torch.float64: 1e-12}
+from sweep.transforms.inverse import check_spectrum
+from sweep.transforms.synthesis import Synthesis, magnitudes
+from sweep.transforms.transform import OUTPUTS, Transform, shown
 
 
 class STFT(Transform):
@@ -37,7 +32,7 @@ class STFT(Transform):
         n_bins: number of bins; None is n_fft // 2 + 1. With scale="fft", n_bins of the grid from first_bin on.
         f_min, f_max: lowest bin and open upper end, in Hz.
         pad_mode: padding of a clip, "reflect" or "constant" (zeros).
-        output: values to return, "magnitude", "power" or "complex".
+        output: values to return, "magnitude", "power", "complex" or "phase", the complex values' angle in radians.
         trainable: whether the windowed Fourier kernels are parameters.
         engine: "auto", "direct" or "spectral" for scale "linear" and "log"; with scale="fft", "auto" is torch's FFT.
         accuracy: relative L2 error allowed on music: "exact" 1e-5, "high" 1e-4, "fast" 1e-3; the FFT is always exact.
@@ -46,6 +41,8 @@ class STFT(Transform):
         normalized: number that the magnitude is divided by, in torchaudio's words: "window", the root of the sum of the
             window's squares; "frame_length", the root of n_fft; False or "none", 1.
         first_bin: lowest bin of the FFT's grid; 1 leaves out 0 Hz. Only with scale="fft".
+        center: whether frame t is centred on sample t hop_length, and the clip padded; if not, frame 0 begins with the
+            clip, and only frames that lie whole in it count.
 
     Raises:
         ValueError: a number is out of its range, or a clip is too short for reflect padding.
@@ -74,14 +71,19 @@ class STFT(Transform):
         symmetric: bool = False,
         normalized: bool | str = False,
         first_bin: int = 0,
+        center: bool = True,
     ):
         frequencies = filters.stft_frequencies(sample_rate, n_fft, scale, n_bins, f_min, f_max, first_bin)
-        check_whole("hop_length", hop_length)
+        hop_length = check_whole("hop_length", hop_length)
+        n_fft, first_bin = int(n_fft), int(first_bin)  # checked with the frequencies
         check_choice("pad_mode", pad_mode, filters.PAD_MODES)
         check_choice("output", output, OUTPUTS)
         check_choice("accuracy", accuracy, ACCURACIES)
         check_choice("trainable", trainable, (False, True))
-        super().__init__(hop_length=hop_length, frequencies=frequencies, context=n_fft)
+        check_choice("center", center, (False, True))
+        whole = None if center else (n_fft // 2, n_fft // 2 - 1)
+        super().__init__(hop_length=hop_length, frequencies=frequencies, context=n_fft, whole=whole)
+        pad_mode = pad_mode if center else "constant"  # which no frame meets
         self.sample_rate, self.n_fft, self.pad_mode, self.output = sample_rate, n_fft, pad_mode, output
         self.scale, self.exponent, self.first_bin = scale, 2 if output == "power" else 1, first_bin
         self.window = FrameWindow(window, n_fft, win_length, symmetric, normalized)
@@ -91,23 +93,24 @@ class STFT(Transform):
         self.engine = None if by_fft else build(kernels, hop_length, pad_mode, **options)
         numbers = (hop_length, pad_mode, self.n_bins, self.exponent)
         self._fused = FusedFFT(self.window.taps(), *numbers, first_bin=first_bin)
+        self._synthesis = Synthesis(self.window, hop_length, pad_mode, center)
         self._tables = Tables()
 
     def spectrogram(self, x: torch.Tensor, offset: float | None, careful: bool = False) -> torch.Tensor:
-        finish = Finish(self.output == "power", offset, careful)
+        finish, complex_values = Finish(self.output == "power", offset, careful), self.output in ("complex", "phase")
         if self.engine is None:
-            if self.output != "complex" and self._fused.serves(x):
+            if not complex_values and self._fused.serves(x):
                 return self._fused(x, offset)
             window = self._tables.get((x.device, x.dtype), lambda: self.window.on(x))
             spectrum = framed_spectrum(x, window, self.hop_length, self.pad_mode)
             if self.n_bins <= self.n_fft // 2:  # ONNX cannot slice complex values without leaving some out
                 spectrum = spectrum[..., self.first_bin : self.first_bin + self.n_bins]
             spectrum = spectrum.transpose(1, 2)
-            return spectrum if self.output == "complex" else finish(spectrum)
-        if self.output == "complex":
+            return shown(spectrum, self.output) if complex_values else finish(spectrum)
+        if complex_values:
             # The kernels' phase refers to the frame's centre; torch's and librosa's refers to its first sample.
             phase = self._tables.get(("phase", x.device, x.dtype), lambda: self._phase(x))
-            return torch.complex(*self.engine(x)) * phase
+            return shown(torch.complex(*self.engine(x)) * phase, self.output)
         return finished(self.engine, x, finish, self.n_bins, n_frames(x.shape[-1], self.hop_length))
 
     def inverse(self, spectrum: torch.Tensor, length: int | None = None) -> torch.Tensor:
@@ -115,12 +118,15 @@ class STFT(Transform):
 
         Each frame's inverse FFT is windowed again, overlap-added and divided by the sum of the squared windows. This
         inverts `forward`; for a spectrum that no waveform has, it gives the waveform whose spectrum is nearest (Griffin
-        and Lim 1984). Padding is cut off, whatever it was.
+        and Lim 1984). Padding is cut off, whatever it was. With center=False windows that begin and end with 0 hardly
+        cover the first and the last samples: they are 0 where the squares sum to less than the bound below.
 
         Args:
-            spectrum: complex spectrum, all bins of scale="fft", in the layout of `forward` with output="complex".
-            length: samples to return; None is hop_length (frames - 1), up to the centre of the last frame. With the
-                clip's own length the clip is returned.
+            spectrum: complex spectrum, all bins of scale="fft", in the layout of `forward` with output="complex"; this
+                front-end's own `output` does not matter.
+            length: samples to return; None is hop_length (frames - 1), up to the centre of the last frame, or with
+                center=False the end of the last frame, beyond which no length reaches. With the clip's own length the
+                clip is returned if frames are centred.
 
         Raises:
             ValueError: the bins are not the FFT's grid, the kernels are trained, or the spectrum has another shape or
@@ -131,6 +137,57 @@ class STFT(Transform):
         >>> torch.allclose(stft.inverse(stft(x), length=44100), x, atol=1e-5)
         True
         """
+        self._check_grid()
+        return self._synthesis.waveform(check_spectrum(spectrum, self.n_fft // 2 + 1), length)
+
+    def griffin_lim(
+        self,
+        magnitude: torch.Tensor,
+        length: int | None = None,
+        *,
+        n_iter: int = 32,
+        momentum: float = 0.99,
+        rand_init: bool = True,
+        generator: torch.Generator | None = None,
+    ) -> torch.Tensor:
+        """Compute a waveform of a magnitude spectrum, whose phases it estimates: (..., bins, frames) -> (..., length).
+
+        Griffin and Lim (1984), fast with momentum (Perraudin et al. 2013): the phases of the spectrum of the waveform
+        that is nearest to the magnitude with the phases so far, again and again. librosa.griffinlim and torchaudio's
+        GriffinLim compute the same from the same first phases. How far the magnitude of the result is off falls with
+        n_iter, in general not to 0: a magnitude has many waveforms that nearly fit.
+
+        The result is differentiable by the magnitude, the phases taken as constants: no gradient passes through the
+        iterations.
+
+        Args:
+            magnitude: what `forward` gives, all bins of scale="fft", at least 0; its square with output="power", and
+                the modulus with output="complex".
+            length: samples to return, as for `inverse`.
+            n_iter: number of iterations.
+            momentum: share of the last change by which each iteration goes on, at least 0 and below 1; 0 is the method
+                of 1984.
+            rand_init: whether the first phases are random, uniform over the circle; if not, all are 0.
+            generator: generator of the random phases, on the device of `magnitude`; None is torch's own.
+
+        Raises:
+            ValueError: the output is a phase, a number is out of its range, or as for `inverse`; or the clip is too
+                short for reflect padding.
+
+        >>> stft, x = STFT(), torch.sin(0.1 * torch.arange(22050.0)) * torch.hann_window(22050)
+        >>> back = stft.griffin_lim(stft(x), length=22050, rand_init=False)
+        >>> (stft(back) - stft(x)).norm() < 0.1 * stft(x).norm()
+        tensor(True)
+        """
+        self._check_grid()
+        if self.output == "phase":
+            raise ValueError('output "phase" holds no magnitude; choose output="magnitude" or "power"')
+        if self.output == "power" and isinstance(magnitude, torch.Tensor) and not magnitude.is_complex():
+            magnitude = magnitudes(magnitude, 2)
+        return self._synthesis.griffin_lim(magnitude, length, n_iter, momentum, rand_init, generator)
+
+    def _check_grid(self) -> None:
+        """Raise a ValueError if the bins have no way back."""
         grid = self.n_fft // 2 + 1
         if self.scale != "fft" or self.n_bins != grid:
             raise ValueError(
@@ -138,56 +195,13 @@ class STFT(Transform):
             )
         if self.engine is not None and self.engine.trained:
             raise ValueError("trainable True: trained kernels have no inverse; choose trainable=False")
-        check_tensor("spectrum", spectrum)
-        if not spectrum.is_complex():
-            raise ValueError(f'spectrum of type {spectrum.dtype}: needs the complex values of output="complex"')
-        if spectrum.ndim < 2 or spectrum.shape[-2] != grid or not spectrum.shape[-1]:
-            raise ValueError(f"spectrum of shape {tuple(spectrum.shape)}: needs (..., {grid}, frames), one at least")
-        frames = spectrum.shape[-1]
-        if length is None:
-            length = self.hop_length * (frames - 1)
-        check_whole("length", length, least=0)
-        double = spectrum.dtype == torch.complex128
-        y = spectrum.to(torch.complex128 if double else torch.complex64)
-        if length == 0:
-            return y.real[..., 0, :0]
-        if spectrum.numel() == 0:  # none of one waveform
-            one = y.new_zeros(1, *spectrum.shape[-2:])
-            y = torch.cat([y.reshape(0, *spectrum.shape[-2:]), one])
-            return self.inverse(y, length)[:0].reshape(*spectrum.shape[:-2], length)
-        y = y.reshape(-1, *spectrum.shape[-2:])
-        like = y.real
-        plain = replace(self.window, normalized=False)
-        window = self._tables.get(("plain", y.device, like.dtype), lambda: plain.on(like) / self.window.scale)
-        key = ("covered", frames, length, y.device, like.dtype)
-        covered = self._tables.get(key, lambda: self._covered(frames, length, like))
-        x = overlap_add(torch.fft.irfft(y.transpose(1, 2), self.n_fft) * window, self.hop_length)
-        x = x[:, self.n_fft // 2 : self.n_fft // 2 + length] / covered
-        return x.reshape(*spectrum.shape[:-2], length)
 
     def _fft_multiply_adds(self, samples: int) -> float:
         return n_frames(samples, self.hop_length) * (self.n_fft + fft_multiply_adds(self.n_fft))
 
     def _describe_fft(self, device: torch.device) -> str:
-        complex_values = 'output="complex" is the FFT itself' if self.output == "complex" else None
+        complex_values = f'output="{self.output}" is the FFT itself' if self.output in ("complex", "phase") else None
         return describe_fft("bins on the FFT's grid", complex_values or self._fused.refusal(device))
-
-    def _covered(self, frames: int, length: int, like: torch.Tensor) -> torch.Tensor:
-        """Return the sum of the squared windows at each sample of the waveform, (length,)."""
-        squared = replace(self.window, normalized=False).taps() ** 2
-        covered = overlapped(squared, self.hop_length, frames)[self.n_fft // 2 :][:length]
-        covered = np.pad(covered, (0, length - len(covered)))
-        lost = np.flatnonzero(covered < _LEAST_COVERED[like.dtype])
-        if len(lost):
-            left = max(0.0, covered[lost[0]])
-            remedies = ["a shorter hop_length"] + [f"a length of at most {lost[0]}"] * bool(lost[0])
-            remedies += ["float64"] * bool(covered.min() >= _LEAST_COVERED[torch.float64])
-            raise ValueError(
-                f"window {self.window.name!r}, n_fft {self.n_fft}, hop_length {self.hop_length}: at sample {lost[0]} "
-                f"the squared windows of {frames} frames sum to {left:.1e}, too little to tell it; choose "
-                f"{' or '.join(remedies)}"
-            )
-        return torch.from_numpy(covered).to(like.device, like.dtype)
 
     def _phase(self, like: torch.Tensor) -> torch.Tensor:
         turns = torch.from_numpy(self.frequencies / self.sample_rate * (self.n_fft // 2) % 1.0)

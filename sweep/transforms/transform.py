@@ -6,6 +6,7 @@ from typing import Self
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from sweep.checks import check_choice
@@ -13,20 +14,31 @@ from sweep.engines import ACCURACIES
 from sweep.engines.engine import Engine
 from sweep.engines.finish import Finish
 from sweep.engines.magnitudes import OutOfRange, scales, unscaled
+from sweep.engines.sampled import Sampled
 from sweep.filters import Kernels
 
-OUTPUTS = ("magnitude", "power", "complex")
+OUTPUTS = ("magnitude", "power", "complex", "phase")
 
 
 class Transform(nn.Module):
-    """A front-end: (..., samples) -> (..., [channels,] bins, frames), frames = 1 + samples // hop_length.
+    """A front-end: (..., samples) -> (..., [channels,] bins, frames).
+
+    Frame t is centred on sample t hop_length, so there are 1 + samples // hop_length of them; where `whole` is given,
+    only frames that lie whole in the clip count, and frame 0 begins with the clip.
 
     Computes in float64 for float64 input and otherwise in float32, under autocast too. A subclass gives
     `spectrogram`, from (batch, samples) to (batch, [channels,] bins, frames), and `engine`, which evaluates its
     kernels. `engine` is None where torch's FFT, the fused GPU kernel or code of its own is used, which `_describe_fft`
     then describes.
 
+    Args:
+        hop_length: samples between frames.
+        frequencies: centre of each bin in Hz, (bins,) float64.
+        context: samples that the longest kernel covers.
+        whole: samples of a frame before its centre and behind it, if only whole frames count; None: centred frames.
+
     Attributes:
+        center: whether frames are centred on the multiples of hop_length.
         n_bins: number of bins of the output.
         n_channels: number of channels of the output; 1: it has no dimension for them.
         hop_length: samples between frames.
@@ -37,20 +49,28 @@ class Transform(nn.Module):
     engine: Engine | None
     exponent: float | tuple[float, ...] = 1  # of the magnitude, in the output or in each of its channels
     n_channels: int = 1
+    output: str = "magnitude"  # one of OUTPUTS
 
-    def __init__(self, *, hop_length: int, frequencies: np.ndarray, context: int):
+    def __init__(self, *, hop_length: int, frequencies: np.ndarray, context: int, whole: tuple[int, int] | None = None):
         super().__init__()
         self.engine = None
         self.n_bins = len(frequencies)
         self.hop_length = hop_length
         self.frequencies = frequencies
         self.context = context
+        self.center, self._whole = whole is None, whole
 
     def forward(self, waveform: torch.Tensor) -> torch.Tensor:
         return self._run(waveform, None)
 
     def log(self, waveform: torch.Tensor, offset: float) -> torch.Tensor:
-        """Compute log(spectrogram + offset), in one pass where a fused GPU kernel serves."""
+        """Compute log(spectrogram + offset), in one pass where a fused GPU kernel serves.
+
+        Raises:
+            ValueError: the output is complex, or a phase.
+        """
+        if self.output in ("complex", "phase"):
+            raise ValueError(f'output {self.output!r} has no logarithm here; choose output="magnitude" or "power"')
         return self._run(waveform, offset)
 
     def frozen(self, accuracy: str = "high") -> Self:
@@ -85,9 +105,23 @@ class Transform(nn.Module):
 
     def multiply_adds(self, samples: int) -> float:
         """Return how many real multiply-adds a clip of so many samples takes on a CPU (`Engine.multiply_adds`)."""
-        frames = 1 + samples // self.hop_length
         spectrum = self._fft_multiply_adds(samples) if self.engine is None else self.engine.multiply_adds(samples)
-        return spectrum + 2 * self.n_channels * self.n_bins * frames
+        return spectrum + 2 * self.n_channels * self.n_bins * self.n_frames(samples)
+
+    def n_frames(self, samples: int) -> int:
+        """Return the number of frames of a clip of so many samples.
+
+        Raises:
+            ValueError: center is False, and the clip is shorter than a frame.
+        """
+        if self._whole is None:
+            return 1 + samples // self.hop_length
+        length = sum(self._whole) + 1
+        if samples < length:
+            raise ValueError(
+                f"a clip of {samples} samples holds no whole frame of {length}; choose a longer clip, or center=True"
+            )
+        return 1 + (samples - length) // self.hop_length
 
     def _fft_multiply_adds(self, samples: int) -> float:
         """Return the multiply-adds of the complex spectrum where `engine` is None; here products, as PyTorch counts."""
@@ -97,8 +131,8 @@ class Transform(nn.Module):
             self.spectrogram(torch.zeros(1, samples), None)
         return counter.get_total_flops() / 2
 
-    def trainable_kernels(self) -> Kernels | None:
-        """Return the untrained bank whose taps are parameters; None if no taps are."""
+    def trainable_kernels(self) -> Kernels | Sampled | None:
+        """Return the untrained bank whose taps are parameters, or follow from some; None if no taps are trained."""
         return self.engine.kernels if self.engine is not None and self.engine.trainable else None
 
     def kernel(self, bin: int) -> tuple[int, np.ndarray]:
@@ -116,6 +150,9 @@ class Transform(nn.Module):
             raise ValueError(f"{type(self).__name__}.kernel: no taps are parameters; choose trainable=True")
         if not 0 <= bin < len(bank):
             raise IndexError(f"{type(self).__name__}.kernel: no bin {bin}; choose one of 0 to {len(bank) - 1}")
+        return self._kernel(bin)
+
+    def _kernel(self, bin: int) -> tuple[int, np.ndarray]:
         return self.engine.kernel(bin)
 
     def trainable_bank(self) -> torch.Tensor | None:
@@ -139,9 +176,30 @@ class Transform(nn.Module):
             with torch.cuda.device(x.device):  # Triton launches on the current device
                 return self._run(x, offset)
         if x.is_meta or not torch.is_autocast_enabled(x.device.type):
-            return self._in_range(x, offset)
+            return self._framed(x, offset)
         with torch.autocast(x.device.type, enabled=False):
+            return self._framed(x, offset)
+
+    def _framed(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
+        """Evaluate centred frames; or whole ones, which zeros before the clip bring to multiples of the hop."""
+        if self._whole is None:
             return self._in_range(x, offset)
+        left, first = self._first_whole_frame()
+        count = self.n_frames(x.shape[-1])
+        return self._in_range(F.pad(x, (left, 0)) if left else x, offset)[..., first : first + count]
+
+    def _first_whole_frame(self) -> tuple[int, int]:
+        """Return the zeros before a clip after which whole frames lie at multiples of the hop, and the first's number.
+
+        Of centred frames it is number 0, without any zeros.
+        """
+        before = 0 if self._whole is None else self._whole[0]
+        left = -before % self.hop_length
+        return left, (before + left) // self.hop_length
+
+    def _reach(self, frames: int) -> int:
+        """Return the samples up to the centre of the last of so many frames; up to the end of the last whole one."""
+        return self.hop_length * (frames - 1) + (0 if self._whole is None else sum(self._whole) + 1)
 
     def _in_range(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
         """Evaluate clips as they are; some very quiet or very loud ones scaled by a power of two, which is exact."""
@@ -165,9 +223,29 @@ class Transform(nn.Module):
 
     def extra_repr(self) -> str:
         low, high = self.frequencies[0], self.frequencies[-1]
-        numbers = f"n_bins={self.n_bins}, hop_length={self.hop_length}, {low:.1f}..{high:.1f} Hz"
+        band = f", {low:.1f}..{high:.1f} Hz" if high > 0 else ""  # coefficients have no frequency
+        numbers = f"n_bins={self.n_bins}, hop_length={self.hop_length}{band}"
         engines = [f"on {device}: {self.engine_on(device)}" for device in ("cpu", "cuda")]
         return "\n".join([f"{numbers}, context={self.context}", *engines])
+
+
+def whole_frames(center: bool, bank: Kernels | Sampled, max_samples: int | None) -> tuple[int, int] | None:
+    """Return the argument `whole` for the frames of a bank: what its kernels need before and behind a frame's centre.
+
+    Raises:
+        ValueError: max_samples is given, and only whole frames count.
+    """
+    check_choice("center", center, (False, True))
+    if center:
+        return None
+    if max_samples is not None:
+        raise ValueError(f"max_samples {max_samples}: with center=False all taps meet a sample; choose None")
+    return -int(bank.first_lags.min()), int(bank.last_lags.max())
+
+
+def shown(values: torch.Tensor, output: str) -> torch.Tensor:
+    """Return complex values as they are, or for output "phase" their angles in radians; that of 0 is 0."""
+    return values if output == "complex" else torch.angle(values + 0)  # -0 + 0 is 0, and the angle of -0 would be pi
 
 
 def check_tensor(name: str, value: object) -> None:

@@ -1,10 +1,10 @@
-"""Constant-Q magnitude."""
+"""Constant-Q and variable-Q magnitude."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from sweep import filters
-from sweep.fields import choice, positive, whole
+from sweep.fields import choice, number, positive, whole
 from sweep.registry import families
 from sweep.representations.representation import Representation
 
@@ -15,8 +15,9 @@ class ConstantQ(Representation):
     """Constant-Q magnitude."""
 
     TRANSFORM = "CQT"
-    ORDER, COLOUR, MARKER = 3, "#D55E00", "D"
+    ORDER, COLOUR, MARKER = 3.0, "#D55E00", "D"
     TRAINED_COST = 13.0  # H100, experiments/trainable_kernels
+    WORD: ClassVar[str] = "Constant-Q"
 
     n_bins: int = whole()
     """Number of bins."""
@@ -32,20 +33,31 @@ class ConstantQ(Representation):
     """What sets the kernels' lengths: the distance to the next bin, or half that between both neighbours (librosa)."""
     power: int = choice(1, 2, default=1)
     """Exponent of the magnitude."""
+    filter_scale: float = positive(default=1.0, later=True)
+    """Factor of the kernels' lengths."""
+    basis_norm: int | str = choice(*filters.CONSTANT_Q_BASIS_NORMS, default=1, later=True)
+    """What a kernel's window is divided by: the sum of its values, the root of that of their squares, or others."""
 
     def __post_init__(self):
         object.__setattr__(self, "algorithm", str(self.algorithm))  # YAML reads 1992 as a number
         super().__post_init__()
 
+    @property
+    def widening(self) -> float | str:
+        """What the bandwidths exceed those of a constant-Q transform by, in Hz, or "erb"."""
+        return 0.0
+
     def measure(self) -> dict[str, Any]:
-        if self.bins_per_octave * self.sample_rate > 2**30 * self.f_min:
-            raise ValueError(
-                f"f_min {self.f_min:g}: its kernel would be more than 2^30 samples long; choose a higher one"
-            )
         frequencies = filters.constant_q_frequencies(self.n_bins, self.bins_per_octave, self.f_min, self.sample_rate)
-        numbers = (frequencies, self.bins_per_octave, self.sample_rate, self.norm, self.bandwidth)
-        kernels = filters.constant_q_kernels(filters.as_window(self.window), *numbers)  # type: ignore[arg-type]
-        return {"frequencies": frequencies, "context": int(kernels.lengths.max())}
+        shape = filters.ConstantQ(
+            window=filters.as_window(self.window),
+            bins_per_octave=self.bins_per_octave,
+            bandwidth=self.bandwidth,
+            gamma=self.widening,
+            filter_scale=self.filter_scale,
+            basis_norm=self.basis_norm,
+        )
+        return {"frequencies": frequencies, "context": int(shape.kernels(frequencies, self.sample_rate).lengths.max())}
 
     @property
     def reach(self) -> int:
@@ -63,8 +75,8 @@ class ConstantQ(Representation):
     @classmethod
     def remark(cls, norms: str) -> str | None:
         if norms == "sqrt_length":
-            return "Constant-Q in our normalisation: scaled by the square root of each kernel's length."
-        return f"Constant-Q normalised by {norms}."
+            return f"{cls.WORD} in our normalisation: scaled by the square root of each kernel's length."
+        return f"{cls.WORD} normalised by {norms}."
 
     def check_trainable(self, trainable: bool | str) -> None:
         super().check_trainable(trainable)
@@ -76,3 +88,20 @@ class ConstantQ(Representation):
 
     def training_options(self, samples: int | None) -> dict[str, Any]:
         return {"max_samples": samples}
+
+
+@families.register("vqt")
+@dataclass(frozen=True, kw_only=True)
+class VariableQ(ConstantQ):
+    """Variable-Q magnitude."""
+
+    TRANSFORM = "VQT"
+    ORDER, COLOUR, MARKER = 3.5, "#332288", "<"
+    WORD = "Variable-Q"
+
+    gamma: float | str = number(0, also=("erb",))
+    """What each bandwidth exceeds that of a constant-Q bin by, in Hz; `erb`: in proportion to the ear's filters."""
+
+    @property
+    def widening(self) -> float | str:
+        return self.gamma

@@ -39,7 +39,7 @@ class Gammatone(Transform):
 class GammatoneBank(Representation):
     """Magnitudes of gammatone filters, as broad as the ear's."""
 
-    ROWS = {"gammatone-loud": {"n_bins": 32, "compression": {"name": "cube-root"}}}
+    ROWS = {"cochlea-loud": {"n_bins": 32, "compression": {"name": "cube-root"}}}
     COLOUR = "#CC3311"
 
     n_bins: int = 48
