@@ -39,7 +39,7 @@ def erb_frequencies(n_bands: int, f_min: float, f_max: float) -> np.ndarray:
         (n_bands,) float64, in Hz.
 
     >>> erb_frequencies(3, 100.0, 1000.0).round(1)
-    array([100. , 280.7, 563. ])
+    array([100. , 281.5, 563. ])
     """
     check_whole("n_bands", n_bands)
     check_range(f_min, f_max, lowest=0.0)

@@ -181,14 +181,12 @@ class Representation(Group):
         Raises:
             ValueError: names the row, the value and the remedy.
         """
-        if trainable and self.members[0] is not self:
-            raise ValueError(f"frontend.trainable {trainable}: {self.name} has several transforms; choose false")
-        if trainable and self.CHANNELS > 1:
-            raise ValueError(f"frontend.trainable {trainable}: {self.name} has no kernels to train; choose false")
+        if trainable and (self.members[0] is not self or self.CHANNELS > 1):
+            has = "no kernels to train" if self.members[0] is self else "several transforms"
+            raise ValueError(f"frontend.trainable {trainable}: {self.name} has {has}; choose false")
         if isinstance(trainable, str) and trainable not in self.TRAINED_PARTS:
-            raise ValueError(
-                f"frontend.trainable {trainable}: {self.name} has no mel bank beside its kernels; choose true"
-            )
+            has = "no mel bank beside its kernels"
+            raise ValueError(f"frontend.trainable {trainable}: {self.name} has {has}; choose true")
 
     def samples(self, window: int) -> int:
         """Return the row's number of samples for a window of so many in the reference clock, 44,100 Hz."""
