@@ -226,6 +226,7 @@ def test_an_unknown_option_is_named_without_a_traceback(tmp_path):
     assert line.startswith("sweep: representation=mel-1: no such option; did you mean mel-")
 
 
+@pytest.mark.long
 def test_ctrl_c_stops_cleanly_and_the_next_call_goes_on(tmp_path, tiny):
     arguments = [*tiny, "representation=mel-512-128", "protocol.steps=800", "protocol.checkpoint_every=20"]
     command = [sys.executable, "-m", "sweep", *arguments]

@@ -53,6 +53,33 @@ def test_intervals_hold_the_truth(units, seeds):
     assert 0.925 <= np.mean(held) <= 0.975
 
 
+def test_a_difference_with_one_seed_is_the_paired_t_interval():
+    scores = np.random.default_rng(0).normal(0.5, 0.1, (4, 1, 7))
+    mean, low, high = certainty.difference(scores, 2, 1)
+    expected = stats.ttest_rel(scores[2, 0], scores[1, 0]).confidence_interval(0.95)
+    assert (low, high) == pytest.approx(expected, abs=1e-12)
+    assert mean == pytest.approx(np.mean(scores[2] - scores[1]))
+    assert certainty.difference(scores, 1, 2) == pytest.approx((-mean, -high, -low))
+    assert np.isnan(certainty.difference(scores[:, :, :1], 0, 1)[1:]).all()
+
+
+def test_a_differences_training_part_is_pooled_over_all_rows():
+    """No unit differs from another, and only the third row's seeds differ: its variance is a third of all rows'."""
+    by_seed = np.array([[0.5, 0.5, 0.5], [0.6, 0.6, 0.6], [0.50, 0.52, 0.54]])
+    mean, low, high = certainty.difference(np.repeat(by_seed[:, :, None], 5, axis=2), 1, 0)
+    half = stats.t.ppf(0.975, 6) * np.sqrt(2 * 0.0004 / 3 / 3)
+    assert (mean, low, high) == pytest.approx((0.1, 0.1 - half, 0.1 + half))
+
+
+def test_a_differences_interval_holds_the_truth():
+    generator, truth = np.random.default_rng(0), np.linspace(0.3, 0.6, 10)
+    held = []
+    for _ in range(400):
+        _, low, high = certainty.difference(made_up(generator, truth, 9, seeds=3, training=0.004), 3, 0)
+        held.append(low <= 0.1 <= high)
+    assert 0.92 <= np.mean(held) <= 0.98  # 0.955 with this seed; deviation of 400 draws 0.011
+
+
 @pytest.mark.parametrize(("units", "seeds"), [(6, 1), (10, 3)])
 def test_no_best_row_is_left_out_more_often_than_one_time_in_twenty(units, seeds):
     generator, wrong = np.random.default_rng(units), 0

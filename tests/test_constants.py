@@ -10,7 +10,8 @@ from test_summary import with_recordings
 from sweep.report import certainty
 from sweep.report.decision import decide
 from sweep.report.more_data import more_data
-from sweep.report.rankings import kendall_interval, rank
+from sweep.report.rankings import rank
+from sweep.report.tau import kendall_interval
 from sweep.report.units import BLOCKS, DEPENDENCE, RECORDINGS, read_sample
 from sweep.results.result import write_result
 from sweep.results.scoring import count_blocks

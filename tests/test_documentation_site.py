@@ -75,6 +75,7 @@ def test_nothing_is_left_to_be_made(site):
         assert "<!-- made:" not in page.read_text()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
 def test_a_browser_shows_every_page(site, tmp_path):
     """No error, nothing asked of a network, pictures and formulas drawn, and a narrow window need not be scrolled."""

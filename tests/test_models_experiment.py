@@ -10,8 +10,9 @@ from configs import make_result
 from conftest import ROOT
 from scipy import stats
 
+from experiments.collecting import BEGIN, END, fill
 from experiments.models import tuning
-from experiments.models.collect import BEGIN, COLUMNS, END, by_unit, collect, fill, markdown, parts_of
+from experiments.models.collect import COLUMNS, by_unit, collect, markdown, parts_of
 from experiments.models.folds import make_folds
 from sweep.data.sources.musicnet import find
 from sweep.results.result import write_result

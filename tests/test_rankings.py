@@ -1,6 +1,7 @@
 """Two rankings side by side, from result files made up here."""
 
 import io
+import re
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ from rich.console import Console
 from scipy import stats
 
 from sweep.report import print_reports
-from sweep.report.rankings import kendall, kendall_interval
+from sweep.report.tau import kendall, kendall_interval
 from sweep.results.result import write_result
 from sweep.results.scoring import SCORES
 
@@ -54,6 +55,17 @@ def test_tau_is_scipys():
     assert np.isnan(kendall(np.zeros(3), np.arange(3)))
 
 
+def test_taus_interval_between_sets_draws_each_sides_units_by_themselves():
+    """The same scores twice: paired, every draw orders both sides alike; apart, the draws differ."""
+    scores = np.linspace(0.4, 0.5, 8)[:, None] + np.random.default_rng(0).normal(0, 0.05, (8, 9))
+    assert kendall_interval(scores, scores) == (1.0, 1.0)
+    low, high = kendall_interval(scores, scores, paired=False)
+    assert low < 0.8 and high == 1.0  # 0.72
+    fewer = kendall_interval(scores, scores[:, :4], paired=False)
+    assert fewer[0] < kendall(scores.mean(1), scores[:, :4].mean(1)) - (1 - low)  # t of 3 degrees of freedom, not of 8
+    assert np.isnan(kendall_interval(scores, scores[:, :2], paired=False)).all()
+
+
 def test_tau_has_an_interval_over_units_that_holds_the_truth():
     generator, held = np.random.default_rng(0), []
     truth = np.stack([np.linspace(0.3, 0.6, 15), generator.permuted(np.linspace(0.3, 0.6, 15))])
@@ -67,11 +79,29 @@ def test_tau_has_an_interval_over_units_that_holds_the_truth():
     assert np.isnan(kendall_interval(first[:, :2], second[:, :2])).all()
 
 
+@pytest.mark.parametrize("units", [(9, 4), (9, 8)])
+def test_taus_interval_between_sets_holds_the_truth(units):
+    generator, held = np.random.default_rng(0), []
+    truth = np.stack([np.linspace(0.3, 0.6, 15), generator.permuted(np.linspace(0.3, 0.6, 15))])
+    tau = kendall(*truth)
+    for _ in range(150):
+        sides = [
+            side[:, None] + 0.03 * generator.standard_normal((15, n)) for side, n in zip(truth, units, strict=True)
+        ]
+        low, high = kendall_interval(*sides, draws=200, paired=False)
+        held.append(low <= tau <= high)
+    assert np.mean(held) >= 0.9  # 1.0 with this seed: fewer units, wider intervals
+
+
 def test_rankings_are_printed_and_written_with_tau_and_what_moves(data):
     text = " ".join(printed(data.parent).split())
     # Of the 6 pairs of 4 rows the 3 with cqt-12 turn round: tau = (3 - 3) / 6.
     assert "converged and paper: Kendall's tau 0.00 (95 % interval over 8 units 0.00 to 0.00" in text
-    assert "over 4 rows. Most places up or down: cqt-12 -3, linear-256 +1, log-512 +1, mel-512-128 +1." in text
+    assert (
+        "over 4 rows. Orders from two halves of the units agree by 1.00 (converged) and 1.00 (paper), across by 0.00."
+        in text
+    )
+    assert "across by 0.00. Most places up or down: cqt-12 -3, linear-256 +1, log-512 +1, mel-512-128 +1." in text
     table = pd.read_csv(data / "rankings.csv")
     assert list(table.representation) == [*NAMES, "cqt-24"]
     assert list(table.rank_paper[:4]) == [3, 2, 1, 4] and list(table.rank_converged) == [5, 4, 3, 2, 1]
@@ -116,3 +146,18 @@ def test_one_protocol_alone_leaves_the_rankings_of_all_as_they_were(data):
     before = (data / "rankings.md").read_text()
     assert "rankings" not in printed(data / "paper")
     assert (data / "rankings.md").read_text() == before
+
+
+def test_a_unit_that_carries_the_order_is_named(tmp_path):
+    """Recording 5 alone tells the better rows apart; without it they stand the other way round."""
+    accuracies = {"linear-256": 0.2, "log-512": 0.5, "mel-512-128": 0.51, "cqt-12": 0.52}
+    for name, accuracy in accuracies.items():
+        write(tmp_path / "music" / "quick", name, [accuracy] * 6)
+    assert "carries" not in printed(tmp_path)
+    one = {"linear-256": 0.2, "log-512": 0.9, "mel-512-128": 0.7, "cqt-12": 0.5}
+    for name, accuracy in accuracies.items():
+        write(tmp_path / "music" / "quick", name, [accuracy] * 5 + [one[name]])
+    text = " ".join(printed(tmp_path).split())
+    assert int(re.search(r"linear: 5, one of 6 units, carries (\d+) % of how far the better half", text)[1]) > 50
+    tau = stats.kendalltau([0.2 * 6, 0.5 * 5 + 0.9, 0.51 * 5 + 0.7, 0.52 * 5 + 0.5], [*accuracies.values()]).statistic
+    assert f"agrees with this one by a Kendall's tau of {tau:.2f}." in text

@@ -22,6 +22,7 @@ def offline_runs(folder: Path) -> list[OfflineRun]:
     return [read_offline_run(path) for path in sorted(folder.rglob("*.wandb"))]
 
 
+@pytest.mark.long
 def test_a_sweep_is_one_group_of_runs_with_the_scores_and_one_report(small_set, tmp_path):
     command = [sys.executable, "-m", "sweep", "representation=mel-512-128", "seed=0,1,2", "logger=wandb"]
     command += [*SHORT, "data=musicnet", f"data.root={small_set}"]

@@ -48,6 +48,7 @@ def logs(cwd: Path) -> dict[str, str]:
     return {path.parts[-3]: path.read_text() for path in cwd.glob("runs/*/*/*/*/*/log.txt")}
 
 
+@pytest.mark.long
 def test_a_worker_that_is_killed_ends_neither_its_run_nor_the_sweep(tmp_path, tiny):
     process = start(THREE, *tiny, "protocol.steps=100", "cluster=cpus", "cluster.processes=2", cwd=tmp_path)
     deadline, victim = time.monotonic() + 120, None
@@ -69,6 +70,7 @@ def test_a_worker_that_is_killed_ends_neither_its_run_nor_the_sweep(tmp_path, ti
     assert not list(tmp_path.rglob(".*")) and not list(tmp_path.rglob(LOCK))
 
 
+@pytest.mark.long
 def test_two_sweeps_on_one_folder_share_the_runs(tmp_path, tiny):
     """Each sees the whole table, each run is begun once."""
     processes = [start(THREE, *tiny, "protocol.steps=20", cwd=tmp_path) for _ in range(2)]

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from experiments.certainty.simulate import INTERACTION, SEED, Model
-from sweep.report.rankings import kendall, kendall_interval
+from sweep.report.tau import kendall, kendall_interval
 
 TRUTH = Path(__file__).with_name("accuracies.csv")  # of experiments/protocols, one seed; taken as the truth
 

@@ -13,9 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from sweep.report.rankings import kendall, kendall_interval
-from sweep.results.finding import protocol_folders
-from sweep.results.table import read_runs
+from experiments.collecting import fill, finished
+from sweep.report.tau import kendall, kendall_interval
 
 FOLDS = "leave-one-out"
 METRICS = {
@@ -26,7 +25,6 @@ METRICS = {
 }
 COLUMNS = ("data", "protocol", "representation", "model", "seed", *METRICS, "parameters", "seconds_training")
 FIRST = "linear"  # the model that the others are compared with
-BEGIN, END = "<!-- tables of collect.py -->\n", "<!-- end of the tables -->"
 
 
 def collect(roots: list[Path]) -> tuple[pd.DataFrame, list[str]]:
@@ -42,17 +40,8 @@ def collect(roots: list[Path]) -> tuple[pd.DataFrame, list[str]]:
     Raises:
         ValueError: there is no such run.
     """
-    remarks, parts = list[str](), []
-    for folder in dict.fromkeys(folder for root in roots for folder in protocol_folders(root, remarks)):
-        found = read_runs(folder)
-        remarks += found.remarks
-        table = found.table
-        used = (table.status == "done") & (table.variant == "")
-        remarks += [f"{folder / run.run}: left out, {run.status}" for run in table[~used].itertuples()]
-        parts.append(table[used])
-    if not sum(map(len, parts)):
-        raise ValueError(f"{', '.join(map(str, roots))}: no finished runs; run the sweep first")
-    runs = pd.concat(parts).rename(columns={"parameters_model": "parameters"})
+    sweeps, remarks = finished(roots)
+    runs = pd.concat([sweep.done for sweep in sweeps]).rename(columns={"parameters_model": "parameters"})
     runs["seconds_training"] = runs.seconds_training.where(runs.resumed_from == 0)
     return runs[[*COLUMNS]].reset_index(drop=True), remarks
 
@@ -153,19 +142,6 @@ def _orders(part: pd.DataFrame, unit: str) -> list[str]:
                 said += " (95 % {:.2f} to {:.2f})".format(*kendall_interval(one, two))
             lines.append(f"- {METRICS[metric]}, {other}'s order and {first}'s: Kendall's tau {said}, {len(both)} rows.")
     return lines
-
-
-def fill(page: Path, text: str) -> None:
-    """Put the tables into a page, between the two comments that mark their place.
-
-    Raises:
-        ValueError: the page does not have them.
-    """
-    before, begin, rest = page.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise ValueError(f"{page}: has no place for the tables; put the lines {BEGIN.strip()} and {END} there")
-    page.write_text(f"{before}{begin}\n{text.strip()}\n\n{end}{after}")
 
 
 def main() -> None:

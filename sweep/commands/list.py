@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from sweep.checks import check_choice
-from sweep.config.conf import CONF
+from sweep.config.conf import CONF, row_files
 from sweep.config.groups import Data, Model, Protocol
 from sweep.config.registered import option, registered_rows
 from sweep.config.rows import row
@@ -66,6 +66,13 @@ def options(group: str) -> dict[str, str]:
     return {name: _comment(path) for name, path in paths.items()}
 
 
+def _described(group: str) -> dict[str, str]:
+    """List the options of a group with those that `options` leaves out: rows in folders, which only grids name."""
+    if group != "representation":
+        return options(group)
+    return {name: _comment(path) for name, path in row_files().items()} | options(group)
+
+
 def keys(group: str, name: str) -> list[tuple[str, str, str, str]]:
     """List the keys of an option: the key, its value as YAML writes it, what it takes, and a sentence.
 
@@ -76,7 +83,7 @@ def keys(group: str, name: str) -> list[tuple[str, str, str, str]]:
     Raises:
         ValueError: the group has no such option, or the package that has it cannot be imported.
     """
-    check_choice(f"{_sign(group)}{group}", name, options(group))
+    check_choice(f"{_sign(group)}{group}", name, _described(group))
     tree = option(group, name)
     if group == "representation":
         found = row(name)
@@ -128,7 +135,7 @@ def _published() -> dict[str, str]:
 
 def _print_keys(console: Console, group: str, name: str) -> None:
     found = keys(group, name)
-    console.print(Text(f"{_sign(group)}{group}={name}", "bold"), Text(plain(options(group)[name])))
+    console.print(Text(f"{_sign(group)}{group}={name}", "bold"), Text(plain(_described(group)[name])))
     wide, wider = (max((len(line[column]) for line in found), default=0) for column in (0, 1))
     if group == "data" and (published := sources[option(group, name).get("source", name)].ABOUT):
         for what, said in published._asdict().items():

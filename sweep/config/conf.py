@@ -11,6 +11,12 @@ CONF = next(folder for folder in (_HERE / "conf", _HERE.parent / "conf") if fold
 ROWS = CONF / "representation"
 
 
+def row_files() -> dict[str, Path]:
+    """Return the rows' files by name, FOLDER/NAME for one in a folder, such as "knob/pcen"; base/ holds no rows."""
+    found = sorted(path for path in ROWS.rglob("*.yaml") if path.parent.name != "base")
+    return {path.relative_to(ROWS).with_suffix("").as_posix(): path for path in found}
+
+
 def settings(path: Path) -> dict[str, Any]:
     """Return the keys of a file in conf/ `over` those of the files in its defaults list.
 

@@ -3,7 +3,7 @@
 import difflib
 from typing import Any
 
-from sweep.config.conf import ROWS, over, settings
+from sweep.config.conf import over, row_files, settings
 from sweep.config.registered import registered_rows
 from sweep.representations import Representation, from_tree
 
@@ -12,7 +12,7 @@ def row(name: str, /, **changes: Any) -> Representation:
     """Return a row by its name.
 
     Args:
-        name: name of a file in conf/representation, such as "mt3", or of a registered family's row.
+        name: name of a file in conf/representation, such as "mt3" or "knob/pcen", or of a registered family's row.
         changes: keys of the row to change, such as hop_length=256 or level={"name": "window"}; a step of another name
             replaces the row's own, and one of the same or without a name changes keys of it.
 
@@ -24,10 +24,10 @@ def row(name: str, /, **changes: Any) -> Representation:
     """
     if "name" in changes:
         raise ValueError("row: a row's name is that of its file; leave name out")
-    names = [path.stem for path in ROWS.glob("*.yaml")]
+    names = row_files()
     if name not in names and name in (others := registered_rows()):
         return from_tree({**over(others[name], changes), "name": name})
     if name not in names:
         close = difflib.get_close_matches(str(name), names, n=1)
         raise ValueError(f"row {name!r}: there is none; {f'did you mean {close[0]}?' if close else 'see `sweep list`'}")
-    return from_tree({**over(settings(ROWS / f"{name}.yaml"), changes), "name": name})
+    return from_tree({**over(settings(names[name]), changes), "name": name})

@@ -12,6 +12,7 @@ one seed the variance of the training cannot be estimated, and all statements ar
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import special
@@ -109,12 +110,38 @@ def intervals(scores: np.ndarray, *, strata: int = 1, level: float = 0.95) -> np
     of_units = np.nansum((by_unit - middle[:, None]) ** 2, axis=1) / (freedom * units)
     pooled, pooled_freedom = seed_variance(scores)
     of_seeds = pooled / np.maximum(seeds, 1)
-    total = of_units + of_seeds
-    parts = of_units**2 / freedom + of_seeds**2 / max(pooled_freedom, 1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        freedom = np.where(parts > 0, total**2 / parts, freedom)
-    half = special.stdtrit(freedom, 0.5 + level / 2) * np.sqrt(total)
+    half = _half_length(of_units, freedom, of_seeds, pooled_freedom, level)
     return np.stack([middle - half, middle + half], axis=1)
+
+
+def difference(
+    scores: np.ndarray, first: int, second: int, *, strata: int = 1, level: float = 0.95
+) -> tuple[float, float, float]:
+    """Compute a paired t-interval of the difference of two rows that were chosen before their scores were seen.
+
+    The training's part is pooled over all rows, as in `compare`, whose intervals hold for rows chosen by their scores.
+
+    Args:
+        scores, strata, level: the arguments of `intervals`.
+        first, second: places of the two rows.
+
+    Returns:
+        Mean of the first row less that of the second over the units of both, and the interval; NaN with too few units.
+
+    >>> [round(x, 3) for x in difference(np.array([[[0.5, 0.6, 0.8]], [[0.4, 0.5, 0.6]]]), 0, 1)]
+    [0.133, -0.01, 0.277]
+    """
+    pair = scores[[first, second]]
+    one, other = _mean(pair, 1)
+    apart = (one - other)[np.isfinite(one - other)]
+    units, freedom = len(apart), len(apart) - strata
+    if freedom < 1:
+        return (float(apart.mean()) if units else np.nan), np.nan, np.nan
+    pooled, pooled_freedom = seed_variance(scores)
+    of_seeds = pooled * (1 / np.isfinite(pair).any(2).sum(1)).sum()
+    of_units = apart.var() / freedom
+    half = float(_half_length(of_units, freedom, of_seeds, pooled_freedom, level))
+    return float(apart.mean()), float(apart.mean()) - half, float(apart.mean()) + half
 
 
 def compare(scores: np.ndarray, *, strata: int = 1, level: float = 0.95, draws: int = _DRAWS) -> Comparison:
@@ -199,6 +226,15 @@ def compare(scores: np.ndarray, *, strata: int = 1, level: float = 0.95, draws: 
     in_set = np.zeros(len(scores), bool)
     in_set[places[best]] = True
     return Comparison(in_set, behind, low, high, loss)
+
+
+def _half_length(of_units: Any, freedom: Any, of_seeds: Any, pooled_freedom: int, level: float) -> np.ndarray:
+    """Half the length of a t-interval of a mean whose variance is a sum of two; its freedom is Satterthwaite's."""
+    total = of_units + of_seeds
+    parts = of_units**2 / freedom + of_seeds**2 / max(pooled_freedom, 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        freedom = np.where(parts > 0, total**2 / parts, freedom)
+    return special.stdtrit(freedom, 0.5 + level / 2) * np.sqrt(total)
 
 
 def _moderate(squares: np.ndarray, freedom: int) -> tuple[float, float, float]:

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from sweep.report.rankings import FEWEST_ROWS, kendall
+from sweep.report.rankings import FEWEST_ROWS
+from sweep.report.tau import kendall
 from sweep.report.units import ROW
 from sweep.results.metrics import METRICS
 from sweep.results.table import Runs, keys_of_set, on_set, sets_of

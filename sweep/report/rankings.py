@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import special
 
+from sweep.report.tau import Halves, halves, kendall, kendall_interval
 from sweep.report.units import Sample
 
 FEWEST_ROWS = 3  # fewest rows of a ranking
 _MOVERS = 5  # most rows named in a remark
-_DRAWS = 2000
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,7 @@ class Pair:
         tau: Kendall's tau-b between the mean scores.
         low, high: 95 % interval of tau over units; NaN if there are too few units.
         units: number of units that the interval rests on.
+        halves: tau of orders from halves of the units; None with too few.
         moves: places that each representation rises from the first ranking to the second, in the order of the table.
     """
 
@@ -31,6 +31,7 @@ class Pair:
     low: float
     high: float
     units: int
+    halves: Halves | None
     moves: pd.Series
 
 
@@ -83,6 +84,7 @@ class Rankings:
             movers = ", ".join(f"{name} {move:+g}" for name, move in moved.items())
             remarks += [
                 f"{' and '.join(pair.names)}: Kendall's tau {pair.tau:.2f} ({sure}) over {len(pair.moves)} rows. "
+                + _beside(pair)
                 + (f"Most places up or down: {movers}." if movers else "No row changes its place.")
             ]
         return remarks + [
@@ -123,52 +125,6 @@ def rank(tables: dict[str, tuple[pd.DataFrame, Sample]], across: bool = True) ->
     return Rankings(table.reset_index(names="representation"), list(names.values()), [pair for pair in pairs if pair])
 
 
-def kendall(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Compute Kendall's tau-b along the last axis; NaN if all values of one side are tied.
-
-    Args:
-        first, second: (..., n) values to rank.
-
-    Returns:
-        (...) tau-b in -1..1.
-
-    >>> float(kendall(np.array([1, 2, 3]), np.array([1, 3, 2])).round(3))  # 2 pairs agree, 1 does not
-    0.333
-    """
-    upper = np.triu_indices(first.shape[-1], 1)
-    one, two = (np.sign(side[..., upper[0]] - side[..., upper[1]]) for side in (first, second))
-    scale = np.sqrt((one != 0).sum(-1) * (two != 0).sum(-1))
-    return np.where(scale > 0, (one * two).sum(-1) / np.maximum(scale, 1), np.nan)
-
-
-def kendall_interval(
-    first: np.ndarray, second: np.ndarray, *, strata: int = 1, level: float = 0.95, draws: int = _DRAWS
-) -> tuple[float, float]:
-    """Compute a t-interval of Kendall's tau between the rows' means, with a bootstrap over units as standard deviation.
-
-    The jackknife is not used because it overestimates the variance of a step function such as tau; bootstrap
-    percentiles are not used because resampled means are noisier than the means, so their tau is too low.
-    experiments/certainty measures the coverage.
-
-    Args:
-        first, second: (rows, units) scores at the same units.
-        strata: number of means removed from the units' deviations, as in `certainty.intervals`.
-        level: probability that the interval contains the true tau.
-        draws: number of bootstrap samples.
-
-    Returns:
-        Lower and upper end, within -1..1; NaN with too few units.
-    """
-    units = first.shape[1]
-    if units - strata < 2:
-        return np.nan, np.nan
-    weights = np.random.default_rng(0).multinomial(units, np.full(units, 1 / units), size=draws) / units
-    deviation = np.nanstd(kendall(weights @ first.T, weights @ second.T), ddof=1) * np.sqrt(units / (units - strata))
-    half = special.stdtrit(units - strata, 0.5 + level / 2) * deviation
-    tau = float(kendall(first.mean(1), second.mean(1)))
-    return max(tau - half, -1.0), min(tau + half, 1.0)
-
-
 def _pair(names: dict, found: dict, one: tuple, two: tuple, order: list[str]) -> Pair | None:
     """Compare two rankings on the rows and units that both have; None if they share fewer than FEWEST_ROWS rows."""
     parts = [found[key][0] for key in (one, two)]
@@ -190,6 +146,17 @@ def _pair(names: dict, found: dict, one: tuple, two: tuple, order: list[str]) ->
         with np.errstate(invalid="ignore"):
             scores.append(np.nansum(seeds, 1) / np.isfinite(seeds).sum(1))
     known = np.isfinite(scores).all((0, 1))
-    interval = kendall_interval(*(side[:, known] for side in scores), strata=samples[0].strata)
+    sides = [side[:, known] for side in scores]
+    interval = kendall_interval(*sides, strata=samples[0].strata)
     tau = float(kendall(*(side.to_numpy() for side in scores_of_rows)))
-    return Pair((names[one], names[two]), tau, *interval, int(known.sum()), places[0] - places[1])
+    moves = places[0] - places[1]
+    return Pair((names[one], names[two]), tau, *interval, int(known.sum()), halves(*sides), moves)
+
+
+def _beside(pair: Pair) -> str:
+    """Say how far orders from halves of the units agree, without which a tau says little."""
+    if pair.halves is None:
+        return ""
+    one, two = pair.names
+    first, second, across = (f"{tau:.2f}" for tau in pair.halves)
+    return f"Orders from two halves of the units agree by {first} ({one}) and {second} ({two}), across by {across}. "

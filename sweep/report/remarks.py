@@ -1,13 +1,20 @@
 """Write the remarks below a table: definitions of its columns, and limits of what follows from it."""
 
+import warnings
+
+import numpy as np
 import pandas as pd
 
 from sweep.registry import families
+from sweep.report.certainty import FEWEST_UNITS
 from sweep.report.columns import name_of
+from sweep.report.rankings import FEWEST_ROWS
+from sweep.report.tau import carried
 from sweep.report.units import FEWEST_RECORDINGS, GROUPS, Sample
 from sweep.results.scoring import BLOCK_SECONDS
 from sweep.results.table import REMARKS
 
+_MOST = 0.5  # share of the spread
 _CNN_BINS = 128  # bins that the CNN's first kernel spans
 
 
@@ -133,6 +140,8 @@ def certainty_remarks(lines: pd.DataFrame, sample: Sample) -> list[str]:
         remarks += [
             "Recordings of one group, of one player for example, are no independent evidence: the units are groups."
         ]
+    if sample.comparable:
+        remarks += _one_unit(sample)
     if seeds == 1:
         remarks += [
             "One seed: how much another training run would change a row is not known, so all this is about these "
@@ -140,6 +149,25 @@ def certainty_remarks(lines: pd.DataFrame, sample: Sample) -> list[str]:
         ]
     elif (lines.seeds[lines.seeds > 0] < seeds).any():
         remarks += [f"Some rows have fewer than {seeds} seeds; their intervals take the others' variance over seeds."]
+    return remarks
+
+
+def _one_unit(sample: Sample) -> list[str]:
+    """Warn where one unit, such as a chord held for the last block, carries most of how far the rows lie apart."""
+    remarks = []
+    for group in dict.fromkeys((model, variant) for model, _, variant in sample.rows):
+        at = [place for place, (model, _, variant) in enumerate(sample.rows) if (model, variant) == group]
+        with warnings.catch_warnings(action="ignore", category=RuntimeWarning):  # units without a score
+            scores = np.nanmean(sample.scores[at], axis=1)
+        known = np.isfinite(scores).all(0)
+        if len(at) < FEWEST_ROWS or known.sum() < FEWEST_UNITS:
+            continue
+        unit, share, tau = carried(scores[:, known])
+        name = np.array(sample.units)[known][unit]
+        if share > _MOST:
+            whose = f"{'+'.join(filter(None, group))}: {name}, one of {known.sum()} units, carries {100 * share:.0f} %"
+            without = f"without it the order of the rows agrees with this one by a Kendall's tau of {tau:.2f}"
+            remarks += [f"{whose} of how far the better half of the rows lie apart; {without}."]
     return remarks
 
 

@@ -8,8 +8,8 @@ from rich.console import Console
 
 from sweep.names import say
 from sweep.report.printing import csv, print_cells
-from sweep.report.rankings import kendall
 from sweep.report.report import write
+from sweep.report.tau import kendall
 from sweep.rescoring.rescore import BASELINE, WRITTEN, Rescored
 from sweep.rescoring.scores import METRICS as SCORED
 from sweep.results.metrics import METRICS

@@ -136,9 +136,14 @@ class MFCC(BandSpectrogram):
 
     def _bands(self, values: torch.Tensor) -> torch.Tensor:
         """Return the bands of coefficients; those that were left out count as 0, which smooths the bands."""
-        matrix = filters.dct_matrix(self.n_bins, self.n_mels, self.lifter)
-        back = torch.from_numpy(np.linalg.pinv(matrix)).to(values.device, values.dtype)
+        key = ("coefficients", values.device, values.dtype)
+        back = self._tables.get(key, lambda: self._unsummed(values))
         return self.ref * 10 ** (back @ values / 10)
+
+    def _unsummed(self, like: torch.Tensor) -> torch.Tensor:
+        """Return the pseudoinverse of the cosines, (n_mels, n_mfcc)."""
+        matrix = filters.dct_matrix(self.n_bins, self.n_mels, self.lifter)
+        return torch.from_numpy(np.linalg.pinv(matrix)).to(like.device, like.dtype)
 
     def multiply_adds(self, samples: int) -> float:
         return super().multiply_adds(samples) + self.n_frames(samples) * self.n_mels * (self.n_bins + 1)
