@@ -211,7 +211,7 @@ def test_a_key_of_a_step_need_not_be_the_rows_own(key):
         (["+grid=al"], "+grid=al: no such option; did you mean all?"),
         (
             ["+grid=1"],
-            "+grid=1: no such option; there is all, cqt, everything, families, linear, log, mel, smoke, ",
+            "+grid=1: no such option; there is all, cqt, everything, families, knobs, linear, log, mel, smoke, ",
         ),
         (["logger=null"], "logger=null: no such option; there is csv, none, tensorboard, wandb"),
         (["data=1"], "data=1: no such option; there is demo, folder"),
