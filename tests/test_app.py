@@ -138,6 +138,7 @@ def test_two_runs_that_would_share_a_folder_are_refused(tmp_path, tiny):
     assert not list(tmp_path.glob("runs/tiny"))
 
 
+@pytest.mark.long
 def test_a_failed_run_leaves_a_row_and_the_others_go_on(tmp_path, tiny):
     """linear-256 has a folder where its weights should go; the other row is not harmed, the next call tries again."""
     blocked = tmp_path / "runs/tiny/quick/linear/linear-256/seed-0/model.ckpt"

@@ -171,6 +171,7 @@ def own(small_set, tmp_path_factory):
     return own
 
 
+@pytest.mark.long
 def test_a_sweep_on_ones_own_recordings(own, tmp_path):
     arguments = ["data=folder", f"data.root={own}", *SHORT, "protocol.steps=2", "representation=mel-512-128"]
     ended = call(*arguments, cwd=tmp_path)
