@@ -131,6 +131,9 @@ def test_what_a_knob_is_worth():
     for row, it in found.items():
         assert it.change == pytest.approx(expected.get(row, 0), abs=0.004) and it.sure == (row in expected), row
         assert it.same[1] == 9 and (it.same[0] == 9 or row not in expected)
+    few = knobs(sample(pd.DataFrame(lines("knobs", "conv", means, "six", noise=0.0001)), "accuracy"))
+    assert {it.row for it in few if abs(it.change) > 0.01} == set(expected)
+    assert not any(it.sure for it in few)  # four groups, however far apart
 
 
 # The sentences

@@ -11,7 +11,7 @@ from rich.console import Console
 from scipy import stats
 
 from sweep.report import print_reports
-from sweep.report.tau import kendall, kendall_interval
+from sweep.report.tau import halves, kendall, kendall_interval
 from sweep.results.result import write_result
 from sweep.results.scoring import SCORES
 
@@ -146,6 +146,16 @@ def test_one_protocol_alone_leaves_the_rankings_of_all_as_they_were(data):
     before = (data / "rankings.md").read_text()
     assert "rankings" not in printed(data / "paper")
     assert (data / "rankings.md").read_text() == before
+
+
+def test_halves_that_are_compared_share_no_unit():
+    """Of the same scores twice, across is what one side's own halves give; a shared unit would raise it."""
+    scores = np.random.default_rng(0).normal(size=(20, 9))
+    found = halves(scores, scores)
+    assert found.first == found.second == pytest.approx(found.across) and abs(found.first) < 0.2
+    both = halves(scores, scores, paired=False)
+    assert both.across > found.across + 0.2  # drawn by themselves, the halves have units in common
+    assert halves(scores[:, :3], scores[:, :3]) is None
 
 
 def test_a_unit_that_carries_the_order_is_named(tmp_path):

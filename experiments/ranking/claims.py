@@ -78,19 +78,18 @@ def _orders(alike: list[Alike], varied: str, values: tuple[str, ...], what: str)
 
 
 def _best(ranked: dict[tuple[str, str], Sample]) -> tuple[str, list[str]]:
-    """The rows that may be the best under every model that all rows are trained before."""
-    found = dict[str, list[str]]()
+    """The rows that may be the best under both MODELS; and those that may be in each comparison of all models."""
+    found, sets = dict[str, list[str]](), list[list[str]]()
     for (name, metric), sample in ranked.items():
         if metric in EXPLAINED:
             best = best_rows(sample)
+            sets += [rows for rows in best.of_model.values() if rows is not None]
             models = best.whole
             rows = best.everywhere(models) if models else []
             few = f" ({', '.join(rows)})" if 0 < len(rows) <= 8 else ""
             told = f"{len(rows)} of {best.rows[models[0]]}{few}" if models else "cannot be said, too few units"
             found.setdefault(name, []).append(f"{_metric(metric)} {told}")
     items = _by_set(found)
-    told = [best_rows(sample).of_model.values() for key, sample in ranked.items() if key[1] in EXPLAINED]
-    sets = [rows for models in told for rows in models if rows is not None]
     if len(sets) > 1:
         every = [row for row in sets[0] if all(row in rows for rows in sets)]
         items.append(f"in each of the {len(sets)} sets of such rows, of all models: {', '.join(every) or 'none'}.")
@@ -141,7 +140,7 @@ def _steady(held: list[Held], without: dict[str, Held]) -> tuple[str, list[str]]
 
 
 def _explained(shared: dict[Key, list[Share]]) -> tuple[str, list[str]]:
-    """The choice that explains most, the next one, and whether their intervals overlap."""
+    """The choice that explains most, and the next one."""
     found = dict[str, list[str]]()
     for (model, metric, name), of_it in shared.items():
         first, *others = sorted(of_it, key=lambda it: -it.share)
