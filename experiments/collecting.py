@@ -19,11 +19,12 @@ class Sweep(NamedTuple):
     done: pd.DataFrame
 
 
-def finished(roots: list[Path]) -> tuple[list[Sweep], list[str]]:
-    """Read the finished runs of all sweeps in and below some folders; rows with a changed key are left out.
+def finished(roots: list[Path], variants: tuple[str, ...] = ("",)) -> tuple[list[Sweep], list[str]]:
+    """Read the finished runs of all sweeps in and below some folders.
 
     Args:
         roots: folders, such as <runs>, <runs>/<data> or <runs>/<data>/<protocol>.
+        variants: changed keys of the rows that count, as the table spells them; by default no row with a changed key.
 
     Returns:
         The sweeps, and a line for each thing that was left out.
@@ -36,7 +37,7 @@ def finished(roots: list[Path]) -> tuple[list[Sweep], list[str]]:
         found = read_runs(folder)
         remarks += found.remarks
         table = found.table
-        used = (table.status == "done") & (table.variant == "")
+        used = (table.status == "done") & table.variant.isin(variants)
         remarks += [f"{folder / run.run}: left out, {run.status}" for run in table[~used].itertuples()]
         sweeps.append(Sweep(folder, found, table[used]))
     if not any(len(sweep.done) for sweep in sweeps):

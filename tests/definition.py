@@ -108,6 +108,18 @@ def mel_bank(sample_rate: float, n_fft: int, n_mels: int, f_min: float, f_max: f
     return np.stack(triangles) * (2 / (corners[2:] - corners[:-2]))[:, None]
 
 
+def below_peak(actual, expected: np.ndarray, exponent: float = 1.0) -> float:
+    """By how many dB the error of the worst bin lies below the loudest bin of its clip; of several clips, the least.
+
+    Args:
+        actual, expected: (clips, ..., bins, frames), magnitudes to a power.
+        exponent: that power; decibels are of the magnitude itself.
+    """
+    actual = np.asarray(actual.detach().cpu() if hasattr(actual, "detach") else actual, float)
+    one, other = (np.abs(values).reshape(len(expected), -1) ** (1 / exponent) for values in (actual, expected))
+    return float(20 * np.log10(other.max(axis=1) / np.abs(one - other).max(axis=1)).min())
+
+
 def relative_l2(actual, expected: np.ndarray) -> float:
     """Norm of the difference over the norm of what was expected; of several clips (first dimension), the worst."""
     actual = np.asarray(actual.detach().cpu() if hasattr(actual, "detach") else actual)

@@ -9,8 +9,10 @@ import torch
 from conftest import ROWS
 
 from sweep.data import cutting
-from sweep.engines import slices
+from sweep.engines import Auto, slices
+from sweep.engines import finish as finish_module
 from sweep.engines.finish import Finish, _in_pytorch
+from sweep.engines.gpu import fused as kernels_of_finish
 from sweep.engines.gpu import kernels
 from sweep.representations import unit_norm
 from sweep.training import adam, one_pass
@@ -70,6 +72,32 @@ def test_values_and_gradient(name, accuracy, finish):
             assert distance(out[:, 2:-1], expected.detach()) < 3 * BOUNDS[accuracy]
         gradient = engine.gradient(x.detach().float(), finish, direction)
         assert distance(gradient, wanted) < 5 * BOUNDS[accuracy]
+
+
+@pytest.mark.parametrize("offset", [None, 0.3])
+@pytest.mark.parametrize("name", FRONT_ENDS)
+def test_the_operator_of_a_compiled_front_end(name, offset, monkeypatch):
+    """As on CUDA: the values' kernels run once, forward, and the gradient's once."""
+    make, samples = FRONT_ENDS[name]
+    transform, run, on_cuda = make("fast"), [], torch.device("cuda")
+    x = 0.1 * torch.randn(2, samples, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    leaf = x.clone().requires_grad_()
+    expected = transform(leaf) if offset is None else transform.log(leaf, offset)
+    direction = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1))
+    (wanted,) = torch.autograd.grad(expected, leaf, direction.double())
+    served = lambda x: x.dtype == torch.float32 and not torch.compiler.is_compiling()  # noqa: E731
+    monkeypatch.setattr(kernels_of_finish, "serves", served)
+    parts_of = Auto.parts
+    monkeypatch.setattr(Auto, "parts", lambda self, device: parts_of(self, on_cuda))
+    write = finish_module._by_kernels
+    monkeypatch.setattr(finish_module, "_by_kernels", lambda *a: run.append("values") or write(*a))
+    torch._dynamo.reset()
+    compiled = torch.compile(transform if offset is None else transform.log, backend="aot_eager", fullgraph=True)
+    single = x.float().requires_grad_()
+    y = compiled(single) if offset is None else compiled(single, offset)
+    (gradient,) = torch.autograd.grad(y, single, direction)
+    assert run == ["values"]
+    assert distance(y.detach(), expected.detach()) < 3e-3 and distance(gradient, wanted) < 5e-3
 
 
 @pytest.mark.parametrize("name", ["direct", "banded", "spectral"])

@@ -226,6 +226,7 @@ def test_a_missing_folder_of_recordings_is_said_with_the_key(root):
         ({"control": {"name": "capacity"}}, "control.width None: needs a whole number of at least 1"),
         ({"cluster": {"name": "none", "processes": 3}}, "cluster.processes (3): unknown key; there is name"),
         ({"cluster": {"name": "gpus", "processes": 1}}, "cluster gpus with device cpu: choose cluster=cpus"),
+        ({"device": "mps"}, "device mps: no front-end of these was ever tried on an Apple GPU; choose device=cpu"),
         ({"frontend__trainable": "bank"}, "frontend.trainable bank: cqt-48 has no mel bank beside its kernels"),
         ({"threshold": "tuned", "data__validation": 0}, "threshold tuned: needs held-out recordings to choose it on"),
         ({"protocol__validation_windows": 0}, "protocol.validation_windows 0: needs a whole number of at least 1"),

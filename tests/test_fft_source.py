@@ -7,8 +7,9 @@ import pytest
 import torch
 from emulation import compile_for_the_host, on_the_host
 
+from sweep.engines import derivatives
 from sweep.engines.gpu import fft
-from sweep.transforms import STFT, Gammatone, LogBandSpectrogram, MelSpectrogram, bands
+from sweep.transforms import MFCC, STFT, Gammatone, LogBandSpectrogram, MelSpectrogram, bands
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")
 
@@ -16,10 +17,11 @@ pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="no g++")
 @pytest.fixture
 def emulated(tmp_path, monkeypatch):
     def emulate(n_fft: int, groups: int) -> None:
-        def kernel(name: str, n_fft: int, *, lanes: int, power: int, log: bool, first: int):
+        def kernel(name: str, n_fft: int, *, lanes: int, power: int, log: bool, first: int, fixed: bool = False):
             size = {"N": n_fft, "GROUPS": groups, "BLOCKS": 1}
             wanted = {"BANDED": int(lanes > 0), "LANES": max(1, lanes), "POWER": power, "LOG": int(log), "FIRST": first}
-            return on_the_host(compile_for_the_host(tmp_path, fft, {**size, **wanted, "GRADIENT": 1})["run_" + name])
+            wanted |= {"GRADIENT": 1, "FIXED": int(fixed)}
+            return on_the_host(compile_for_the_host(tmp_path, fft, {**size, **wanted})["run_" + name])
 
         monkeypatch.setitem(fft._LAUNCHES, n_fft, (groups, 1))
         monkeypatch.setattr(fft, "_kernel", kernel)
@@ -92,6 +94,22 @@ def test_a_bank_of_all_bins_as_training_leaves_it(emulated):
     torch.testing.assert_close(dense(x, None).double(), expected.transpose(1, 2), rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("pad_mode, samples", [("reflect", 256), pytest.param("constant", 300, marks=pytest.mark.long)])
+def test_a_gradient_in_a_fixed_order(pad_mode, samples, emulated, monkeypatch):
+    """Twice the same, though a thread of the host's comes when it will; the last frame ends in the clip or beyond."""
+    monkeypatch.setattr(derivatives, "in_any_order", lambda: False)
+    stft = STFT(n_fft=256, hop_length=128, pad_mode=pad_mode)
+    emulated(256, 2)
+    x = torch.randn(1, samples, dtype=torch.float64, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    y = stft(x)
+    direction = torch.randn(y.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    (expected,) = torch.autograd.grad(y, x, direction)
+    values, by = x.detach().float(), direction.float()
+    once, again = (stft._fused.backward(values, by) for _ in range(2))
+    assert torch.equal(once, again)
+    torch.testing.assert_close(once.double(), expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
+
+
 def test_bands_too_many_for_a_small_gpu_are_turned_around_in_memory(emulated, monkeypatch):
     class Properties:
         multi_processor_count, shared_memory_per_block_optin = 1, 3000  # the points take 2,176, the bands 1,200
@@ -130,3 +148,34 @@ def test_bands_of_all_bins_are_a_product_after_the_kernel(emulated, monkeypatch)
     torch.testing.assert_close(single.grad.double(), x.grad, rtol=0, atol=1e-5 * x.grad.abs().max().item())
     log = gammatone.log(single.detach(), 1e-3)
     torch.testing.assert_close(log.double(), torch.log(expected + 1e-3), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "make, offset",
+    [
+        (lambda: STFT(n_fft=256), None),
+        (lambda: MelSpectrogram(n_fft=256, n_mels=20), 0.1),
+        (lambda: MFCC(n_fft=256), None),
+    ],
+    ids=["grid", "mel, log", "mfcc"],
+)
+def test_the_operator_of_a_compiled_front_end(make, offset, emulated, monkeypatch):
+    """Values are not computed again for a gradient that needs none; MFCC's and a logarithm's does."""
+    transform, launched = make(), []
+    x = torch.randn(2, 700, generator=torch.Generator().manual_seed(0))
+    double, single = x.double().requires_grad_(), x.requires_grad_()
+    expected = transform(double) if offset is None else transform.log(double, offset)
+    emulated(256, 2)
+    kernel = fft._kernel
+    monkeypatch.setattr(fft, "_kernel", lambda name, *a, **o: launched.append(name) or kernel(name, *a, **o))
+    monkeypatch.setattr(fft.FusedFFT, "serves", lambda self, x: x.dtype == torch.float32)
+    torch._dynamo.reset()
+    compiled = torch.compile(transform if offset is None else transform.log, backend="aot_eager", fullgraph=True)
+    y = compiled(single) if offset is None else compiled(single, offset)
+    direction = torch.randn(expected.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    (expected * direction).sum().backward()
+    y.backward(direction.float())
+    again = isinstance(transform, MFCC) or offset is not None
+    assert launched == ["spectrogram"] * (2 if again else 1) + ["gradient"]
+    torch.testing.assert_close(y.double(), expected, rtol=1e-4, atol=1e-4)
+    assert (single.grad - double.grad).norm() < 1e-4 * double.grad.norm()

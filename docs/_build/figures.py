@@ -14,6 +14,7 @@ import torch
 from matplotlib.figure import Figure
 
 import pieces
+from experiments.accuracy.measure import WINDOW, two_sines
 from experiments.correctness.signals import chromatic_scale, logarithmic_sweep
 from sweep import filters, row
 from sweep.data.composition import compose
@@ -31,6 +32,7 @@ def draw() -> dict[str, bytes]:
     """All figures by name, as SVG."""
     made = {"stft.svg": stft, "mel.svg": mel, "cqt.svg": cqt, "cqt-algorithms.svg": algorithms, "vqt.svg": vqt}
     made |= {"gammatone.svg": gammatone, "mfcc.svg": mfcc, "learned.svg": learned, "inverse.svg": inverse}
+    made["accuracy.svg"] = accuracy
     with matplotlib.rc_context(STYLE), torch.inference_mode():
         drawn = {name: _svg(figure()) for name, figure in made.items()}
     return drawn | {f"system-{name}.png": system(name) for name in pieces.grid("systems")}
@@ -184,6 +186,33 @@ def inverse() -> Figure:
         axis.set(xscale="log", xlim=(30, 12_000), xlabel="Hz", ylabel="dB")
         axis.legend(fontsize=7, frameon=False, loc="lower left")
     axes[0].set(title="12 bins per octave, hop 512; the highest bin at 3,951 Hz")
+    return figure
+
+
+def accuracy() -> Figure:
+    """A frame of two sines and one of music at two accuracies beside the definition, and the differences from it."""
+    figure, axes = plt.subplots(4, figsize=(WIDTH, 8.4), layout="constrained", sharex=True)
+    it, music = row("log-2048"), _eight_seconds()[2 * RATE :][:WINDOW]
+    names = ("1 kHz, and 80 dB below it 1.5 kHz", "a frame of music")
+    for pair, clip, title in zip((axes[:2], axes[2:]), (two_sines(), music), names, strict=True):
+        x = torch.from_numpy(clip / np.linalg.norm(clip))  # as the sweep's rows have it
+        expected = it.transform(engine="direct")(x.double())
+        loudest, frame = expected.max(), expected.shape[1] // 2
+
+        def draw(axis, values, loudest=loudest, frame=frame, **options):
+            decibels = 20 * torch.log10((values[:, frame].abs() / loudest).clamp(min=1e-12))
+            axis.plot(it.frequencies, decibels, linewidth=0.7, **options)
+
+        for mode, color in (("fast", "C1"), ("high", "C0")):
+            values = it.transform(accuracy=mode)(x.float()).double()
+            draw(pair[0], values, color=color, label=f'"{mode}"')
+            draw(pair[1], values - expected, color=color)
+        draw(pair[0], expected, color="black", label="definition")
+        pair[0].axhline(20 * np.log10(1e-5 / loudest), color="0.5", linewidth=0.7, linestyle=":")
+        pair[0].set(title=title, ylabel="dB", ylim=(-150, 5))
+        pair[1].set(title="difference from the definition", xscale="log", ylabel="dB", ylim=(-150, 5))
+    axes[0].legend(fontsize=7, frameon=False, loc="upper left")
+    axes[-1].set(xlabel="Hz")
     return figure
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from sweep.checks import check_whole
+from sweep.checks import check_choice, check_whole
 from sweep.config.elsewhere import changes_no_result
 from sweep.config.groups import (
     CLUSTERS,
@@ -21,13 +21,19 @@ from sweep.config.groups import (
     Protocol,
     implied_accuracy,
 )  # fmt: skip
-from sweep.fields import Group, choice, folder, group, keys_of, share, values, whole
+from sweep.fields import Group, checked, choice, folder, group, keys_of, share, values, whole
 from sweep.names import folder_name
 from sweep.registry import Registry, compressions, families, models, sources
 from sweep.representations import Representation, from_tree
 
 # Keys of the data that leave labels and recordings what they are; all others that are typed make another set of it.
 NO_CHOICES = {field.name for field in keys_of(Data)} - {"hours", "shift"}
+
+
+def _check_device(key: str, value: object) -> None:
+    if value == "mps":
+        raise ValueError(f"{key} mps: no front-end of these was ever tried on an Apple GPU; choose device=cpu")
+    check_choice(key, value, ("auto", "cpu", "cuda"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +55,7 @@ class RunConfig(Group):
     """Seed of training windows, initial weights, dropout and augmentation; `seed=0,1,2` multiplies a sweep."""
     logger: Logger = group(only=Logger, changes_result=False)
     cluster: Cluster = group(CLUSTERS, changes_result=False)
-    device: str = choice("auto", "cpu", "cuda", changes_result=False)
+    device: str = checked(_check_device, "`auto`, `cpu`, `cuda`", changes_result=False)
     """Device of a run; auto is a GPU if there is one."""
     capture: bool = choice(False, True, changes_result=False)
     """Whether training steps are replayed as a CUDA graph; false launches them one by one."""

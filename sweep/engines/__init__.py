@@ -8,7 +8,7 @@ With `phase=False` only the magnitude has to be right, which may save work. `swe
 interface. Each engine is tested against the float64 definition, never against another engine.
 """
 
-from sweep.engines.auto import ACCURACIES, ENGINES, Auto, build, build_published
+from sweep.engines.auto import ACCURACIES, BELOW_PEAK, ENGINES, Auto, build, build_published
 from sweep.engines.banded import Banded
 from sweep.engines.direct import Direct
 from sweep.engines.engine import Engine
@@ -18,6 +18,7 @@ from sweep.engines.spectral import Spectral
 
 __all__ = [
     "ACCURACIES",
+    "BELOW_PEAK",
     "ENGINES",
     "Auto",
     "Banded",

@@ -63,13 +63,13 @@ class Banded(Engine):
         with matmul_precision("high" if self.tf32 else "highest", x.is_cuda):
             parts = [points[:, low : low + len(table)] @ table for low, table in blocks]
         real, imag = (torch.cat(part, dim=1) for part in zip(*(p.chunk(2, dim=1) for p in parts), strict=True))
-        real, imag = (part.view(len(x), count, -1).transpose(1, 2) for part in (real, imag))
+        real, imag = (part.view(x.shape[0], count, -1).transpose(1, 2) for part in (real, imag))
         return real, imag
 
     def finish_into(self, x: torch.Tensor, finish, out: torch.Tensor, first: int) -> bool:
         points, _ = self._points(x)
         blocks = self._tables.get(("fused", x.device), lambda: fused.stack(self._make_blocks(x), self.tf32))
-        rows, columns = points.view(len(x), -1), points.shape[1]
+        rows, columns = points.view(x.shape[0], -1), points.shape[1]
         options = {"reflect": False, "offset": finish.offset, "power": finish.power}
         fused.finish_product(rows, columns, blocks, out, first, len(self.kernels), **options)
         return True
@@ -78,9 +78,9 @@ class Banded(Engine):
         blocks = self._tables.get(("fused", x.device), lambda: fused.stack(self._make_blocks(x), self.tf32))
         points, count = self._points(x)
         options = {"reflect": False, "offset": finish.offset, "power": finish.power}
-        rows = points.view(len(x), -1)
+        rows = points.view(x.shape[0], -1)
         by_rows = fused.product_gradient(rows, points.shape[1], blocks, by_out, **options)
-        return self._points_back(by_rows.view(len(x), count, -1, 2), x.shape[-1])
+        return self._points_back(by_rows.view(x.shape[0], count, -1, 2), x.shape[-1])
 
     def multiply_adds(self, samples: int) -> float:
         padding, _, length = self._layout()

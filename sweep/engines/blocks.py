@@ -26,6 +26,29 @@ def blocks_on(like: torch.Tensor, blocks: list[tuple[int, int, np.ndarray]]) -> 
     return [(a, b, torch.from_numpy(rows.T.copy()).to(like.device, like.dtype)) for a, b, rows in blocks]
 
 
-def product(values: torch.Tensor, blocks: list[Block]) -> torch.Tensor:
-    """Multiply values by a bank in blocks: (batch, frames, points) -> (batch, frames, bins)."""
-    return torch.cat([values[..., first:stop] @ weights for first, stop, weights in blocks], dim=-1)
+def product(values: torch.Tensor, blocks: list[Block], out: torch.Tensor | None = None) -> torch.Tensor:
+    """Multiply values by a bank in blocks: (batch, frames, points) -> (batch, frames, bins).
+
+    Args:
+        out: where to write the result; then no gradient can follow.
+    """
+    if out is None:
+        parts = [values[..., first:stop] @ weights for first, stop, weights in blocks]
+        return torch.cat(parts, dim=-1) if len(parts) > 1 else parts[0]
+    rows, done = out.view(-1, out.shape[-1]), 0
+    points = values.reshape(len(rows), -1)
+    for first, stop, weights in blocks:
+        torch.mm(points[:, first:stop], weights, out=rows[:, done : done + weights.shape[1]])
+        done += weights.shape[1]
+    return out
+
+
+def product_back(by_bins: torch.Tensor, blocks: list[Block]) -> torch.Tensor:
+    """Apply the transpose of `product` as a matrix: (batch, frames, bins) -> (batch, frames, points)."""
+    points = max(stop for _, stop, _ in blocks)
+    rows, done = by_bins.reshape(-1, by_bins.shape[-1]), 0
+    by_values = rows.new_zeros(len(rows), points)
+    for first, stop, weights in blocks:
+        by_values[:, first:stop].addmm_(rows[:, done : done + weights.shape[1]], weights.T)
+        done += weights.shape[1]
+    return by_values.view(*by_bins.shape[:-1], points)

@@ -1,7 +1,20 @@
 """Tell what follows a tensor through a computation: a gradient, a tangent, a transform of torch.func, or a compiler."""
 
+import contextlib
+import threading
+from collections.abc import Iterator
+
 import torch
 from torch.autograd import forward_ad
+
+_THREAD = threading.local()
+
+
+def traced() -> bool:
+    """Return whether torch.compile traces plain tensors for this process; not torch.func's, and not torch.export."""
+    if not torch.compiler.is_compiling() or torch.compiler._is_exporting_flag:  # is_exporting() is always true in 2.11
+        return False
+    return not torch._C._are_functorch_transforms_active()
 
 
 def differentiates(x: torch.Tensor) -> bool:
@@ -18,14 +31,36 @@ def transformed(x: torch.Tensor) -> bool:
     return forward_ad._current_level >= 0 and forward_ad.unpack_dual(x).tangent is not None
 
 
+def numbers(x: torch.Tensor) -> torch.Tensor:
+    """Return a tensor's numbers alone, without what follows it."""
+    if forward_ad._current_level >= 0:
+        x = forward_ad.unpack_dual(x).primal
+    return x.detach() if x.requires_grad else x
+
+
 def followed(x: torch.Tensor) -> bool:
     """Return whether operations on a tensor are recorded, so that none of them may write into an existing one."""
     return x.requires_grad or transformed(x)
 
 
 def in_any_order() -> bool:
-    """Return whether a gradient may be summed in no fixed order, by an operation that only backward() supports."""
+    """Return whether a gradient may be summed in no fixed order, which repeats to rounding only."""
     return not torch.are_deterministic_algorithms_enabled()
+
+
+@contextlib.contextmanager
+def gradients_alone() -> Iterator[None]:
+    """Leave out GPU kernels whose values are not looked at, for their gradient does not need them."""
+    _THREAD.values = False
+    try:
+        yield
+    finally:
+        _THREAD.values = True
+
+
+def values_wanted() -> bool:
+    """Return whether values are looked at, too."""
+    return getattr(_THREAD, "values", True)
 
 
 def visible(x: torch.Tensor) -> bool:

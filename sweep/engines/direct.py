@@ -130,7 +130,7 @@ class Direct(Engine):
 
     def _spans(self, samples: int, aligned: bool = False) -> list[tuple[int, int]]:
         """Return the first lag and one past the last that each group needs for a clip of so many samples."""
-        if self.pad_mode != "constant":
+        if self.pad_mode != "constant" or isinstance(samples, torch.SymInt):  # of an exported graph for any length
             return self.spans
         spans = [(-_aligned(-first), _aligned(stop)) for first, stop in self.spans] if aligned else self.spans
         # Lags beyond the clip's length meet no sample, so they are neither stored nor computed.
@@ -145,7 +145,7 @@ class Direct(Engine):
         if self.trainable or not self.tf32 or self.kernels.lengths.max() > _FUSED_UP_TO:
             return False
         if self.pad_mode == "reflect":
-            framing.check_reflection(x.shape[-1], max(-self.kernels.first_lags.min(), self.kernels.last_lags.max()))
+            framing.check_reflection(x.shape[-1], max(-self.kernels.first_lags.min(), self.kernels.last_lags.max() + 1))
         blocks = self._tables.get(("fused", x.device), lambda: fused.stack(self._make_blocks(x), self.tf32))
         options = {"reflect": self.pad_mode == "reflect", "offset": finish.offset, "power": finish.power}
         fused.finish_product(x.contiguous(), self.hop_length, blocks, out, first, len(self.kernels), **options)
@@ -233,8 +233,11 @@ def _mirrored(taps: np.ndarray, first: int) -> bool:
 
 @contextlib.contextmanager
 def matmul_precision(precision: str, on_cuda: bool):
-    """Set the precision of float32 products on CUDA within a block: "highest" (float32) or "high" (TF32)."""
-    if not on_cuda:
+    """Set the precision of float32 products on CUDA within a block: "highest" (float32) or "high" (TF32).
+
+    A graph that is traced takes the precision that is set where it runs.
+    """
+    if not on_cuda or torch.compiler.is_compiling():
         yield
         return
     before = torch.get_float32_matmul_precision()

@@ -49,7 +49,7 @@ def finished(engine: Engine, x: torch.Tensor, finish: Finish, n_bins: int, count
         return _in_pytorch(engines, x, finish)
     if not derivatives.differentiates(x):
         return _by_kernels(engines, x, finish, n_bins, count)
-    if torch.compiler.is_compiling() or not derivatives.in_any_order():
+    if not derivatives.in_any_order():
         return _in_pytorch(engines, x, finish)
     return _Differentiable.apply(x, engines, finish, n_bins, count)
 
@@ -76,6 +76,8 @@ class _Differentiable(torch.autograd.Function):
     def forward(ctx, x: torch.Tensor, engines: list[Engine], finish: Finish, n_bins: int, count: int) -> torch.Tensor:
         ctx.save_for_backward(x)
         ctx.engines, ctx.finish = engines, finish
+        if not derivatives.values_wanted():
+            return x.new_empty(len(x), n_bins, count)
         return _by_kernels(engines, x.detach(), finish, n_bins, count)
 
     @staticmethod

@@ -46,9 +46,10 @@ class Framed(Engine):
     def __init__(self, kernels: Kernels, hop_length: int, pad_mode: str, tolerance: float, tf32: bool = False):
         super().__init__(kernels, hop_length, pad_mode)
         self.tolerance, self.tf32 = tolerance, tf32
-        self.overhang = (max(0, -int(kernels.first_lags.min())), max(0, int(kernels.last_lags.max())))
+        # Samples that frames reach beyond the clip's ends, the last one centred just past its last sample.
+        self.overhang = (max(0, -int(kernels.first_lags.min())), max(0, int(kernels.last_lags.max()) + 1))
         # A frame covers the lags -n_fft / 2 .. n_fft / 2 - 1.
-        self.n_fft = 2 << (max(self.overhang[0], self.overhang[1] + 1) - 1).bit_length()
+        self.n_fft = 2 << (max(self.overhang) - 1).bit_length()
         self._tables = Tables()
 
     def forward(
@@ -65,7 +66,7 @@ class Framed(Engine):
         frames = framing.frames(padded, left + centre - half, self.n_fft, self.hop_length, count)
         blocks = self._tables.get((x.device, x.dtype), lambda: self._make_tables(x))
         chunk = _CHUNK.get(x.device.type, _CHUNK["cpu"])
-        size = max(1, chunk // (max(1, len(x)) * self.n_fft * x.element_size()))
+        size = framing.at_a_time(count, chunk, x.shape[0] * self.n_fft * x.element_size())
         parts = []
         with matmul_precision("high" if self.tf32 else "highest", x.is_cuda):
             for first in range(0, count, size):

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import torch
 
-from sweep.engines.derivatives import followed, transformed, visible
+from sweep.engines.derivatives import followed, numbers, transformed, visible
 
 # Squares, and magnitudes, between 2^-bits and 2^bits lost nothing, even if numbers below 2^-126 (2^-1022) count as 0.
 _BITS = {torch.float32: 100, torch.float64: 900, torch.complex64: 100, torch.complex128: 900}
@@ -53,6 +53,37 @@ def raised(parts: Parts, exponent: float = 1.0, careful: bool = False, summed: b
     if not _within(magnitude, bits, parts):
         raise OutOfRange
     return magnitude if exponent == 1 else magnitude**exponent
+
+
+def in_range(parts: torch.Tensor, exponent: float, out: torch.Tensor | None = None) -> torch.Tensor:
+    """Compute magnitudes of complex values to a power, as `raised` does where nothing is lost; no gradient follows.
+
+    Args:
+        parts: complex values.
+        exponent: exponent of the magnitude, above 0.
+        out: where to write the result; None: into a new tensor.
+
+    Raises:
+        OutOfRange: numbers may have been lost.
+    """
+    squared = _square(parts, out)
+    if not _within(squared, _BITS[parts.dtype] * min(1.0, 2 / exponent), parts):
+        raise OutOfRange
+    return squared if exponent == 2 else _power_(squared, exponent / 2)
+
+
+def slopes(parts: torch.Tensor, by_values: torch.Tensor, exponent: float, magnitudes: torch.Tensor | None):
+    """Compute by_values |parts|^(exponent - 2) of complex values of which `in_range` lost nothing; 0 where they are 0.
+
+    Args:
+        magnitudes: their magnitudes, if they are known and the exponent is 1.
+    """
+    if exponent == 2:
+        return by_values
+    if magnitudes is not None:
+        return by_values / magnitudes.clamp(min=2.0 ** -_BITS[parts.dtype])
+    squared = _square(parts)
+    return by_values * _over(_power_(squared.clone(), exponent / 2), squared)
 
 
 def powered(values: torch.Tensor, exponent: float) -> torch.Tensor:
@@ -140,12 +171,12 @@ def unscaled(values: torch.Tensor, scale: torch.Tensor, exponent: float | tuple[
     return values
 
 
-def _square(parts: Parts) -> torch.Tensor:
+def _square(parts: Parts, out: torch.Tensor | None = None) -> torch.Tensor:
     if isinstance(parts, tuple):
         real, imag = parts
         return torch.addcmul(real.square(), imag, imag)
     squares = torch.view_as_real(parts).square()  # neighbours in memory: a fifth faster than real and imaginary parts
-    return squares[..., 0] + squares[..., 1]
+    return torch.add(squares[..., 0], squares[..., 1], out=out)
 
 
 def _root(squared: torch.Tensor, exponent: float) -> torch.Tensor:
@@ -166,7 +197,7 @@ def _by_hypot(parts: Parts, exponent: float) -> torch.Tensor:
 
 def _within(values: torch.Tensor, bits: float, parts: Parts) -> bool:
     """Return whether all of some new values lie between 2^-bits and 2^bits, digital silence apart."""
-    flat = values.detach() if values.requires_grad else values
+    flat = numbers(values)
     if not flat.is_contiguous():
         flat = flat.as_strided((flat.numel(),), (1,))  # in memory's order, which is several times as fast
     low, high = (bound.item() for bound in torch.aminmax(flat))

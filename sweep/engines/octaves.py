@@ -114,8 +114,9 @@ class Octaves(Engine):
         self.engines = nn.ModuleList(
             make(Thinned(kernels[bins[0] : bins[-1] + 1], step), hop_length // step, "constant") for step, bins in steps
         )
-        # Lags before and after a frame's centre, as Python integers: torch.compile would trace NumPy's.
-        self.overhang = (max(0, -int(kernels.first_lags.min())), max(0, int(kernels.last_lags.max())))
+        # Samples that frames reach beyond the clip's ends, the last one centred just past its last sample, as Python
+        # integers: torch.compile would trace NumPy's.
+        self.overhang = (max(0, -int(kernels.first_lags.min())), max(0, int(kernels.last_lags.max()) + 1))
         self._tables = Tables()
 
     def forward(self, x: torch.Tensor, phase: bool = True) -> tuple[torch.Tensor, torch.Tensor]:

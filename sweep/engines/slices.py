@@ -68,14 +68,18 @@ class Plan:
         self.folded = fast_length(math.ceil(size / self.hop_length))
         self.circle = self.folded * self.hop_length
 
+    @property
+    def blocks(self) -> int:
+        """The number of FFTs for one clip."""
+        return 1 if self.block is None else math.ceil(self.count / self.frames)
+
     def multiply_adds(self) -> float:
-        """Return the multiply-adds for one clip on a CPU: FFTs, products with the spectra, and the frames' phases."""
-        blocks = 1 if self.block is None else math.ceil(self.count / self.frames)
-        total = framing.fft_multiply_adds(self.circle)
+        """Return the multiply-adds for one clip behind its FFTs: products with the spectra, and the frames' phases."""
+        total = 0.0
         for bins in self._groups():
             _, width = self._width(self.kernels[bins])
             total += (bins.stop - bins.start) * 4 * (width + min(width, self.folded) * self.frames)
-        return blocks * total
+        return self.blocks * total
 
     def _groups(self) -> list[slice]:
         """Return slices of neighbouring bins whose kernels differ so little in length that they share a width."""
@@ -199,10 +203,9 @@ class Plan:
         beyond = (spectrum > self.tolerance * spectrum[0]) | (tail > 3 * self.tolerance * tail[0])
         return int(np.flatnonzero(beyond)[-1]) // finer + 1
 
-    def __call__(self, x: torch.Tensor, phase: bool) -> torch.Tensor:
-        """Map (batch, samples) to (bins, batch, 2 * frames): real parts, then imaginary parts."""
-        batch = x.shape[0]
-        spectrum = self.spectrum(x)
+    def __call__(self, spectrum: torch.Tensor, phase: bool) -> torch.Tensor:
+        """Map what `spectrum` gives to (bins, batch, 2 * frames): real parts, then imaginary parts."""
+        batch = len(spectrum) // self.blocks
         if self.mirror is not None:
             points, conjugated = self.mirror
             spectrum = spectrum.index_select(1, points)
@@ -256,28 +259,29 @@ class Plan:
                 x = framing.frames(x, 0, self.block, advance, count).reshape(-1, self.block)
         if self.waves is None:
             return torch.fft.rfft(x, self.circle // self.factor)
-        return torch.view_as_complex((x @ self.waves).view(len(x), -1, 2))
+        return torch.view_as_complex((x @ self.waves).view(x.shape[0], -1, 2))
 
     def _frames(self, spectrum: torch.Tensor, differentiable: bool) -> torch.Tensor:
         """Map (clips, points) to (bins, clips, 2 * frames), some bins at a time, so that slices fit in a cache."""
-        clips = torch.arange(len(spectrum), device=spectrum.device) * spectrum.shape[1]
+        clips = torch.arange(spectrum.shape[0], device=spectrum.device) * spectrum.shape[1]
         chunk = _CHUNK.get(spectrum.device.type, _CHUNK["cpu"])
-        shape = (len(self.kernels), len(spectrum), 2 * self.frames)
+        shape = (len(self.kernels), spectrum.shape[0], 2 * self.frames)
         both = None if differentiable else torch.empty(shape, device=spectrum.device, dtype=self.slices[0].phases.dtype)
         parts, done = [], 0
         for slices in self.slices:
             bins, _, width = slices.spectra.shape
             runs = spectrum.reshape(-1).unfold(0, width, 1)
-            size = max(1, chunk // (len(spectrum) * width * spectrum.element_size()))
+            size = framing.at_a_time(bins, chunk, spectrum.shape[0] * width * spectrum.element_size())
             for first in range(0, bins, size):
                 starts = slices.starts[first : first + size]
                 if differentiable:
                     # The gradient of an unfolded view indexed by bin would be as large as the whole view.
                     points = (starts + torch.arange(width, device=starts.device)).view(-1)
-                    passed = spectrum.index_select(1, points).view(len(clips), -1, width).transpose(0, 1)
+                    passed = spectrum.index_select(1, points).view(clips.shape[0], -1, width).transpose(0, 1)
+                    passed = passed * slices.spectra[first : first + size]
                 else:
-                    passed = runs.index_select(0, (starts + clips).view(-1)).view(-1, len(clips), width)
-                passed = passed * slices.spectra[first : first + size]
+                    passed = runs.index_select(0, (starts + clips).view(-1)).view(-1, clips.shape[0], width)
+                    torch.mul(passed, slices.spectra[first : first + size], out=passed)
                 if width > self.folded:
                     passed = passed.unflatten(-1, (-1, self.folded)).sum(2)
                 passed = torch.view_as_real(passed).reshape(-1, slices.phases.shape[0])

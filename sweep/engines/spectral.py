@@ -53,8 +53,9 @@ class Spectral(Engine):
         super().__init__(kernels, hop_length, pad_mode)
         self.tolerance, self.tf32 = tolerance, tf32
         self._tables = Tables()
-        # Lags before and after a frame's centre, as Python integers: torch.compile would trace NumPy's.
-        self.overhang = (max(0, -int(kernels.first_lags.min())), max(0, int(kernels.last_lags.max())))
+        # Samples that frames reach beyond the clip's ends, the last one centred just past its last sample, as Python
+        # integers: torch.compile would trace NumPy's.
+        self.overhang = (max(0, -int(kernels.first_lags.min())), max(0, int(kernels.last_lags.max()) + 1))
         # Sorted by length, the longest first; constant-Q and STFT banks are in that order already.
         self._longest_first = np.argsort(-kernels.lengths, kind="stable")
         in_order = (np.diff(self._longest_first) > 0).all()
@@ -64,7 +65,8 @@ class Spectral(Engine):
         framing.check_onnx()
         plans, x = self._plans(x)
         with matmul_precision("high" if self.tf32 else "highest", x.is_cuda):
-            both = torch.cat([plan(x, phase) for plan in plans]) if len(plans) > 1 else plans[0](x, phase)
+            parts = _evaluated(plans, x, phase)
+        both = torch.cat(parts) if len(parts) > 1 else parts[0]
         if self.order is not None:
             order = self._tables.get(("order", x.device), lambda: torch.from_numpy(self.order).to(x.device))
             both = both.index_select(0, order)
@@ -75,7 +77,11 @@ class Spectral(Engine):
         count, centre, padded = framing.n_frames(samples, self.hop_length), 0, samples
         if self.pad_mode == "reflect":
             centre, padded = self.overhang[0], samples + sum(self.overhang)
-        return sum(plan.multiply_adds() for plan in self._laid_out(padded, centre, count))
+        plans = self._laid_out(padded, centre, count)
+        whole = sum(
+            plan.blocks * framing.fft_multiply_adds(plan.circle) for plan in plans if _source(plan, plans) is plan
+        )
+        return whole + sum(plan.multiply_adds() for plan in plans)
 
     def _plans(self, x: torch.Tensor) -> tuple[list["Plan"], torch.Tensor]:
         """Return the plans for clips of this length, and the clips padded for them."""
@@ -131,3 +137,23 @@ class Spectral(Engine):
             plan.lay_out(samples, centre, count, int(reach[bins].max()))
             plans.append(plan)
         return plans
+
+
+def _source(plan: Plan, plans: list[Plan]) -> Plan:
+    """Return the plan whose FFT of a whole clip holds a plan's, as each second or third ... of its points."""
+    whole = [other for other in plans if other.block is None and other.circle % plan.circle == 0]
+    return whole[0] if plan.block is None else plan
+
+
+def _evaluated(plans: list[Plan], x: torch.Tensor, phase: bool) -> list[torch.Tensor]:
+    """Evaluate the plans. On a CPU one FFT may serve several; no spectrum is kept longer than it is needed."""
+    spectra: dict[int, torch.Tensor] = {}
+    parts = []
+    for i, plan in enumerate(plans):  # the longest FFT first
+        if i not in spectra:
+            spectra[i] = plan.spectrum(x)
+        for j in range(i + 1, len(plans)):
+            if not x.is_cuda and j not in spectra and _source(plans[j], plans) is plan:
+                spectra[j] = spectra[i][:, :: plan.circle // plans[j].circle].contiguous()
+        parts.append(plan(spectra.pop(i), phase))
+    return parts

@@ -1,11 +1,14 @@
 """Cache the tables that an engine needs for one clip length on one device, outside of any compiled graph."""
 
-from collections.abc import Callable, Hashable
+import contextlib
+import threading
+from collections.abc import Callable, Hashable, Iterator
 
 import torch
 
 _KEPT = 8
 _NONE = object()
+_THREAD = threading.local()
 
 
 def outside_graph(function: Callable, *arguments):
@@ -17,21 +20,42 @@ def outside_graph(function: Callable, *arguments):
     return function(*arguments)
 
 
+@contextlib.contextmanager
+def collected() -> Iterator[list]:
+    """Collect all tables that this thread looks up within a block."""
+    _THREAD.used = []
+    try:
+        yield _THREAD.used
+    finally:
+        _THREAD.used = None
+
+
 class Tables:
     """A cache of at most eight tables by key, for any number of threads; the oldest entry is dropped first.
 
-    Tables are not buffers: a frozen front-end has an empty state_dict and makes its tables anew on another device.
+    Tables are not buffers: a frozen front-end has an empty state_dict and makes its tables anew on another device. A
+    copy, or what is pickled, holds none.
     """
 
     def __init__(self):
         self._entries: dict[Hashable, object] = {}
 
+    def __reduce__(self):
+        return Tables, ()
+
     def get(self, key: Hashable, make: Callable):
-        """Return the table of a key; call `make` first if there is none."""
+        """Return the table of a key; call `make` first if there is none.
+
+        Raises:
+            ValueError: the key holds a number that an exported graph leaves open.
+        """
         return outside_graph(self._get, key, make)
 
     def _get(self, key: Hashable, make: Callable):
-        table = self._entries.get(key, _NONE)
+        try:
+            table = self._entries.get(key, _NONE)
+        except TypeError:  # a symbol has no hash
+            raise ValueError("tables follow from the clip's length: export it as a number, not as a Dim") from None
         if table is _NONE:
             from torch._functorch.pyfunctorch import temporarily_clear_interpreter_stack
             from torch._subclasses.fake_tensor import unset_fake_temporarily
@@ -44,4 +68,6 @@ class Tables:
             # Written whole, so that threads need no lock: at worst two make the same table, or one is made again.
             kept = [*self._entries.items(), (key, table)]
             self._entries = dict(kept[-_KEPT:])
+        if getattr(_THREAD, "used", None) is not None:
+            _THREAD.used.append(table)
         return table

@@ -91,7 +91,10 @@ class Registry(Mapping[str, T]):
 
     def foreign(self) -> list[str]:
         """Return the names of the classes from outside the package, sorted."""
-        return [name for name in self.names() if not (name in self._classes and self._is_own(self._classes[name]))]
+        if self._installed():  # one of the package's own may have the same name; its modules take seconds to import
+            self._load()
+        known = {*self._classes, *self._installed()}
+        return sorted(name for name in known if not (name in self._classes and self._is_own(self._classes[name])))
 
     def code(self, name: str) -> str | None:
         """Return a digest of the code of a class from outside the package, `code.digest`; None for one of its own.

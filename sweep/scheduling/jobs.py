@@ -146,6 +146,9 @@ class Walk:
             with logging_to(run.folder / states.LOG, lambda line: self.say(line, "yellow")):
                 _log.info("attempt %d by process %d, %s", self.attempts[index], os.getpid(), self.place or "here")
                 try:
+                    from sweep.training import machine
+
+                    machine.wake(run.config.device)  # before Lightning, whose import takes as long
                     from sweep.training.run import run as train_and_score
 
                     config = replace(run.config, overwrite=overwrite)

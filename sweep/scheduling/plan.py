@@ -1,10 +1,13 @@
 """Compose the runs of a sweep, and write them to sweep.json before the first one starts."""
 
+import copy
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from hydra._internal.config_repository import ConfigRepository
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -36,6 +39,27 @@ class Asked(BaseException):
     def __init__(self, config: DictConfig, loader: ConfigLoader):
         super().__init__()
         self.config, self.loader = config, loader
+
+
+class Once(ConfigRepository):
+    """Hydra's configuration files, each read once for all the runs of a sweep: a third of the time of composing them.
+
+    Args:
+        repository: Hydra's own, which reads each file anew for every run.
+    """
+
+    def __init__(self, repository: ConfigRepository):
+        self.__dict__.update(repository.__dict__)
+        self.results: dict[tuple, Any] = {}
+
+    def __deepcopy__(self, _):
+        return copy.copy(self)  # Hydra takes one for each run, and may search other folders with it
+
+    def load_config(self, config_path: str):
+        place = config_path, *(source.path for source in self.sources)
+        if place not in self.results:
+            self.results[place] = super().load_config(config_path)
+        return copy.deepcopy(self.results[place])
 
 
 class Ask(Callback):
@@ -139,6 +163,7 @@ def _compose(config: DictConfig, loader: ConfigLoader) -> Iterator[DictConfig]:
         arguments = [*sweeper._parse_config(), *words]
         overrides = OverridesParser.create(config_loader=loader).parse_overrides(arguments)
         batches = list(sweeper.split_arguments(overrides, None))
+    loader.repository = Once(loader.repository)
     for batch in batches:
         for job in batch:
             with one_line(words):

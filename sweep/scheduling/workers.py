@@ -181,7 +181,10 @@ def _work(pipe: Connection, place: Place, attempts, states, processes: int) -> N
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, place.cores)  # inherited by torch's threads and by the scoring processes
     try:
-        import sweep.training.run  # noqa: F401  imports torch and Lightning while the parent composes the runs
+        from sweep.training import machine  # imports torch, while the parent composes the runs
+
+        machine.wake("cuda" if place.gpu else "cpu")
+        import sweep.training.run  # noqa: F401  imports Lightning
 
         runs = pipe.recv()
 

@@ -5,10 +5,12 @@ import signal
 import threading
 import time
 import zipfile
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import lightning as L
 import torch
+from lightning.fabric.utilities.apply_func import apply_to_collection
 from lightning.pytorch.plugins import TorchCheckpointIO
 
 from sweep.config import RunConfig
@@ -93,11 +95,35 @@ def _is_heard(number: int) -> bool:
 
 
 class WholeFiles(TorchCheckpointIO):
-    """Writes Lightning's checkpoints whole; Lightning itself leaves temporary files behind when it is killed."""
+    """Writes Lightning's checkpoints whole; Lightning itself leaves temporary files behind when it is killed.
+
+    Args:
+        beside: whether to write beside the training, from a copy in the host's memory. Otherwise a GPU waits for the
+            disk, which takes 0.2 to 0.5 s for the 104 MB of linear-4096: as long as thousands of steps.
+    """
+
+    def __init__(self, beside: bool):
+        self._thread = ThreadPoolExecutor(1) if beside else None
+        self._writing: Future | None = None
 
     def save_checkpoint(self, checkpoint, path, storage_options=None):
-        with whole(Path(path)) as partial, open(partial, "xb") as file:
-            torch.save(checkpoint, file)
+        self.teardown()
+        if self._thread is None:
+            _write(checkpoint, Path(path))
+            return
+        copied = apply_to_collection(checkpoint, torch.Tensor, lambda value: value.detach().to("cpu", copy=True))
+        self._writing = self._thread.submit(_write, copied, Path(path))
+
+    def teardown(self):
+        """Wait until the last checkpoint is written; raises what prevented it."""
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+
+
+def _write(checkpoint: dict, path: Path) -> None:
+    with whole(path) as partial, open(partial, "xb") as file:
+        torch.save(checkpoint, file)
 
 
 def find_state(config: RunConfig) -> tuple[Path | None, int]:

@@ -68,6 +68,7 @@ def fit(
             raise KeyboardInterrupt(keeper.stopped) from None
         raise
     keeper.save(trainer, folder / MODEL, weights_only=True)
+    trainer.strategy.checkpoint_io.teardown()  # which waits until it is written
     if keeper.stopped:
         raise KeyboardInterrupt(keeper.stopped)
 
@@ -105,7 +106,7 @@ def build_trainer(
         logger=loggers,
         callbacks=callbacks,
         default_root_dir=folder,
-        plugins=[LightningEnvironment(), WholeFiles()],
+        plugins=[LightningEnvironment(), WholeFiles(device.type == "cuda")],
         val_check_interval=math.ceil(every / chunk) if chunk else None,
         check_val_every_n_epoch=None if chunk else 1,
         num_sanity_val_steps=0,

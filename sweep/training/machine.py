@@ -2,9 +2,11 @@
 
 import contextlib
 import ctypes
+import functools
 import importlib.metadata
 import platform
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,12 +29,32 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda", torch.cuda.current_device())
 
 
+def wake(name: str) -> None:
+    """Begin to set up the GPU, which takes a second or more, while this process imports what a run needs.
+
+    Args:
+        name: the configuration's `device`. What is wrong with it is said later, by `choose_device`.
+    """
+
+    def touch() -> None:
+        with contextlib.suppress(ValueError, RuntimeError):
+            torch.zeros(1, device=choose_device(name))
+
+    if name != "cpu" and not torch.cuda.is_initialized():
+        threading.Thread(target=touch, daemon=True).start()
+
+
 def describe(device: torch.device) -> dict:
     """Return the device's name, library versions, and the git revision of the code (None outside a checkout)."""
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"
+    return {"device": name, **_code()}
+
+
+@functools.cache  # of what this process has imported, whatever becomes of the files
+def _code() -> dict:
     versions = {"python": platform.python_version()}
     versions |= {name: importlib.metadata.version(name) for name in _PACKAGES}
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"cpu, {torch.get_num_threads()} threads"
-    return {"device": name, "versions": versions, "git_revision": _revision()}
+    return {"versions": versions, "git_revision": _revision()}
 
 
 def _revision() -> str | None:

@@ -12,20 +12,14 @@ from sweep import filters
 from sweep.checks import check_choice, check_positive, check_whole
 from sweep.engines import ACCURACIES, build
 from sweep.engines.banded import half_width
-from sweep.engines.blocks import blocks_of, blocks_on, product
+from sweep.engines.blocks import Block, blocks_of, blocks_on, product
+from sweep.engines.derivatives import traced
 from sweep.engines.direct import matmul_precision
 from sweep.engines.finish import Finish
-from sweep.engines.framing import (
-    fft_multiply_adds,
-    frames,
-    lower_hop,
-    n_frames,
-    pad,
-    resample,
-    resample_multiply_adds,
-)
+from sweep.engines.framing import fft_multiply_adds, lower_hop, n_frames, resample_multiply_adds
 from sweep.engines.gpu.fft import FusedFFT
-from sweep.engines.magnitudes import Parts, raised
+from sweep.engines.grid import Grid
+from sweep.engines.magnitudes import raised
 from sweep.engines.tables import Tables
 from sweep.transforms.frame_window import FrameWindow
 from sweep.transforms.stft import describe_fft
@@ -35,8 +29,8 @@ from sweep.transforms.transform import Transform, check_tensor
 # Window length in samples from which a lower rate is faster on a CPU (the lower rate of Mel spectrograms in
 # experiments/engines/README.md).
 _LOWER_FROM = 2048
-# Bins of the FFT up to which a bank is one matrix, and bands in a block of a larger one.
-_DENSE_UP_TO, _BLOCK = 600, 32
+# Bands in a block at least, and blocks at most: a product of few bands takes as long to start as to compute.
+_BANDS, _BLOCKS = 32, 16
 # Weights of a band, on average, from which one product follows the fused FFT kernel instead of being a part of it.
 _PRODUCT_FROM = 512
 # Share of a bank's largest singular value below which one counts as 0 on the way back: sums that neighbouring bands
@@ -107,47 +101,48 @@ class BandSpectrogram(Transform):
             highest = (self.used.stop + half_width(window.taps(), ACCURACIES[accuracy][0])) / n_fft
             self.hop = lower_hop(hop_length, highest, *window.lengths)
         self._fused = self._fuse()
-        # Narrow bands over many bins are multiplied block by block, which a CPU does several times as fast.
-        sparse = self.bank is None and self._fused.bank is not None
-        self._blocks = blocks_of(self._bank, _BLOCK) if sparse and self._bank.shape[1] > _DENSE_UP_TO else None
+        self._grid = Grid(n_fft, hop_length, pad_mode, self.used, power)
+        # Narrow bands are multiplied block by block, which a CPU does up to fifteen times as fast.
+        narrow = self._fused.bank is not None
+        self._blocks = blocks_of(self._bank, max(_BANDS, len(bank) // _BLOCKS) if narrow else len(bank))
         if engine != "auto" or trainable in (True, "kernels"):
             kernels = window.kernels(filters.fft_frequencies(sample_rate, n_fft)[self.used], sample_rate)
             options: dict = {"engine": engine, "accuracy": accuracy, "trainable": trainable in (True, "kernels")}
             self.engine = build(kernels, hop_length, pad_mode, **options)
+        self.frames_first, self.many_launches = True, self.engine is not None
+        self.kernels_last = self._fused.bank is not None
 
     def spectrogram(self, x: torch.Tensor, offset: float | None, careful: bool = False) -> torch.Tensor:
+        finish = Finish(offset=offset)
         if self.engine is None and self.bank is None and self._fused.serves(x):
             if self._fused.bank is not None:
                 return self._fused(x, offset)
-            values = self._fused(x, None).transpose(1, 2)
-        else:
-            values = raised(self._parts(x), self.power, careful, summed=True)
-        if self._blocks is not None:
-            blocks = self._tables.get(("blocks", x.device, x.dtype), lambda: blocks_on(x, self._blocks))
-            return Finish(offset=offset).log(product(values, blocks).transpose(1, 2))
-        if self.bank is None:
-            key = ("bank", x.device, x.dtype)
-            bank = self._tables.get(key, lambda: torch.from_numpy(self._bank).to(x.device, x.dtype))
-        else:
-            bank = self.trainable_bank().to(x.dtype)
-        with matmul_precision("highest", x.is_cuda):
-            bands = values @ bank.T
-        return Finish(offset=offset).log(bands.transpose(1, 2))
-
-    def _parts(self, x: torch.Tensor) -> Parts:
-        """Compute the real and imaginary parts of the bins that are used, (batch, frames, bins)."""
+            with matmul_precision("highest", x.is_cuda):
+                return finish.log(product(self._fused(x, None).transpose(1, 2), self._weights(x)).transpose(1, 2))
         if self.engine is None:
-            hop = self.hop_length if x.is_cuda else self.hop  # the lower rate has not been measured on CUDA
-            n_fft, key = self.n_fft * hop // self.hop_length, (x.device, x.dtype)
-            window = self._tables.get(key, lambda: self.window.on(x, n_fft))
-            count = n_frames(x.shape[-1], self.hop_length)
-            padded = pad(x, self.n_fft // 2, self.n_fft // 2, self.pad_mode)
-            low = resample(padded, self.hop_length, hop)
-            spectrum = torch.fft.rfft(frames(low, 0, n_fft, hop, count) * window)
-            whole = self.used == slice(0, spectrum.shape[-1])  # ONNX cannot slice complex values and leave out none
-            return spectrum if whole else spectrum[..., self.used]
+            return self._grid(x, self._table("_window_on", x), self._weights(x), offset, careful)
         real, imag = self.engine(x, phase=False)
-        return real.transpose(1, 2), imag.transpose(1, 2)
+        values = raised((real.transpose(1, 2), imag.transpose(1, 2)), self.power, careful, summed=True)
+        with matmul_precision("highest", x.is_cuda):
+            return finish.log(product(values, self._weights(x)).transpose(1, 2))
+
+    def _weights(self, like: torch.Tensor) -> list[Block]:
+        """Return the bank on a tensor's device, in its type: in blocks, or as one."""
+        if self.bank is None and traced():
+            return [(0, self._bank.shape[1], self._table("_bank_on", like))]
+        if self.bank is None:
+            key = ("bank", like.device, like.dtype)
+            return self._tables.get(key, lambda: blocks_on(like, self._blocks))
+        return [(0, self.bank.shape[1], self.trainable_bank().to(like.dtype).T)]
+
+    def _hop_on(self, like: torch.Tensor) -> int:
+        return self.hop_length if like.is_cuda else self.hop  # the lower rate has not been measured on CUDA
+
+    def _window_on(self, like: torch.Tensor) -> torch.Tensor:
+        return self.window.on(like, self.n_fft * self._hop_on(like) // self.hop_length)
+
+    def _bank_on(self, like: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(self._bank.T.copy()).to(like.device, like.dtype)
 
     def _fuse(self) -> FusedFFT:
         """Return the fused FFT kernel: of bands, or of the bins where bands are so wide that a product is faster."""
@@ -228,9 +223,7 @@ class BandSpectrogram(Transform):
 
     def multiply_adds(self, samples: int) -> float:
         count, used = n_frames(samples, self.hop_length), self.used.stop - self.used.start
-        bank = count * (
-            2 * used + (used * len(self._bank) if self._blocks is None else sum(b[2].size for b in self._blocks))
-        )
+        bank = count * (2 * used + (sum(b[2].size for b in self._blocks) if self.bank is None else self.bank.numel()))
         if self.engine is not None:
             return bank + self.engine.multiply_adds(samples)
         n_fft = self.n_fft * self.hop // self.hop_length
@@ -245,8 +238,8 @@ class BandSpectrogram(Transform):
     def frozen(self, accuracy: str = "high") -> Self:
         frozen = super().frozen(accuracy)
         if self.bank is not None:
-            frozen._blocks = None
             frozen._bank, frozen.bank = self.trainable_bank().detach().double().cpu().numpy(), None
+            frozen._blocks = blocks_of(frozen._bank, len(frozen._bank))
             frozen._fused, frozen._tables = frozen._fuse(), Tables()
             frozen.hop = self.hop_length  # a trained band may use high frequencies
         return frozen

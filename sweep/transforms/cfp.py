@@ -8,7 +8,7 @@ from sweep.checks import check_choice, check_positive, check_whole
 from sweep.engines.blocks import blocks_of, blocks_on, product
 from sweep.engines.direct import matmul_precision
 from sweep.engines.finish import Finish
-from sweep.engines.framing import fft_multiply_adds, frames, n_frames, pad
+from sweep.engines.framing import at_a_time, fft_multiply_adds, frames, n_frames, pad
 from sweep.engines.magnitudes import powered, raised
 from sweep.engines.tables import Tables
 from sweep.transforms.transform import Transform
@@ -110,7 +110,8 @@ class CFP(Transform):
         used = x if self.norm == "window" else x[:, :-1]
         padded = pad(used, -self._first, length + self._first + samples - used.shape[-1], "constant")
         framed = frames(padded, 0, length, self.hop_length, count)
-        size = max(1, _CHUNK.get(x.device.type, _CHUNK["cpu"]) // (max(1, len(x)) * self.n_fft * x.element_size()))
+        chunk, each = _CHUNK.get(x.device.type, _CHUNK["cpu"]), x.shape[0] * self.n_fft * x.element_size()
+        size = at_a_time(count, chunk, each)
         parts = []
         with matmul_precision("highest", x.is_cuda):
             for first in range(0, count, size):

@@ -43,6 +43,8 @@ class FilterBank(Transform):
     torch.Size([2, 9])
     """
 
+    kernels_last = True
+
     def __init__(
         self,
         *,

@@ -12,7 +12,7 @@ from sweep.checks import check_choice, check_odd, check_positive, check_whole
 from sweep.engines.correlate import block_points, block_spectra, correlate_multiply_adds, correlated
 from sweep.engines.direct import matmul_precision
 from sweep.engines.finish import Finish
-from sweep.engines.framing import n_frames
+from sweep.engines.framing import at_a_time, n_frames
 from sweep.engines.sampled import Sampled
 from sweep.engines.tables import Tables
 from sweep.filters import Kernels
@@ -102,7 +102,7 @@ class LearnedFilters(Transform):
             values, spectra = self._prepared(x, points)
         blocks = block_spectra(x, length, points)
         each = self.PARTS * blocks.shape[0] * blocks.shape[1] * points * x.element_size()
-        size = max(1, _CHUNK.get(x.device.type, _CHUNK["cpu"]) // each)
+        size = at_a_time(self.n_bins, _CHUNK.get(x.device.type, _CHUNK["cpu"]), each)
         parts = []
         with matmul_precision("highest", x.is_cuda):
             for first in range(0, self.n_bins, size):

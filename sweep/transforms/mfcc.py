@@ -105,6 +105,7 @@ class MFCC(BandSpectrogram):
             nonnegative=nonnegative,
             center=center,
         )
+        self.many_launches, self.kernels_last = True, False
         self.n_mels, self.lifter, self.amin, self.ref, self.top_db = len(bank), lifter, amin, ref, top_db
 
     def log(self, waveform: torch.Tensor, offset: float) -> torch.Tensor:

@@ -11,11 +11,14 @@ from torch import nn
 
 from sweep.checks import check_choice
 from sweep.engines import ACCURACIES
+from sweep.engines.derivatives import traced
 from sweep.engines.engine import Engine
 from sweep.engines.finish import Finish
 from sweep.engines.magnitudes import OutOfRange, scales, unscaled
 from sweep.engines.sampled import Sampled
 from sweep.filters import Kernels
+from sweep.transforms import recorded
+from sweep.transforms.operators import named
 
 OUTPUTS = ("magnitude", "power", "complex", "phase")
 
@@ -50,6 +53,9 @@ class Transform(nn.Module):
     exponent: float | tuple[float, ...] = 1  # of the magnitude, in the output or in each of its channels
     n_channels: int = 1
     output: str = "magnitude"  # one of OUTPUTS
+    many_launches: bool = True  # whether it launches several GPU kernels on CUDA
+    kernels_last: bool = False  # whether nothing but a choice of frames follows its GPU kernels, if they serve
+    frames_first: bool = False  # whether frames precede bins in memory, unless a logarithm is taken
 
     def __init__(self, *, hop_length: int, frequencies: np.ndarray, context: int, whole: tuple[int, int] | None = None):
         super().__init__()
@@ -59,6 +65,11 @@ class Transform(nn.Module):
         self.frequencies = frequencies
         self.context = context
         self.center, self._whole = whole is None, whole
+        self._name, self._recorder = named(self), recorded.Recorder()
+
+    def __setstate__(self, state: dict) -> None:
+        super().__setstate__(state)
+        self._name = named(self)  # a copy's own
 
     def forward(self, waveform: torch.Tensor) -> torch.Tensor:
         return self._run(waveform, None)
@@ -165,20 +176,28 @@ class Transform(nn.Module):
             raise ValueError(f"waveform of shape {tuple(waveform.shape)}: needs (..., samples), at least one sample")
         if waveform.is_complex():
             raise ValueError(f"waveform of type {waveform.dtype}: needs real samples; choose waveform.real or .abs()")
+        if traced() and not any(True for _ in self.parameters()):
+            return torch.ops.sweep.front_end(waveform, self._name, offset)
         x = waveform if waveform.dtype == torch.float64 else waveform.float()
         if x.ndim != 2:
             y = self._run(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), offset)
             return y.reshape(*waveform.shape[:-1], *y.shape[1:])
-        if len(x) == 0:  # none of one clip: of the type, the device and the graph that some would have
+        if x.shape[0] == 0:  # none of one clip: of the type, the device and the graph that some would have
             return self._run(torch.cat([x, x.new_zeros(1, x.shape[-1])]), offset)[:0]
         # Entering a context takes as long as launching a GPU kernel.
         if x.is_cuda and not torch.compiler.is_compiling() and torch.cuda.current_device() != x.device.index:
             with torch.cuda.device(x.device):  # Triton launches on the current device
                 return self._run(x, offset)
         if x.is_meta or not torch.is_autocast_enabled(x.device.type):
-            return self._framed(x, offset)
+            return self._launched(x, offset)
         with torch.autocast(x.device.type, enabled=False):
-            return self._framed(x, offset)
+            return self._launched(x, offset)
+
+    def _launched(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
+        """Evaluate clips; a few of them on CUDA, where that takes many launches, from a CUDA graph."""
+        if self.many_launches and recorded.serves(x) and not isinstance(offset, torch.Tensor):
+            return self._recorder(self, x, offset)
+        return self._framed(x, offset)
 
     def _framed(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
         """Evaluate centred frames; or whole ones, which zeros before the clip bring to multiples of the hop."""
@@ -217,6 +236,15 @@ class Transform(nn.Module):
             OutOfRange: unless careful, that numbers may have been lost on the way.
         """
         raise NotImplementedError
+
+    def _table(self, which: str, like: torch.Tensor) -> torch.Tensor:
+        """Return the table that a method of this name makes for tensors like one; if traced, an operator returns it."""
+        if traced():
+            return torch.ops.sweep.table(like.detach(), self._name, which)
+        return self._made(which, like)
+
+    def _made(self, which: str, like: torch.Tensor) -> torch.Tensor:
+        return self._tables.get((which, like.device, like.dtype), lambda: getattr(self, which)(like))
 
     def _describe_fft(self, device: torch.device) -> str:
         return f"the code of {type(self).__name__}"

@@ -43,6 +43,8 @@ class VQT(Transform):
     (22678, 2010, 2838)
     """
 
+    kernels_last = True
+
     def __init__(
         self,
         *,

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from sweep.engines import derivatives, framing
 from sweep.engines.direct import matmul_precision
 from sweep.engines.gpu import nvrtc
-from sweep.engines.tables import Tables, outside_graph
+from sweep.engines.tables import Tables
 from sweep.filters.windows import kaiser
 
 _COLUMNS = 64  # outputs per row of PyTorch's matrix product
@@ -55,8 +55,8 @@ class Decimator:
             blocks: number of blocks, their distance and their length, in samples at the lower rate.
             points: length of a block with the zeros after its samples.
         """
-        if not torch.compiler.is_exporting() and outside_graph(self._kernel_serves, x):
-            return outside_graph(self._by_kernel, x, before, blocks, points)
+        if self._kernel_serves(x):
+            return self._by_kernel(x, before, blocks, points)
         band = self._tables.get((x.device, x.dtype), lambda: torch.from_numpy(self._band()).to(x.device, x.dtype))
         n_blocks, advance, wanted = blocks
         rows = -(-((n_blocks - 1) * advance + wanted) // _COLUMNS)
@@ -69,7 +69,7 @@ class Decimator:
         return F.pad(low, (0, points - wanted))
 
     def _kernel_serves(self, x: torch.Tensor) -> bool:
-        if not (x.is_cuda and x.dtype == torch.float32 and nvrtc.available()):
+        if not x.is_cuda or x.dtype != torch.float32 or torch.compiler.is_compiling() or not nvrtc.available():
             return False
         if derivatives.differentiates(x) or derivatives.transformed(x):
             return False

@@ -9,7 +9,7 @@
 // Who compiles this defines N; GROUPS of threads in a block, each at one frame at a time; BLOCKS on a multiprocessor,
 // at least; POWER, 1 for magnitudes, 2 for their squares; BANDED, 1 for weighted sums of them, LANES threads for
 // one; FIRST, the lowest bin that is wanted, 0 if BANDED; LOG, 1 for the logarithm, bins or bands before frames in
-// memory, else frames first; GRADIENT, 1 for the way back too.
+// memory, else frames first; GRADIENT, 1 for the way back too; FIXED, 1 if its sums have a fixed order.
 //
 // What sets the time is instructions and shared memory, not memory: so each case has code of its own, and addresses are
 // a thread's base with constants within the instructions.
@@ -387,7 +387,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) gradient(
     const int* __restrict__ bands,       // (2, M + 1): each bin's first band and its bands, in fours
     const float4* __restrict__ weights,  // (most fours of a bin, M + 1)
     const float* __restrict__ by_values, long long clip_stride, long long value_stride, long long frame_stride,
-    float* __restrict__ out, const Job job) {
+    float* __restrict__ out,             // (clips, samples), to which is added; FIXED: (frames, N), each frame's own
+    const Job job) {
     extern __shared__ float2 shared[];
     const int tid = threadIdx.x % T, group = threadIdx.x / T, first = blockIdx.x * job.each;
     float2* points = shared + group * PADDED;
@@ -429,13 +430,18 @@ extern "C" __global__ void __launch_bounds__(THREADS, 2) gradient(
         for (int n = 8; n < 16; n++) v[n] = points[slot(tid) + slot(T * (n - 8))];
         meet(group);
         transform(v, points, roots, tid, group);
-        float* back = out + (long long)clip * job.samples;
+        float* back = FIXED ? out + (long long)frame * N : out + (long long)clip * job.samples;
 #pragma unroll
         for (int n = 0; n < 16; n++) {
             const int at = 2 * (tid + T * n);
             const float2 w = ((const float2*)window)[tid + T * n];
-            give(back, t * job.hop - M + at, 2 * w.x * v[n].x, job);
-            give(back, t * job.hop - M + at + 1, -2 * w.y * v[n].y, job);
+            const float even = 2 * w.x * v[n].x, odd = -2 * w.y * v[n].y;
+            if constexpr (FIXED) {
+                back[at] = even, back[at + 1] = odd;
+            } else {
+                give(back, t * job.hop - M + at, even, job);
+                give(back, t * job.hop - M + at + 1, odd, job);
+            }
         }
     }
 }

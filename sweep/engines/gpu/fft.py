@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch.autograd.function import once_differentiable
 
 from sweep.engines import derivatives, framing
 from sweep.engines.finish import Finish
 from sweep.engines.gpu import nvrtc
-from sweep.engines.tables import Tables, outside_graph
+from sweep.engines.tables import Tables
 
 # For each length, frames at a time in a block and blocks on a multiprocessor: the fastest launches of the FFT's GPU
 # kernel in experiments/engines/README.md.
@@ -25,13 +26,15 @@ _ROUNDS = 2  # frames, at most, that a group of threads processes one after the 
 
 
 @cache
-def _kernel(name: str, n_fft: int, *, lanes: int, power: int, log: bool, first: int) -> nvrtc.Kernel:
+def _kernel(
+    name: str, n_fft: int, *, lanes: int, power: int, log: bool, first: int, fixed: bool = False
+) -> nvrtc.Kernel:
     """Return a GPU kernel of fft.cu for an FFT length and a kind of output."""
     groups, blocks = _LAUNCHES[n_fft]
     size = {"N": n_fft, "GROUPS": groups, "BLOCKS": blocks}
     wanted = {"BANDED": int(lanes > 0), "LANES": max(1, lanes), "POWER": power, "LOG": int(log), "FIRST": first}
     source = Path(__file__).with_name("fft.cu")
-    return nvrtc.Kernel(source, name, **size, **wanted, GRADIENT=int(name == "gradient"))
+    return nvrtc.Kernel(source, name, **size, **wanted, GRADIENT=int(name == "gradient"), FIXED=int(fixed))
 
 
 class _Job(ctypes.Structure):
@@ -84,9 +87,9 @@ class FusedFFT:
 
     def serves(self, x: torch.Tensor) -> bool:
         """Return whether the GPU kernels can process these clips: CUDA from Volta on, float32, a supported length."""
-        if x.dtype != torch.float32 or self.refusal(x.device) or derivatives.transformed(x):
+        if x.dtype != torch.float32 or torch.compiler.is_compiling() or self.refusal(x.device):
             return False
-        if derivatives.differentiates(x) and not derivatives.in_any_order():
+        if derivatives.transformed(x):
             return False
         return _properties(x.device).major >= 7  # older ones have too little shared memory
 
@@ -98,13 +101,11 @@ class FusedFFT:
             offset: number added before the logarithm, whose result is contiguous; None: no logarithm, and frames
                 before bins in memory, as torch.stft has them.
         """
-        return outside_graph(self._run, x, offset)
-
-    def _run(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
         if self.pad_mode == "reflect":
             framing.check_reflection(x.shape[-1], len(self.window) // 2)
         if derivatives.differentiates(x):
-            return Finish(offset=offset).log(_Differentiable.apply(x, self))
+            wanted = offset is not None or derivatives.values_wanted()
+            return Finish(offset=offset).log(_Differentiable.apply(x, self, wanted))
         return self._spectrogram(x, offset)
 
     def _spectrogram(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
@@ -114,7 +115,7 @@ class FusedFFT:
         values = self.n_bins if self.bank is None else len(self.bank)
         groups, _ = _LAUNCHES[n_fft]
         tiled = offset is not None
-        out = torch.empty(len(x), *((values, count) if tiled else (count, values)), device=x.device)
+        out = torch.empty(len(x), values, count, device=x.device) if tiled else self._room(x)
         most = groups * _ROUNDS
         if tiled:
             most = min(32, _threads(n_fft), _tile(n_fft, x.device) // (4 * values) - 1)
@@ -128,21 +129,35 @@ class FusedFFT:
         return out if tiled else out.transpose(1, 2)
 
     def backward(self, x: torch.Tensor, by_values: torch.Tensor) -> torch.Tensor:
-        """Return the clips' gradient, given that of (batch, bins or bands, frames); sums in no fixed order."""
-        n_fft, count = len(self.window), by_values.shape[-1]
+        """Return the clips' gradient, given that of (batch, bins or bands, frames).
+
+        Overlapping frames are added up in the kernel, in no fixed order; or, where torch is asked for deterministic
+        algorithms, behind it.
+        """
+        n_fft, count, fixed = len(self.window), by_values.shape[-1], not derivatives.in_any_order()
         roots = self._tables.get(("roots", x.device), lambda: self._make_roots(x.device))
         sparse = self._tables.get(("bins", x.device), lambda: _sparse(self._bands_of_bins(), x.device))
         groups, _ = _LAUNCHES[n_fft]
         job = self._job(x, count, _each(n_fft, len(x) * count, groups * _ROUNDS, x.device), 0.0)
-        out = torch.zeros_like(x, memory_format=torch.contiguous_format)
+        out = x.new_empty(len(x), count, n_fft) if fixed else x.new_zeros(x.shape)
         strides = map(ctypes.c_longlong, by_values.stride())
         launch = -(-job.total // job.each), _threads(n_fft), _points(n_fft) + 4 * groups * (job.bands + 4)
-        self._kernel("gradient", log=False)(*launch, x.contiguous(), *roots, *sparse, by_values, *strides, out, job)
-        return out
+        kernel = self._kernel("gradient", log=False, fixed=fixed)
+        kernel(*launch, x.contiguous(), *roots, *sparse, by_values, *strides, out, job)
+        if not fixed:
+            return out
+        whole = framing.overlap_add(out, self.hop_length)
+        whole = F.pad(whole, (0, x.shape[-1] + n_fft - whole.shape[-1]))
+        return framing.padded_back(whole, n_fft // 2, n_fft // 2, self.pad_mode)
 
-    def _kernel(self, name: str, log: bool) -> nvrtc.Kernel:
+    def _room(self, x: torch.Tensor) -> torch.Tensor:
+        """Return memory for the values of clips, frames first."""
+        values = self.n_bins if self.bank is None else len(self.bank)
+        return torch.empty(len(x), framing.n_frames(x.shape[-1], self.hop_length), values, device=x.device)
+
+    def _kernel(self, name: str, log: bool, fixed: bool = False) -> nvrtc.Kernel:
         options: dict = {"lanes": self._lanes, "power": int(self.power), "first": self.first_bin}
-        return _kernel(name, len(self.window), log=log, **options)
+        return _kernel(name, len(self.window), log=log, fixed=fixed, **options)
 
     def _job(self, x: torch.Tensor, count: int, each: int, offset: float) -> _Job:
         samples, bands = x.shape[-1], 0 if self.bank is None else len(self.bank)
@@ -167,16 +182,16 @@ class _Differentiable(torch.autograd.Function):
     """The GPU kernels as one autograd operation that saves only the clips for the backward pass."""
 
     @staticmethod
-    def forward(ctx, x: torch.Tensor, fft: FusedFFT) -> torch.Tensor:
+    def forward(ctx, x: torch.Tensor, fft: FusedFFT, wanted: bool) -> torch.Tensor:
         ctx.save_for_backward(x)
         ctx.fft = fft
-        return fft._spectrogram(x, None)
+        return fft._spectrogram(x, None) if wanted else fft._room(x).transpose(1, 2)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, by_values: torch.Tensor) -> tuple[torch.Tensor, None]:
+    def backward(ctx, by_values: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         (x,) = ctx.saved_tensors
-        return ctx.fft.backward(x, by_values), None
+        return ctx.fft.backward(x, by_values), None, None
 
 
 @cache

@@ -23,8 +23,8 @@ FEW_FRAMES, FEW_CLIPS = 10_000, 1_000
 
 
 def serves(x: torch.Tensor) -> bool:
-    """Return whether the Triton kernels can process a tensor: CUDA, float32, no torch.func, Triton installed."""
-    if not x.is_cuda or x.dtype != torch.float32 or transformed(x):
+    """Return whether the Triton kernels can process a tensor: CUDA, float32, no tracing, no torch.func, Triton."""
+    if not x.is_cuda or x.dtype != torch.float32 or torch.compiler.is_compiling() or transformed(x):
         return False
     from sweep.engines.gpu import kernels  # imported here, as below, because Triton takes 0.15 s to import
 

@@ -1,8 +1,10 @@
-"""Compile GPU kernels in CUDA C by NVRTC, which torch includes, and launch them on torch's stream."""
+"""Compile GPU kernels in CUDA C by NVRTC, which torch includes, once for a user, and launch them on torch's stream."""
 
 import contextlib
 import ctypes
 import functools
+import hashlib
+import os
 import sys
 import threading
 from pathlib import Path
@@ -76,17 +78,48 @@ class Kernel:
 
     def _load(self, device: torch.device) -> ctypes.c_void_p:
         major, minor = torch.cuda.get_device_capability(device)
-        binary = _compile(self.path.read_text(), self.path.name, f"sm_{major}{minor}", self.constants)
+        binary = _binary(self.path.read_text(), self.path.name, f"sm_{major}{minor}", self.constants)
         module, function = ctypes.c_void_p(), ctypes.c_void_p()
         _check(_driver().cuModuleLoadData(ctypes.byref(module), binary))
         _check(_driver().cuModuleGetFunction(ctypes.byref(function), module, self.name.encode()))
         return function
 
 
+def _binary(source: str, name: str, architecture: str, constants: dict[str, int]) -> bytes:
+    """Return a source's binary for an architecture: from the user's cache, or compiled and kept there if possible."""
+    made_of = repr((source, _options(architecture, constants), _version()))
+    path = _cache() / f"{name}-{hashlib.sha256(made_of.encode()).hexdigest()[:32]}"
+    with contextlib.suppress(OSError):
+        digest, binary = (kept := path.read_bytes())[:32], kept[32:]
+        if hashlib.sha256(binary).digest() == digest:
+            return binary
+    binary = _compile(source, name, architecture, constants)
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(f".{path.name}.{os.getpid()}")
+        partial.write_bytes(hashlib.sha256(binary).digest() + binary)
+        partial.replace(path)  # other processes see all of it or nothing
+    return binary
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "spectrogram-sweep")
+
+
+def _version() -> tuple[int, int]:
+    major, minor = ctypes.c_int(), ctypes.c_int()
+    _compiler().nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
+    return major.value, minor.value
+
+
+def _options(architecture: str, constants: dict[str, int]) -> list[str]:
+    return [f"--gpu-architecture={architecture}", "--std=c++17", *(f"-D{k}={v}" for k, v in constants.items())]
+
+
 def _compile(source: str, name: str, architecture: str, constants: dict[str, int]) -> bytes:
     """Compile a source to a binary for an architecture."""
     compiler, program, size = _compiler(), ctypes.c_void_p(), ctypes.c_size_t()
-    options = [f"--gpu-architecture={architecture}", "--std=c++17", *(f"-D{k}={v}" for k, v in constants.items())]
+    options = _options(architecture, constants)
     options = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
     compiler.nvrtcCreateProgram(ctypes.byref(program), source.encode(), name.encode(), 0, None, None)
     if compiler.nvrtcCompileProgram(program, len(options), options):
