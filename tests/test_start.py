@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from types import SimpleNamespace
 
@@ -118,3 +119,18 @@ def test_a_run_whose_checkpoints_are_written_beside_it_is_the_same(device, small
         states.append(torch.load(config.folder / MODEL, weights_only=True)["state_dict"])
     assert results[0].scores == results[1].scores
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_nvml_says_how_busy_a_gpu_is():
+    matrix = torch.randn(8192, 8192, device="cuda")
+    until = time.monotonic() + 2
+    with machine.watch_gpu(torch.device("cuda", 0)) as busy:
+        while time.monotonic() < until:
+            matrix @ matrix
+            torch.cuda.synchronize()
+    assert 4 <= len(busy) <= 6 and max(busy) > 50 and max(busy) <= 100
+    with machine.watch_gpu(torch.device("cpu")) as nothing:
+        pass
+    assert nothing == []

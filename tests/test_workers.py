@@ -127,6 +127,9 @@ def test_places_share_the_cores(monkeypatch):
         Place("GPU 0", "0", (2, 3, 4, 5)),
         Place("GPU 1", "GPU-5", (6, 7, 8, 9)),
     ]
+    shared = places(HostCluster(name="gpus", processes=4))
+    assert [(place.name, place.gpu) for place in shared[2:]] == [("GPU 2", "7"), ("GPU 0.1", "0")]
+    assert [place.cores for place in shared] == [(2, 3), (4, 5), (6, 7), (8, 9)]
     gpus, cpus = (HostCluster(name=name, processes="auto") for name in ("gpus", "cpus"))
     assert [place.cores for place in places(gpus)] == [(2, 3), (4, 5, 6), (7, 8, 9)]
     assert [place.cores for place in places(cpus)] == [(core,) for core in range(2, 10)]

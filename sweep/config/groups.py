@@ -238,7 +238,7 @@ class HostCluster(Cluster):
     """Several processes of this host."""
 
     processes: int | str = whole(also=("auto",))
-    """Number of processes; auto is one for each GPU or core."""
+    """Number of processes, which share GPUs if there are more; auto is one for each GPU or core."""
 
 
 @dataclass(frozen=True, kw_only=True)

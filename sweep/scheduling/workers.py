@@ -31,7 +31,7 @@ class Place:
     """GPU and cores that one process computes on.
 
     Attributes:
-        name: name in words, such as "GPU 0".
+        name: name in words, such as "GPU 0"; "GPU 0.1" is a second process on it.
         gpu: CUDA device as named in CUDA_VISIBLE_DEVICES; None for a process without a GPU.
         cores: numbers of the CPU cores that the process may use.
     """
@@ -44,6 +44,8 @@ class Place:
 def places(cluster: HostCluster) -> list[Place]:
     """Choose the GPU and the cores of each process of a sweep; the cores are divided evenly.
 
+    More processes than GPUs share these in turn; more than cores, the cores.
+
     Args:
         cluster: configuration of the host's processes.
 
@@ -54,13 +56,13 @@ def places(cluster: HostCluster) -> list[Place]:
     gpus = visible_gpus() if cluster.name == "gpus" else [None] * len(cores)
     if not gpus:
         raise ValueError("cluster gpus: there is no GPU on this host; choose cluster=cpus, or none")
-    if isinstance(cluster.processes, int):
-        gpus = gpus[: cluster.processes]
-    n = len(gpus)
+    n = cluster.processes if isinstance(cluster.processes, int) else len(gpus)
     kind = "GPU" if cluster.name == "gpus" else "process"
     ends = [i * len(cores) // n for i in range(n + 1)]
     shares = [tuple(cores[a:b]) or (cores[a],) for a, b in zip(ends, ends[1:], strict=False)]
-    return [Place(f"{kind} {i}", gpu, share) for i, (gpu, share) in enumerate(zip(gpus, shares, strict=True))]
+    rounds = [divmod(i, len(gpus)) for i in range(n)]
+    names = [f"{kind} {at}.{again}" if again else f"{kind} {at}" for again, at in rounds]
+    return [Place(name, gpus[at], share) for name, (_, at), share in zip(names, rounds, shares, strict=True)]
 
 
 def visible_gpus() -> list[str]:

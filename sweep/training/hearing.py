@@ -17,6 +17,7 @@ from sweep.results.notes import Stretches
 from sweep.results.scoring import PITCHES
 from sweep.results.thresholds import best_onset_threshold, best_threshold
 from sweep.training.batches import HeldOut
+from sweep.training.steps import group_length
 from sweep.training.transcriber import Transcriber, joined
 
 
@@ -148,7 +149,8 @@ def hear_at(
             return probability[nearest], torch.empty(len(nearest), 0)
         return probability[nearest], spectra[torch.from_numpy(nearest).to(spectra.device)]
     length = transcriber.protocol.window
-    starts = (instants - length // 2).split(transcriber.protocol.batch_size)
+    size = transcriber.protocol.batch_size * group_length(transcriber, recordings.device)
+    starts = (instants - length // 2).split(size)
     parts = [transcriber.look(recordings.audio(index, part, length)) for part in starts]
     logits = torch.cat([logits["frames"] for logits, _ in parts])[:, 0]
     return logits.sigmoid().cpu().numpy(), torch.cat([seen for _, seen in parts])[:, 0]

@@ -7,7 +7,7 @@ import importlib.metadata
 import platform
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -70,24 +70,43 @@ def _revision() -> str | None:
 
 @contextlib.contextmanager
 def watch_gpu(device: torch.device) -> Iterator[list[int]]:
-    """Measure by nvidia-smi how busy a GPU is during the block, in percent, twice a second.
+    """Measure by NVML how busy a GPU is during the block, in percent, twice a second and at its end.
 
-    The list is filled when the block ends. It stays empty on a CPU, and if nvidia-smi does not know the device.
+    The list stays empty on a CPU, and without NVML, the driver's own library, or where it does not know the device.
     """
     samples: list[int] = []
-    process = None
-    if device.type == "cuda":
-        name = f"--id=GPU-{torch.cuda.get_device_properties(device).uuid}"
-        query = ["nvidia-smi", name, "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "--loop-ms=500"]
-        with contextlib.suppress(OSError):
-            process = subprocess.Popen(query, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    over = threading.Event()
+
+    def watch() -> None:
+        busy = _reader(str(torch.cuda.get_device_properties(device).uuid))
+        ends = busy is None
+        while not ends:
+            ends = over.wait(0.5)
+            samples.extend(filter(lambda percent: percent is not None, [busy()]))
+
+    watching = threading.Thread(target=watch, daemon=True) if device.type == "cuda" else None
+    if watching:
+        watching.start()
     try:
         yield samples
     finally:
-        if process:
-            process.terminate()
-            said, _ = process.communicate()
-            samples += [int(line) for line in said.split() if line.isdecimal()]
+        over.set()
+        if watching:
+            watching.join()
+
+
+@functools.cache
+def _reader(uuid: str) -> Callable[[], int | None] | None:
+    """Return a function that reads how busy a GPU was in about the last half second, in percent; None without NVML."""
+    try:
+        nvml = ctypes.CDLL("nvml.dll" if platform.system() == "Windows" else "libnvidia-ml.so.1")
+    except OSError:
+        return None
+    handle, rates = ctypes.c_void_p(), (ctypes.c_uint * 2)()  # of the multiprocessors and of the memory
+    found = nvml.nvmlInit_v2() == 0
+    if not (found and nvml.nvmlDeviceGetHandleByUUID(f"GPU-{uuid}".encode(), ctypes.byref(handle)) == 0):
+        return None
+    return lambda: rates[0] if nvml.nvmlDeviceGetUtilizationRates(handle, rates) == 0 else None
 
 
 def keep_memory(device: torch.device) -> None:
