@@ -209,15 +209,18 @@ def test_a_killed_process_costs_no_score_and_none_outlives_its_parent(tmp_path):
         time.sleep(0.05)
 
 
-def test_a_process_that_has_a_pool_ends(tmp_path):
+@pytest.mark.parametrize("end", ["", "; stop_pools(); os._exit(0)"], ids=["by itself", "by os._exit"])
+def test_a_process_that_has_a_pool_ends_and_leaves_nothing(end, tmp_path):
     (tmp_path / "parent.py").write_text(
-        "import multiprocessing\nfrom sweep.results.pool import start_pool\n"
-        "def work():\n    list(start_pool(2).map(abs, [1, 2]))\n"
+        "import multiprocessing, os\nfrom sweep.results.pool import start_pool, stop_pools\n"
+        f"def work():\n    list(start_pool(2).map(abs, [1, 2])){end}\n"
         "if __name__ == '__main__':\n    process = multiprocessing.get_context('spawn').Process(target=work)\n"
         "    process.start()\n    process.join()\n    raise SystemExit(process.exitcode)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
-    subprocess.run([sys.executable, tmp_path / "parent.py"], env=environment, check=True, timeout=60)
+    command = [sys.executable, tmp_path / "parent.py"]
+    done = subprocess.run(command, env=environment, check=True, timeout=60, capture_output=True, text=True)
+    assert "leaked" not in done.stderr
 
 
 def test_mean_is_unweighted_and_leaves_out_what_is_not_defined():

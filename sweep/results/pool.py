@@ -14,6 +14,8 @@ import types
 from collections.abc import Iterator
 from multiprocessing.connection import wait
 
+_STARTED: list[concurrent.futures.Executor] = []
+
 
 def count_processes(workers: int | str) -> int:
     """Return the number of scoring processes for `workers`: "auto" is one per core, at most 8, none on one core."""
@@ -38,7 +40,15 @@ def start_pool(processes: int) -> concurrent.futures.Executor:
     with _without_main():
         for _ in range(processes):
             pool.submit(importlib.import_module, "mir_eval.multipitch")
+    _STARTED.append(pool)
     return pool
+
+
+def stop_pools() -> None:
+    """End all pools, for a process that ends by os._exit: their semaphores would outlive it."""
+    start_pool.cache_clear()
+    while _STARTED:
+        _STARTED.pop().shutdown()
 
 
 @contextlib.contextmanager

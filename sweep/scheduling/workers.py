@@ -176,7 +176,7 @@ class Workers:
 
 def _work(pipe: Connection, place: Place, attempts, states, processes: int) -> None:
     """Main function of a worker process: import torch, wait for the runs, work through them."""
-    from sweep.results.pool import follow_parent
+    from sweep.results.pool import follow_parent, stop_pools
 
     follow_parent()  # the parent handles Ctrl-C and then ends this process
     signal.signal(signal.SIGTERM, _stop)
@@ -199,6 +199,7 @@ def _work(pipe: Connection, place: Place, attempts, states, processes: int) -> N
         how: dict = {"spent": lambda seconds: pipe.send((seconds, "")), "processes": processes}
         Walk(runs, say, console, attempts, states, place.name, **how).go()
         pipe.close()
+        stop_pools()
         os._exit(0)  # Python's own end, with torch and CUDA, takes seconds, for which the table would wait
     except KeyboardInterrupt:
         os._exit(130)
