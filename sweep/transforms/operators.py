@@ -6,7 +6,8 @@ trace none of it for any length. So a compiled graph holds a frozen front-end as
     sweep::front_end(Tensor waveform, str name, float? offset) -> Tensor,
 
 which does at run time what the front-end does without torch.compile: the same GPU kernels and the same numbers. The
-name stands for the module in this process. The gradient is a second operator; sweep::table gives what a trainable one
+name stands for the module in this process. The compiler sees it as two operators, front_end_values and for the gradient
+front_end_gradient, which need no Python kernel of autograd at each call. sweep::table gives what a trainable one
 multiplies by beside its parameters. Without torch.compile a front-end is called directly, which takes less time than an
 operator, and in torch.func and torch.export it consists of PyTorch's own operations.
 """
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from sweep.engines.derivatives import gradients_alone, transformed
+from sweep.engines.derivatives import differentiates, gradients_alone, traced, transformed
 
 if TYPE_CHECKING:
     from sweep.transforms.transform import Transform
@@ -28,6 +29,7 @@ _COUNT = itertools.count()
 _AUTOCAST = torch._C.DispatchKeySet(torch._C.DispatchKey.Undefined)
 for _name, _key in torch._C.DispatchKey.__members__.items():
     _AUTOCAST = _AUTOCAST.add(_key) if _name.startswith("Autocast") else _AUTOCAST
+_AS_IT_IS = contextlib.nullcontext()
 _NAMED: "weakref.WeakValueDictionary[str, Transform]" = weakref.WeakValueDictionary()
 
 
@@ -38,23 +40,58 @@ def named(front_end: "Transform") -> str:
     return name
 
 
-def _dispatched() -> torch._C._ForceDispatchKeyGuard:
+def _dispatched() -> contextlib.AbstractContextManager:
     """Return a context in which operations are what they are outside of an operator, but for autocast as it is.
 
-    Below autograd and within a dispatch mode, as torch.compile's first call is, PyTorch excludes more, conjugates too.
+    Within a dispatch mode, as torch.compile's first call is, PyTorch excludes more, conjugates too.
     """
-    excluded = torch._C._dispatch_tls_local_exclude_set() & _AUTOCAST
-    return torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), excluded)
+    excluded = torch._C._dispatch_tls_local_exclude_set()
+    if not excluded.has(torch._C.DispatchKey.Conjugate):
+        return _AS_IT_IS
+    return torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), excluded & _AUTOCAST)
+
+
+def stands(name: str) -> bool:
+    """Return whether an operator stands for a front-end where torch.compile traces it: one without parameters.
+
+    The compiler calls it once for a name and takes the answer for a constant: a graph has nothing else to check.
+    """
+    return traced() and not any(True for _ in _NAMED[name].parameters())
+
+
+stands.__dict__["_dynamo_marked_constant"] = True  # torch.compiler.assume_constant_result, which takes 1 s to import
+
+
+def _front_end(waveform: torch.Tensor, name: str, offset: float | None) -> torch.Tensor:
+    if differentiates(waveform):
+        return _Differentiable.apply(waveform, name, offset)
+    return torch.ops.sweep.front_end_values(waveform, name, offset)
+
+
+class _Differentiable(torch.autograd.Function):
+    @staticmethod
+    def forward(waveform: torch.Tensor, name: str, offset: float | None) -> torch.Tensor:
+        return torch.ops.sweep.front_end_values(waveform, name, offset)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: torch.Tensor) -> None:
+        waveform, *ctx.numbers = inputs
+        ctx.save_for_backward(waveform)
+
+    @staticmethod
+    def backward(ctx: Any, by_values: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        return torch.ops.sweep.front_end_gradient(by_values, *ctx.saved_tensors, *ctx.numbers), None, None
 
 
 def _values(waveform: torch.Tensor, name: str, offset: float | None) -> torch.Tensor:
     front_end = _NAMED[name]
-    with _dispatched(), torch.no_grad():
+    with _dispatched():
         # A tangent of forward-mode differentiation passes through, as PyTorch's own operations are taken then.
-        values = front_end._run(waveform if transformed(waveform) else waveform.detach(), offset)
-        if _transposed(front_end, offset):  # the memory layout that `_shape` says
-            return values.transpose(-1, -2).contiguous().transpose(-1, -2)
-        return values.contiguous()
+        alone = waveform.requires_grad and not transformed(waveform)
+        values = front_end._run(waveform.detach() if alone else waveform, offset)
+        if not _transposed(front_end, offset):  # the memory layout that `_shape` says
+            return values.contiguous()
+        return values if values.mT.is_contiguous() else values.mT.contiguous().mT
 
 
 def _shape(waveform: torch.Tensor, name: str, offset: float | None) -> torch.Tensor:
@@ -85,15 +122,6 @@ def _gradient_shape(by_values: torch.Tensor, waveform: torch.Tensor, name: str, 
     return torch.empty_like(waveform, memory_format=torch.contiguous_format)
 
 
-def _save(ctx: Any, inputs: tuple, output: torch.Tensor) -> None:
-    waveform, *ctx.numbers = inputs
-    ctx.save_for_backward(waveform)
-
-
-def _backward(ctx: Any, by_values: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-    return torch.ops.sweep.front_end_gradient(by_values, *ctx.saved_tensors, *ctx.numbers), None, None
-
-
 def _table(like: torch.Tensor, name: str, which: str) -> torch.Tensor:
     with _dispatched():
         return _NAMED[name]._made(which, like).clone()  # of which a compiled graph may reuse the memory
@@ -109,11 +137,12 @@ def _table_shape(like: torch.Tensor, name: str, which: str) -> torch.Tensor:
 
 _ARGUMENTS = "Tensor waveform, str name, float? offset) -> Tensor"
 for _name, _arguments, _compute, _fake in (
-    ("front_end", f"({_ARGUMENTS}", _values, _shape),
+    ("front_end_values", f"({_ARGUMENTS}", _values, _shape),
     ("front_end_gradient", f"(Tensor by_values, {_ARGUMENTS}", _gradient, _gradient_shape),
     ("table", "(Tensor like, str name, str which) -> Tensor", _table, _table_shape),
 ):
     _LIBRARY.define(_name + _arguments, tags=torch.Tag.pt2_compliant_tag)
     _LIBRARY.impl(_name, _compute, "CompositeExplicitAutograd")
     torch.library.register_fake(f"sweep::{_name}", _fake, lib=_LIBRARY)
-torch.library.register_autograd("sweep::front_end", _backward, setup_context=_save, lib=_LIBRARY)
+_LIBRARY.define(f"front_end({_ARGUMENTS}", tags=torch.Tag.pt2_compliant_tag)
+_LIBRARY.impl("front_end", _front_end, "CompositeImplicitAutograd")

@@ -18,7 +18,7 @@ from sweep.engines.magnitudes import OutOfRange, scales, unscaled
 from sweep.engines.sampled import Sampled
 from sweep.filters import Kernels
 from sweep.transforms import recorded
-from sweep.transforms.operators import named
+from sweep.transforms.operators import named, stands
 
 OUTPUTS = ("magnitude", "power", "complex", "phase")
 
@@ -176,7 +176,7 @@ class Transform(nn.Module):
             raise ValueError(f"waveform of shape {tuple(waveform.shape)}: needs (..., samples), at least one sample")
         if waveform.is_complex():
             raise ValueError(f"waveform of type {waveform.dtype}: needs real samples; choose waveform.real or .abs()")
-        if traced() and not any(True for _ in self.parameters()):
+        if torch.compiler.is_compiling() and stands(self._name):
             return torch.ops.sweep.front_end(waveform, self._name, offset)
         x = waveform if waveform.dtype == torch.float64 else waveform.float()
         if x.ndim != 2:
