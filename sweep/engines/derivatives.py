@@ -12,9 +12,13 @@ _THREAD = threading.local()
 
 def traced() -> bool:
     """Return whether torch.compile traces plain tensors for this process; not torch.func's, and not torch.export."""
-    if not torch.compiler.is_compiling() or torch.compiler._is_exporting_flag:  # is_exporting() is always true in 2.11
-        return False
-    return not torch._C._are_functorch_transforms_active()
+    return torch.compiler.is_compiling() and not exported_or_transformed()
+
+
+def exported_or_transformed() -> bool:
+    """Return whether torch.export traces, or torch.func is at work."""
+    # is_exporting() is always true in 2.11
+    return torch.compiler._is_exporting_flag or torch._C._are_functorch_transforms_active()
 
 
 def differentiates(x: torch.Tensor) -> bool:

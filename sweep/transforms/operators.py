@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from sweep.engines.derivatives import differentiates, gradients_alone, traced, transformed
+from sweep.engines.derivatives import differentiates, exported_or_transformed, gradients_alone, transformed
 
 if TYPE_CHECKING:
     from sweep.transforms.transform import Transform
@@ -56,7 +56,7 @@ def stands(name: str) -> bool:
 
     The compiler calls it once for a name and takes the answer for a constant: a graph has nothing else to check.
     """
-    return traced() and not any(True for _ in _NAMED[name].parameters())
+    return not (exported_or_transformed() or any(True for _ in _NAMED[name].parameters()))
 
 
 stands.__dict__["_dynamo_marked_constant"] = True  # torch.compiler.assume_constant_result, which takes 1 s to import
