@@ -1,14 +1,13 @@
 """Cache the tables that an engine needs for one clip length on one device, outside of any compiled graph."""
 
 import contextlib
-import threading
 from collections.abc import Callable, Hashable, Iterator
 
 import torch
 
 _KEPT = 8
 _NONE = object()
-_THREAD = threading.local()
+_used: list | None = None  # where tables that are looked up are collected
 
 
 def outside_graph(function: Callable, *arguments):
@@ -22,12 +21,13 @@ def outside_graph(function: Callable, *arguments):
 
 @contextlib.contextmanager
 def collected() -> Iterator[list]:
-    """Collect all tables that this thread looks up within a block."""
-    _THREAD.used = []
+    """Collect all tables that any thread looks up within a block, since autograd's may; one block at a time."""
+    global _used
+    _used = used = []
     try:
-        yield _THREAD.used
+        yield used
     finally:
-        _THREAD.used = None
+        _used = None
 
 
 class Tables:
@@ -68,6 +68,6 @@ class Tables:
             # Written whole, so that threads need no lock: at worst two make the same table, or one is made again.
             kept = [*self._entries.items(), (key, table)]
             self._entries = dict(kept[-_KEPT:])
-        if getattr(_THREAD, "used", None) is not None:
-            _THREAD.used.append(table)
+        if (used := _used) is not None:
+            used.append(table)
         return table

@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from sweep.engines.derivatives import differentiates, exported_or_transformed, gradients_alone, transformed
+from sweep.engines.derivatives import differentiates, exported_or_transformed, transformed
+from sweep.transforms import recorded
 
 if TYPE_CHECKING:
     from sweep.transforms.transform import Transform
@@ -110,12 +111,11 @@ def _transposed(front_end: "Transform", offset: float | None) -> bool:
 
 
 def _gradient(by_values: torch.Tensor, waveform: torch.Tensor, name: str, offset: float | None) -> torch.Tensor:
-    front_end = _NAMED[name]
-    alone = gradients_alone() if front_end.kernels_last else contextlib.nullcontext()
-    with _dispatched(), torch.enable_grad(), alone:
-        x = waveform.detach().requires_grad_()
-        (gradient,) = torch.autograd.grad(front_end._run(x, offset), x, by_values)
-    return gradient.contiguous()
+    with _dispatched():
+        x = waveform.detach().reshape(-1, waveform.shape[-1])
+        x = x if x.dtype == torch.float64 else x.float()
+        by_clips = by_values.detach().reshape(len(x), *by_values.shape[waveform.ndim - 1 :])
+        return recorded.gradient(_NAMED[name], x, by_clips, offset).to(waveform.dtype).reshape(waveform.shape)
 
 
 def _gradient_shape(by_values: torch.Tensor, waveform: torch.Tensor, name: str, offset: float | None) -> torch.Tensor:
