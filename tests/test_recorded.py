@@ -10,7 +10,7 @@ from test_ways import noise
 
 from sweep.engines import derivatives
 from sweep.engines.tables import Tables, collected
-from sweep.transforms import CQT, recorded
+from sweep.transforms import CQT, STFT, recorded
 
 
 @pytest.fixture
@@ -144,3 +144,73 @@ def test_a_recording_outlives_its_tables_and_inference_mode():
         for parameter in trained.parameters():
             parameter.data = 2 * parameter.data
         torch.testing.assert_close(trained(x), 2 * values[-1])
+
+
+def pulled(call, x: torch.Tensor) -> torch.Tensor:
+    """The gradient of a fixed weighted sum of values by the clips."""
+    leaf = x.detach().requires_grad_()
+    y = call(leaf)
+    y = torch.view_as_real(y) if y.is_complex() else y
+    weights = torch.cos(torch.arange(y.numel(), device=y.device, dtype=torch.float64)).to(y.dtype).view_as(y)
+    return torch.autograd.grad(y, leaf, weights)[0]
+
+
+def near(actual: torch.Tensor, wanted: torch.Tensor, tolerance: float) -> None:
+    assert float((actual - wanted).norm()) < tolerance * float(wanted.norm())
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+@pytest.mark.parametrize("name", FAMILIES)
+def test_replayed_gradients_are_those_of_each_call(name):
+    """And the float64 path's, as near as gradients of un-recorded float32 calls."""
+    transform, clips = FAMILIES[name](), [noise(2, 3000, device="cuda") * (i + 1) for i in range(6)]
+    expected = [pulled(lambda v: transform._framed(v, None), x) for x in clips]
+    found = [pulled(transform, x) for x in clips]
+    recordings = [e for e in transform._recorder._entries.values() if isinstance(e, recorded._Recording)]
+    assert [isinstance(e.back, recorded._Recording) for e in recordings] == [True] * transform.many_launches
+    other = torch.cuda.Stream()
+    other.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(other):
+        again = [pulled(transform, x) for x in clips]
+    torch.cuda.synchronize()
+    for x, *gradients, wanted in zip(clips, found, again, expected, strict=True):  # none was written over
+        for gradient in gradients:
+            near(gradient, wanted, 1e-4)  # sums in no fixed order
+            near(gradient, pulled(transform, x.double()), 1e-2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_recorded_gradients_among_threads_graphs_and_second_derivatives():
+    transform = STFT(n_fft=1024, scale="log", pad_mode="constant", accuracy="fast")
+    clips = [noise(1, 8000 + 8 * i, device="cuda") for i in range(4)]
+    expected = [pulled(transform, x.double()) for x in clips]
+    results: dict[int, list] = {}
+
+    def work(i: int) -> None:
+        results[i] = [pulled(transform, clips[i]) for _ in range(8)]
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(len(clips))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for i, wanted in enumerate(expected):
+        for gradient in results[i]:
+            near(gradient, wanted, 1e-2)
+        near(pulled(transform, clips[i]), wanted, 1e-2)
+
+    def curved(x: torch.Tensor) -> torch.Tensor:
+        leaf = x.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad(transform(leaf).square().sum(), leaf, create_graph=True)
+        return torch.autograd.grad(gradient.square().sum(), leaf)[0]
+
+    near(curved(clips[0]), curved(clips[0].double()), 1e-2)
+    compiled = torch.compile(transform, backend="aot_eager", fullgraph=True)
+    near(pulled(compiled, clips[0]), expected[0], 1e-2)
+    static, graph = clips[0].clone(), torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        inside = pulled(transform, static)
+    graph.replay()
+    near(inside, expected[0], 1e-2)
