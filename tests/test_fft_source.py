@@ -167,7 +167,12 @@ def test_the_operator_of_a_compiled_front_end(make, offset, emulated, monkeypatc
     expected = transform(double) if offset is None else transform.log(double, offset)
     emulated(256, 2)
     kernel = fft._kernel
-    monkeypatch.setattr(fft, "_kernel", lambda name, *a, **o: launched.append(name) or kernel(name, *a, **o))
+
+    def counted(name, *arguments, **options):
+        launch = kernel(name, *arguments, **options)
+        return lambda *given: launched.append(name) or launch(*given)
+
+    monkeypatch.setattr(fft, "_kernel", counted)
     monkeypatch.setattr(fft.FusedFFT, "serves", lambda self, x: x.dtype == torch.float32)
     torch._dynamo.reset()
     compiled = torch.compile(transform if offset is None else transform.log, backend="aot_eager", fullgraph=True)

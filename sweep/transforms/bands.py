@@ -113,14 +113,15 @@ class BandSpectrogram(Transform):
         self.kernels_last = self._fused.bank is not None
 
     def spectrogram(self, x: torch.Tensor, offset: float | None, careful: bool = False) -> torch.Tensor:
-        finish = Finish(offset=offset)
         if self.engine is None and self.bank is None and self._fused.serves(x):
             if self._fused.bank is not None:
                 return self._fused(x, offset)
+            finish = Finish(offset=offset)
             with matmul_precision("highest", x.is_cuda):
                 return finish.log(product(self._fused(x, None).transpose(1, 2), self._weights(x)).transpose(1, 2))
         if self.engine is None:
             return self._grid(x, self._table("_window_on", x), self._weights(x), offset, careful)
+        finish = Finish(offset=offset)
         real, imag = self.engine(x, phase=False)
         values = raised((real.transpose(1, 2), imag.transpose(1, 2)), self.power, careful, summed=True)
         with matmul_precision("highest", x.is_cuda):

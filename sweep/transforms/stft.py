@@ -103,7 +103,7 @@ class STFT(Transform):
         self.many_launches = not by_fft or output in ("complex", "phase")
 
     def spectrogram(self, x: torch.Tensor, offset: float | None, careful: bool = False) -> torch.Tensor:
-        finish, complex_values = Finish(self.output == "power", offset, careful), self.output in ("complex", "phase")
+        complex_values = self.output in ("complex", "phase")
         if self.engine is None:
             if not complex_values and self._fused.serves(x):
                 return self._fused(x, offset)
@@ -117,6 +117,7 @@ class STFT(Transform):
         if complex_values:
             # The kernels' phase refers to the frame's centre; torch's and librosa's refers to its first sample.
             return shown(torch.complex(*self.engine(x)) * self._table("_phase", x), self.output)
+        finish = Finish(self.output == "power", offset, careful)
         return finished(self.engine, x, finish, self.n_bins, n_frames(x.shape[-1], self.hop_length))
 
     def inverse(self, spectrum: torch.Tensor, length: int | None = None) -> torch.Tensor:

@@ -47,6 +47,26 @@ class _Job(ctypes.Structure):
     ]
 
 
+class _Launch:
+    """A GPU kernel of fft.cu for clips of one shape, with all that is not clips, values or their gradient.
+
+    Args:
+        kernel: GPU kernel.
+        size: number of blocks, threads per block, and bytes of shared memory.
+        tables: tensors that it reads after the clips.
+        job: its numbers.
+        shape: shape of its result.
+    """
+
+    def __init__(self, kernel: nvrtc.Kernel, size: tuple, tables: tuple, job: _Job, shape: tuple[int, ...]):
+        self.kernel, self.size, self.tables, self.job, self.shape = kernel, size, tables, job, shape
+        self.pointers = [ctypes.c_void_p(table.data_ptr()) for table in tables]
+
+    def __call__(self, x: torch.Tensor, out: torch.Tensor, *by_values) -> torch.Tensor:
+        self.kernel(*self.size, x.contiguous(), *self.pointers, *by_values, out, self.job)
+        return out
+
+
 class FusedFFT:
     """Computes finished FFT spectrograms of clips in one pass over memory, in float32 throughout.
 
@@ -73,7 +93,7 @@ class FusedFFT:
         self.window, self.hop_length, self.pad_mode = window, hop_length, pad_mode
         self.n_bins, self.power, self.bank, self.first_bin = n_bins, power, bank, first_bin
         self._lanes = 0 if bank is None else _count_lanes(bank)
-        self._tables = Tables()
+        self._tables, self._launches = Tables(), Tables()
 
     def refusal(self, device: torch.device) -> str | None:
         """Say why the GPU kernels cannot process float32 clips on a device; None: they can, on GPUs from Volta on."""
@@ -87,11 +107,9 @@ class FusedFFT:
 
     def serves(self, x: torch.Tensor) -> bool:
         """Return whether the GPU kernels can process these clips: CUDA from Volta on, float32, a supported length."""
-        if x.dtype != torch.float32 or torch.compiler.is_compiling() or self.refusal(x.device):
+        if not x.is_cuda or x.dtype != torch.float32 or torch.compiler.is_compiling() or derivatives.transformed(x):
             return False
-        if derivatives.transformed(x):
-            return False
-        return _properties(x.device).major >= 7  # older ones have too little shared memory
+        return len(self.window) in _LAUNCHES and self.power in (1, 2) and _serves_on(x.device)
 
     def __call__(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
         """Map (batch, samples) to (batch, bins or bands, frames).
@@ -109,24 +127,28 @@ class FusedFFT:
         return self._spectrogram(x, offset)
 
     def _spectrogram(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
-        n_fft, count = len(self.window), framing.n_frames(x.shape[-1], self.hop_length)
-        roots = self._tables.get(("roots", x.device), lambda: self._make_roots(x.device))
-        bands = self._tables.get(("bands", x.device), lambda: _runs(self.bank, self._lanes, x.device))
-        values = self.n_bins if self.bank is None else len(self.bank)
-        groups, _ = _LAUNCHES[n_fft]
-        tiled = offset is not None
-        out = torch.empty(len(x), values, count, device=x.device) if tiled else self._room(x)
-        most = groups * _ROUNDS
-        if tiled:
-            most = min(32, _threads(n_fft), _tile(n_fft, x.device) // (4 * values) - 1)
-        each = _each(n_fft, len(x) * count, most, x.device)
-        job = self._job(x, count, each, offset or 0.0)
-        shared = _points(n_fft) + (4 * values * (each | 1) if tiled else 0)
-        if tiled and shared > getattr(_properties(x.device), "shared_memory_per_block_optin", shared):  # a small GPU
+        launch = self._launches.get((x.shape, x.device, offset), lambda: self._forward(x, offset))
+        if launch is None:
             return Finish(offset=offset).log(self._spectrogram(x, None)).contiguous()
-        launch = -(-job.total // each), _threads(n_fft), shared
-        self._kernel("spectrogram", log=tiled)(*launch, x.contiguous(), *roots, *bands, out, job)
-        return out if tiled else out.transpose(1, 2)
+        out = launch(x, torch.empty(launch.shape, device=x.device))
+        return out.transpose(1, 2) if offset is None else out
+
+    def _forward(self, x: torch.Tensor, offset: float | None) -> _Launch | None:
+        """Return the launch for values; None: it needs more shared memory than a small GPU has."""
+        n_fft, count, device = len(self.window), framing.n_frames(x.shape[-1], self.hop_length), x.device
+        roots = self._tables.get(("roots", device), lambda: self._make_roots(device))
+        bands = self._tables.get(("bands", device), lambda: _runs(self.bank, self._lanes, device))
+        values = self.n_bins if self.bank is None else len(self.bank)
+        most = _LAUNCHES[n_fft][0] * _ROUNDS
+        if offset is not None:  # values are transposed
+            most = min(32, _threads(n_fft), _tile(n_fft, device) // (4 * values) - 1)
+        job = self._job(x, count, _each(n_fft, len(x) * count, most, device), offset or 0.0)
+        shared = _points(n_fft) + (0 if offset is None else 4 * values * (job.each | 1))
+        if offset is not None and shared > getattr(_properties(device), "shared_memory_per_block_optin", shared):
+            return None
+        size = -(-job.total // job.each), _threads(n_fft), shared
+        shape = (len(x), count, values) if offset is None else (len(x), values, count)
+        return _Launch(self._kernel("spectrogram", log=offset is not None), size, (*roots, *bands), job, shape)
 
     def backward(self, x: torch.Tensor, by_values: torch.Tensor) -> torch.Tensor:
         """Return the clips' gradient, given that of (batch, bins or bands, frames).
@@ -134,21 +156,26 @@ class FusedFFT:
         Overlapping frames are added up in the kernel, in no fixed order; or, where torch is asked for deterministic
         algorithms, behind it.
         """
-        n_fft, count, fixed = len(self.window), by_values.shape[-1], not derivatives.in_any_order()
-        roots = self._tables.get(("roots", x.device), lambda: self._make_roots(x.device))
-        sparse = self._tables.get(("bins", x.device), lambda: _sparse(self._bands_of_bins(), x.device))
-        groups, _ = _LAUNCHES[n_fft]
-        job = self._job(x, count, _each(n_fft, len(x) * count, groups * _ROUNDS, x.device), 0.0)
-        out = x.new_empty(len(x), count, n_fft) if fixed else x.new_zeros(x.shape)
-        strides = map(ctypes.c_longlong, by_values.stride())
-        launch = -(-job.total // job.each), _threads(n_fft), _points(n_fft) + 4 * groups * (job.bands + 4)
-        kernel = self._kernel("gradient", log=False, fixed=fixed)
-        kernel(*launch, x.contiguous(), *roots, *sparse, by_values, *strides, out, job)
+        n_fft, fixed = len(self.window), not derivatives.in_any_order()
+        launch = self._launches.get((x.shape, x.device, "gradient", fixed), lambda: self._back(x, fixed))
+        out = x.new_empty(launch.shape) if fixed else x.new_zeros(launch.shape)
+        launch(x, out, by_values, *map(ctypes.c_longlong, by_values.stride()))
         if not fixed:
             return out
         whole = framing.overlap_add(out, self.hop_length)
         whole = F.pad(whole, (0, x.shape[-1] + n_fft - whole.shape[-1]))
         return framing.padded_back(whole, n_fft // 2, n_fft // 2, self.pad_mode)
+
+    def _back(self, x: torch.Tensor, fixed: bool) -> _Launch:
+        """Return the launch for the gradient, in a fixed order that of each frame."""
+        n_fft, count, device = len(self.window), framing.n_frames(x.shape[-1], self.hop_length), x.device
+        roots = self._tables.get(("roots", device), lambda: self._make_roots(device))
+        sparse = self._tables.get(("bins", device), lambda: _sparse(self._bands_of_bins(), device))
+        groups, _ = _LAUNCHES[n_fft]
+        job = self._job(x, count, _each(n_fft, len(x) * count, groups * _ROUNDS, device), 0.0)
+        size = -(-job.total // job.each), _threads(n_fft), _points(n_fft) + 4 * groups * (job.bands + 4)
+        shape = (len(x), count, n_fft) if fixed else tuple(x.shape)
+        return _Launch(self._kernel("gradient", log=False, fixed=fixed), size, (*roots, *sparse), job, shape)
 
     def _room(self, x: torch.Tensor) -> torch.Tensor:
         """Return memory for the values of clips, frames first."""
@@ -192,6 +219,11 @@ class _Differentiable(torch.autograd.Function):
     def backward(ctx, by_values: torch.Tensor) -> tuple[torch.Tensor, None, None]:
         (x,) = ctx.saved_tensors
         return ctx.fft.backward(x, by_values), None, None
+
+
+@cache
+def _serves_on(device: torch.device) -> bool:
+    return nvrtc.available() and _properties(device).major >= 7  # older ones have too little shared memory
 
 
 @cache

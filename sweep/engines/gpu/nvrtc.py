@@ -53,30 +53,34 @@ class Kernel:
         self._shared: dict[int, int] = {}  # the largest shared memory set for a function so far, in bytes
 
     def __call__(self, blocks: int, threads: int, shared_bytes: int, *arguments) -> None:
-        """Launch the GPU kernel on the current stream of the tensors' device.
+        """Launch the GPU kernel on the current stream of the current device.
 
         Args:
             blocks, threads: number of blocks, and of threads per block, in one dimension.
             shared_bytes: size of a block's dynamic shared memory in bytes.
-            arguments: tensors, all on one device, and ctypes values.
+            arguments: tensors, all on the current device, and ctypes values.
         """
-        device = next(a.device for a in arguments if isinstance(a, torch.Tensor))
-        here = torch.cuda.current_device() == device.index  # entering a device takes longer than launching a GPU kernel
-        with contextlib.nullcontext() if here else torch.cuda.device(device):
-            if device.index not in self._functions:
-                self._functions[device.index] = self._load(device)
-            function = self._functions[device.index]
-            values = [ctypes.c_void_p(a.data_ptr()) if isinstance(a, torch.Tensor) else a for a in arguments]
-            pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(value) for value in values))
-            stream = ctypes.c_void_p(torch._C._cuda_getCurrentRawStream(device.index))
-            with _LOCK:
-                if self._shared.get(device.index, -1) < shared_bytes:
-                    _check(_driver().cuFuncSetAttribute(function, _SHARED_BYTES, shared_bytes))
-                    self._shared[device.index] = shared_bytes
-            grid = (blocks, 1, 1, threads, 1, 1)
-            _check(_driver().cuLaunchKernel(function, *grid, shared_bytes, stream, pointers, None))
+        device = torch.cuda.current_device()
+        if self._shared.get(device, -1) < shared_bytes:
+            self._prepare(device, shared_bytes)
+        values = [ctypes.c_void_p(a.data_ptr()) if isinstance(a, torch.Tensor) else a for a in arguments]
+        pointers = (ctypes.c_void_p * len(values))(*map(ctypes.addressof, values))
+        stream = ctypes.c_void_p(torch._C._cuda_getCurrentRawStream(device))
+        grid = (blocks, 1, 1, threads, 1, 1)
+        status = _driver().cuLaunchKernel(self._functions[device], *grid, shared_bytes, stream, pointers, None)
+        if status:
+            _check(status)
 
-    def _load(self, device: torch.device) -> ctypes.c_void_p:
+    def _prepare(self, device: int, shared_bytes: int) -> None:
+        """Load the GPU kernel on a device, and allow it so much shared memory."""
+        with _LOCK:
+            if device not in self._functions:
+                self._functions[device] = self._load(device)
+            if self._shared.get(device, -1) < shared_bytes:
+                _check(_driver().cuFuncSetAttribute(self._functions[device], _SHARED_BYTES, shared_bytes))
+                self._shared[device] = shared_bytes
+
+    def _load(self, device: int) -> ctypes.c_void_p:
         major, minor = torch.cuda.get_device_capability(device)
         binary = _binary(self.path.read_text(), self.path.name, f"sm_{major}{minor}", self.constants)
         module, function = ctypes.c_void_p(), ctypes.c_void_p()
