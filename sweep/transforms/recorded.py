@@ -155,7 +155,7 @@ class _Recording:
     """A graph, where it reads clips, and the gradient of values, and where it writes its result.
 
     Attributes:
-        back: of values, the recording of their gradient; None: there can be none; a number: there is none yet.
+        back: recording of the values' gradient; None: there can be none; a number: there is none yet.
     """
 
     def __init__(self, graph: torch.cuda.CUDAGraph, inputs: tuple, result: torch.Tensor, used: list, pool: _Pool):
