@@ -15,7 +15,7 @@ from torch.autograd import forward_ad
 from torch.utils.data import DataLoader
 
 from sweep.config.rows import row as row_of
-from sweep.transforms import CQT, MFCC, STFT, MelSpectrogram
+from sweep.transforms import CQT, MFCC, STFT, MelSpectrogram, operators
 from sweep.transforms.transform import Transform
 
 TRAINED = "any with `trainable=True`"
@@ -183,6 +183,21 @@ def test_the_operators_keep_pytorchs_contract(name, offset):
     torch.library.opcheck(torch.ops.sweep.front_end.default, (x, transform._name, offset))
     arguments = (torch.ones_like(y), x.detach(), transform._name, offset)
     torch.library.opcheck(torch.ops.sweep.front_end_gradient.default, arguments)
+
+
+def test_graphs_of_other_shapes_have_other_texts():
+    """PyTorch's cache on disk finds a graph by its text and inputs, and takes the shapes of its values from there."""
+    made = [family() for family in FAMILIES.values()]
+    made += [STFT(center=False), STFT(hop_length=100), STFT(output="complex"), STFT(n_bins=9), MelSpectrogram(n_mels=9)]
+    shapes = {}
+    for transform in made:
+        x = torch.empty(1, 12_345, device="meta")
+        y = torch.ops.sweep.front_end_values(x, transform._name, None)
+        text = operators.operand(transform._name).removeprefix(transform._name)
+        assert shapes.setdefault(text, (y.shape, y.stride(), y.dtype)) == (y.shape, y.stride(), y.dtype)
+    assert len(shapes) > 10
+    few, many = (MelSpectrogram(n_mels=n, trainable="kernels") for n in (8, 9))
+    assert operators.sized(few._name, "_bank_on", "cpu") != operators.sized(many._name, "_bank_on", "cpu")
 
 
 def test_a_compiled_front_end_gives_the_very_numbers():

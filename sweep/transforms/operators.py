@@ -6,10 +6,11 @@ trace none of it for any length. So a compiled graph holds a frozen front-end as
     sweep::front_end(Tensor waveform, str name, float? offset) -> Tensor,
 
 which does at run time what the front-end does without torch.compile: the same GPU kernels and the same numbers. The
-name stands for the module in this process. The compiler sees it as two operators, front_end_values and for the gradient
-front_end_gradient, which need no Python kernel of autograd at each call. sweep::table gives what a trainable one
-multiplies by beside its parameters. Without torch.compile a front-end is called directly, which takes less time than an
-operator, and in torch.func and torch.export it consists of PyTorch's own operations.
+name stands for the module in this process, and says what shapes follow from, since a compiler that finds the graph of
+another process in its cache, by the graph's text, takes them from there. The compiler sees two operators, for values
+and gradient, which need no Python kernel of autograd at each call; sweep::table gives what a trainable one multiplies
+by beside its parameters. Without torch.compile a front-end is called directly, which takes less time than an operator,
+and in torch.func and torch.export it consists of PyTorch's own operations.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from sweep.engines.derivatives import differentiates, exported_or_transformed, transformed
+from sweep.engines.derivatives import differentiates, exported_or_transformed, numbers, transformed
 from sweep.transforms import recorded
 
 if TYPE_CHECKING:
@@ -52,15 +53,27 @@ def _dispatched() -> contextlib.AbstractContextManager:
     return torch._C._ForceDispatchKeyGuard(torch._C._dispatch_tls_local_include_set(), excluded & _AUTOCAST)
 
 
-def stands(name: str) -> bool:
-    """Return whether an operator stands for a front-end where torch.compile traces it: one without parameters.
+def operand(name: str) -> str | None:
+    """Return the operator's name for a front-end while torch.compile traces; None for one with parameters.
 
     The compiler calls it once for a name and takes the answer for a constant: a graph has nothing else to check.
     """
-    return not (exported_or_transformed() or any(True for _ in _NAMED[name].parameters()))
+    front_end = _NAMED[name]
+    if exported_or_transformed() or any(True for _ in front_end.parameters()):
+        return None
+    layout = front_end.hop_length, front_end._whole, front_end.output == "complex", front_end.frames_first
+    whole = f"{name} {(front_end.n_channels, front_end.n_bins, *layout)}"
+    _NAMED[whole] = front_end
+    return whole
 
 
-stands.__dict__["_dynamo_marked_constant"] = True  # torch.compiler.assume_constant_result, which takes 1 s to import
+def sized(name: str, which: str, device: str) -> str:
+    """Return the operator's name for a table on a kind of device: with its shape. It is asked for as `operand` is."""
+    return f"{which} {tuple(_table_of(name, which, torch.float32, torch.device(device)).shape)}"
+
+
+for _constant in (operand, sized):  # torch.compiler.assume_constant_result, which takes 1 s to import
+    _constant.__dict__["_dynamo_marked_constant"] = True
 
 
 def _front_end(waveform: torch.Tensor, name: str, offset: float | None) -> torch.Tensor:
@@ -111,11 +124,14 @@ def _transposed(front_end: "Transform", offset: float | None) -> bool:
 
 
 def _gradient(by_values: torch.Tensor, waveform: torch.Tensor, name: str, offset: float | None) -> torch.Tensor:
+    if waveform.ndim != 2:
+        clips = waveform.reshape(-1, waveform.shape[-1])
+        by_clips = by_values.reshape(len(clips), *by_values.shape[waveform.ndim - 1 :])
+        return _gradient(by_clips, clips, name, offset).reshape(waveform.shape)
     with _dispatched():
-        x = waveform.detach().reshape(-1, waveform.shape[-1])
-        x = x if x.dtype == torch.float64 else x.float()
-        by_clips = by_values.detach().reshape(len(x), *by_values.shape[waveform.ndim - 1 :])
-        return recorded.gradient(_NAMED[name], x, by_clips, offset).to(waveform.dtype).reshape(waveform.shape)
+        x = numbers(waveform if waveform.dtype == torch.float64 else waveform.float())
+        gradient = recorded.gradient(_NAMED[name], x, numbers(by_values), offset)
+        return gradient if waveform.dtype == x.dtype else gradient.to(waveform.dtype)
 
 
 def _gradient_shape(by_values: torch.Tensor, waveform: torch.Tensor, name: str, offset: float | None) -> torch.Tensor:
@@ -124,15 +140,19 @@ def _gradient_shape(by_values: torch.Tensor, waveform: torch.Tensor, name: str, 
 
 def _table(like: torch.Tensor, name: str, which: str) -> torch.Tensor:
     with _dispatched():
-        return _NAMED[name]._made(which, like).clone()  # of which a compiled graph may reuse the memory
+        return _NAMED[name]._made(which.split()[0], like).clone()  # of which a compiled graph may reuse the memory
 
 
 def _table_shape(like: torch.Tensor, name: str, which: str) -> torch.Tensor:
+    table = _table_of(name, which.split()[0], like.dtype, like.device)
+    return like.new_empty(table.shape, dtype=table.dtype)
+
+
+def _table_of(name: str, which: str, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
     from torch._subclasses.fake_tensor import unset_fake_temporarily
 
     with unset_fake_temporarily():
-        table = _NAMED[name]._made(which, torch.empty(0, dtype=like.dtype, device=like.device))
-    return like.new_empty(table.shape, dtype=table.dtype)
+        return _NAMED[name]._made(which, torch.empty(0, dtype=dtype, device=device))
 
 
 _ARGUMENTS = "Tensor waveform, str name, float? offset) -> Tensor"

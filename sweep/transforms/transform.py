@@ -18,7 +18,7 @@ from sweep.engines.magnitudes import OutOfRange, scales, unscaled
 from sweep.engines.sampled import Sampled
 from sweep.filters import Kernels
 from sweep.transforms import recorded
-from sweep.transforms.operators import named, stands
+from sweep.transforms.operators import named, operand, sized
 
 OUTPUTS = ("magnitude", "power", "complex", "phase")
 
@@ -176,8 +176,8 @@ class Transform(nn.Module):
             raise ValueError(f"waveform of shape {tuple(waveform.shape)}: needs (..., samples), at least one sample")
         if waveform.is_complex():
             raise ValueError(f"waveform of type {waveform.dtype}: needs real samples; choose waveform.real or .abs()")
-        if torch.compiler.is_compiling() and stands(self._name):
-            return torch.ops.sweep.front_end(waveform, self._name, offset)
+        if torch.compiler.is_compiling() and (name := operand(self._name)):
+            return torch.ops.sweep.front_end(waveform, name, offset)
         x = waveform if waveform.dtype == torch.float64 else waveform.float()
         if x.ndim != 2:
             y = self._run(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]), offset)
@@ -240,7 +240,7 @@ class Transform(nn.Module):
     def _table(self, which: str, like: torch.Tensor) -> torch.Tensor:
         """Return the table that a method of this name makes for tensors like one; if traced, an operator returns it."""
         if traced():
-            return torch.ops.sweep.table(like.detach(), self._name, which)
+            return torch.ops.sweep.table(like.detach(), self._name, sized(self._name, which, like.device.type))
         return self._made(which, like)
 
     def _made(self, which: str, like: torch.Tensor) -> torch.Tensor:
