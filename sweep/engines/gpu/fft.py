@@ -127,6 +127,7 @@ class FusedFFT:
         return self._spectrogram(x, offset)
 
     def _spectrogram(self, x: torch.Tensor, offset: float | None) -> torch.Tensor:
+        offset = None if offset is None else float(offset)
         launch = self._launches.get((x.shape, x.device, offset), lambda: self._forward(x, offset))
         if launch is None:
             return Finish(offset=offset).log(self._spectrogram(x, None)).contiguous()
@@ -194,8 +195,7 @@ class FusedFFT:
 
     def _make_roots(self, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
         """Return half the window, and the roots of unity."""
-        n_fft = len(self.window)
-        roots = np.exp(-2j * np.pi * np.arange(n_fft) / n_fft).astype(np.complex64)
+        roots = np.exp(-2j * np.pi * np.arange(len(self.window)) / len(self.window)).astype(np.complex64)
         return tuple(torch.from_numpy(array).to(device) for array in (self.window.astype(np.float32) / 2, roots))
 
     def _bands_of_bins(self) -> np.ndarray | None:
