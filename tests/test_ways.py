@@ -164,6 +164,10 @@ def test_engines_that_export_any_length(make):
     exported(make(), "cpu", (9000, 5000, 12_345))
 
 
+def test_constant_q_of_several_ffts_exports_any_batch():
+    exported(CQT(f_min=110.0, n_bins=60), "cpu", (9000,))
+
+
 def test_a_table_that_follows_from_the_length_is_named():
     with pytest.raises(ValueError, match="tables follow from the clip's length: export it as a number, not as a Dim"):
         exported(CQT(f_min=110.0, n_bins=60), "cpu", (9000, 8000))

@@ -205,7 +205,7 @@ class Plan:
 
     def __call__(self, spectrum: torch.Tensor, phase: bool) -> torch.Tensor:
         """Map what `spectrum` gives to (bins, batch, 2 * frames): real parts, then imaginary parts."""
-        batch = len(spectrum) // self.blocks
+        batch = spectrum.shape[0] // self.blocks
         if self.mirror is not None:
             points, conjugated = self.mirror
             spectrum = spectrum.index_select(1, points)
