@@ -23,8 +23,9 @@ ACCURACIES = {"exact": (3e-6, False), "high": (7e-5, False), "fast": (5e-4, True
 # For each accuracy, and for engine="direct" at any, how far below a clip's loudest bin the error of its worst bin lies
 # at least, in dB of magnitude: models see logarithms, which the L2 error says little of. A row's worst signals are
 # broad ones, an impulse and a sweep, to which what is left out of each kernel's spectrum adds up (measured in
-# experiments/accuracy/README.md).
-BELOW_PEAK = {"direct": 115, "exact": 90, "high": 70, "fast": 60}
+# experiments/accuracy/README.md). On a CPU "direct" keeps 115 and "fast" 60; tensor cores, which round their sums to
+# zero, cost the first 20 dB in kernels as long as a clip, and TF32 the second 2.
+BELOW_PEAK = {"direct": 95, "exact": 90, "high": 70, "fast": 55}
 # Thresholds by device, measured in experiments/engines/README.md; a test compares them with its tables.
 #
 # Length in samples from which the banded engine is faster than the direct one for equally long kernels.

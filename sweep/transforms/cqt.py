@@ -58,7 +58,7 @@ class CQT(VQT):
             stored, so that kernels longer than the clip take less memory. None: clips of any length.
         engine: way to evaluate the kernels, "auto", "direct" or "spectral".
         accuracy: relative L2 error allowed on music: "exact" 1e-5, "high" 1e-4, "fast" 1e-3; direct is always exact.
-            The worst bin's error lies below the loudest bin by, in dB, 90, 70 and 60, with algorithm="exact".
+            The worst bin's error lies below the loudest bin by, in dB, 90, 70 and 55, with algorithm="exact".
         algorithm: "exact", "1992", "1992v2", "2010", "2010v2", "librosa" or "nnaudio"; all but "exact" need
             engine="auto", and only "1992v2" of them can be trained.
         center: whether frame t is centred on sample t hop_length, and the clip padded; if not, the longest

@@ -37,7 +37,7 @@ class STFT(Transform):
         trainable: whether the windowed Fourier kernels are parameters.
         engine: "auto", "direct" or "spectral" for scale "linear" and "log"; with scale="fft", "auto" is torch's FFT.
         accuracy: relative L2 error allowed on music: "exact" 1e-5, "high" 1e-4, "fast" 1e-3; the FFT is always exact.
-            The worst bin's error lies below the loudest bin by, in dB, 90, 70 and 60.
+            The worst bin's error lies below the loudest bin by, in dB, 90, 70 and 55.
         win_length: length of the window in samples, centred in n_fft; None is n_fft.
         symmetric: whether the window is symmetric (numpy.hanning) instead of periodic.
         normalized: number that the magnitude is divided by, in torchaudio's words: "window", the root of the sum of the
