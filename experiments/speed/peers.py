@@ -88,8 +88,10 @@ def reason(error: Exception) -> str:
     return text[:160] if isinstance(error, Unavailable) else f"{type(error).__name__}: {text[:160]}"
 
 
-def build_ours(representation: Representation, device: torch.device, accuracy: str) -> Callable:
-    return representation.transform(accuracy=accuracy).to(device)
+def build_ours(representation: Representation, device: torch.device, **options: str) -> Callable:
+    if options.get("engine") == "specux" and kind(representation) not in ("fft", "mel"):
+        raise Unavailable("is an engine of the FFT's grid")
+    return representation.transform(**options).to(device)
 
 
 def build_torch(representation: Representation, device: torch.device) -> Callable:
@@ -170,6 +172,10 @@ def peers(device: str, workload: str) -> list[Peer]:
         return families.peers(Peer, device)
     return [
         *(Peer("ours", functools.partial(build_ours, accuracy=mode), mode) for mode in ACCURACIES),
+        Peer(
+            "ours", functools.partial(build_ours, accuracy="fast", engine="specux"), "specux", package="specux",
+            modules=("specux",), devices=("cpu",), note='"fast", engine="specux"; a gradient is PyTorch\'s',
+        ),
         *nnaudios.peers(Peer, device, workload),
         Peer("torch", build_torch, note="torch.stft and abs; a bank's product; or frames times taps"),
         Peer("torchaudio", build_torchaudio, package="torchaudio", modules=("torchaudio.transforms",)),

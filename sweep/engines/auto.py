@@ -16,7 +16,7 @@ from sweep.engines.spectral import Spectral
 from sweep.filters import ConstantQ, Kernels
 from sweep.filters.cascades import CASCADES
 
-ENGINES = ("auto", "direct", "spectral", "banded")
+ENGINES = ("auto", "direct", "spectral", "banded", "specux")
 # For each accuracy, the spectral engine's tolerance and whether CUDA's matrix products may use TF32. The relative L2
 # error on music is 0.3 to 1.5 of the tolerance: below 1e-5, 1e-4 and 1e-3.
 ACCURACIES = {"exact": (3e-6, False), "high": (7e-5, False), "fast": (5e-4, True)}
@@ -59,6 +59,11 @@ def build(
     """
     check_choice("engine", engine, ENGINES)
     check_choice("accuracy", accuracy, ACCURACIES)
+    if engine == "specux":
+        raise ValueError(
+            'engine "specux" computes magnitudes on the FFT\'s grid, and bands of them, without kernels; '
+            'choose scale="fft" and trainable=False, or engine="auto"'
+        )
     tolerance, tf32 = ACCURACIES[accuracy]
     if trainable:
         if engine in ("spectral", "banded"):

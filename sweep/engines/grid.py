@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 
@@ -25,8 +26,10 @@ class Grid:
         pad_mode: padding of a clip, "constant" or "reflect".
         used: bins of the FFT that are used.
         exponent: exponent of the magnitudes, above 0.
+        on_cpu: whose FFT it is on a CPU.
     """
 
+    on_cpu: ClassVar[str] = "torch's FFT"
     n_fft: int
     hop_length: int
     pad_mode: str
@@ -145,7 +148,8 @@ class Grid:
             return False
         if torch.onnx.is_in_onnx_export() or any(derivatives.differentiates(w) for _, _, w in bank or ()):
             return False
-        return self.n_fft <= framing.FEW_ROWS * self.hop_length  # else adding frames up takes long
+        # Adding up very many overlapping frames takes long.
+        return not derivatives.differentiates(x) or self.n_fft <= framing.FEW_ROWS * self.hop_length
 
     def _pieces(self, x: torch.Tensor, window: torch.Tensor) -> Iterator[tuple[slice, slice, torch.Tensor]]:
         """Yield clips, their frames to compute next, and a view of these: all of some clips, or some of one clip."""

@@ -20,6 +20,7 @@ from sweep.engines.framing import fft_multiply_adds, lower_hop, n_frames, resamp
 from sweep.engines.gpu.fft import FusedFFT
 from sweep.engines.grid import Grid
 from sweep.engines.magnitudes import raised
+from sweep.engines.specux_grid import SpecuxGrid
 from sweep.engines.tables import Tables
 from sweep.transforms.frame_window import FrameWindow
 from sweep.transforms.stft import describe_fft
@@ -50,7 +51,7 @@ class BandSpectrogram(Transform):
         power: exponent of the magnitude, above 0.
         pad_mode: padding of a clip, "reflect" or "constant" (zeros).
         trainable: parameters: "kernels", the windowed Fourier kernels; "bank"; True, both.
-        engine: "auto", torch's FFT; or "direct", kernels on the FFT's grid.
+        engine: "auto", torch's FFT; "specux", on a CPU the package specux; or "direct", kernels on the FFT's grid.
         accuracy: one of `ACCURACIES`; "fast" allows a lower rate if all bands lie low enough.
         nonnegative: whether a trainable bank's weights below 0 count as 0; they still get a gradient.
         center: whether frame t is centred on sample t hop_length, and the clip padded.
@@ -101,11 +102,14 @@ class BandSpectrogram(Transform):
             highest = (self.used.stop + half_width(window.taps(), ACCURACIES[accuracy][0])) / n_fft
             self.hop = lower_hop(hop_length, highest, *window.lengths)
         self._fused = self._fuse()
-        self._grid = Grid(n_fft, hop_length, pad_mode, self.used, power)
+        grid = SpecuxGrid if engine == "specux" else Grid
+        self._grid = grid(n_fft, hop_length, pad_mode, self.used, power)
         # Narrow bands are multiplied block by block, which a CPU does up to fifteen times as fast.
         narrow = self._fused.bank is not None
         self._blocks = blocks_of(self._bank, max(_BANDS, len(bank) // _BLOCKS) if narrow else len(bank))
-        if engine != "auto" or trainable in (True, "kernels"):
+        if engine == "specux" and trainable:
+            raise ValueError(f'trainable {trainable!r}: engine "specux" trains nothing; choose engine="auto"')
+        if engine not in ("auto", "specux") or trainable in (True, "kernels"):
             kernels = window.kernels(filters.fft_frequencies(sample_rate, n_fft)[self.used], sample_rate)
             options: dict = {"engine": engine, "accuracy": accuracy, "trainable": trainable in (True, "kernels")}
             self.engine = build(kernels, hop_length, pad_mode, **options)
@@ -252,4 +256,4 @@ class BandSpectrogram(Transform):
             bands = "the FFT's bins, whose bands are one product"
         if device.type != "cuda" and self.hop != self.hop_length:
             bands += f" at {Fraction(self.hop, self.hop_length)} of the sample rate, for no band reaches far up"
-        return describe_fft(bands, trained or self._fused.refusal(device))
+        return describe_fft(bands, trained or self._fused.refusal(device), self._grid, device)

@@ -25,7 +25,7 @@ class Gammatone(BandSpectrogram):
         pad_mode: padding of a clip, "reflect" or "constant" (zeros).
         trainable: parameters: "kernels", the windowed Fourier kernels; "bank", the weights; True, both.
         nonnegative: whether a trainable bank's weights below 0 count as 0; they still get a gradient.
-        engine: "auto", torch's FFT; or "direct", kernels on the FFT's grid.
+        engine: "auto", torch's FFT; "specux", on a CPU the package specux; or "direct", kernels on the FFT's grid.
         accuracy: "exact", "high" or "fast", which are all as exact as the FFT, for every bin has a weight.
         win_length: length of the window in samples, centred in n_fft; None is n_fft.
         symmetric: whether the window is symmetric (numpy.hanning) instead of periodic.

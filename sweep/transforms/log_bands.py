@@ -31,7 +31,7 @@ class LogBandSpectrogram(BandSpectrogram):
         pad_mode: padding of a clip, "reflect" or "constant" (zeros).
         trainable: parameters: "kernels", the windowed Fourier kernels; "bank", the triangles; True, both.
         nonnegative: whether a trainable bank's weights below 0 count as 0; they still get a gradient.
-        engine: "auto", torch's FFT; or "direct", kernels on the FFT's grid.
+        engine: "auto", torch's FFT; "specux", on a CPU the package specux; or "direct", kernels on the FFT's grid.
         accuracy: "exact" and "high" are as exact as the FFT; "fast" (relative L2 error up to 1e-3) allows a lower rate
             if all bands lie low enough.
         win_length: length of the window in samples, centred in n_fft; None is n_fft.

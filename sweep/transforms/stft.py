@@ -9,6 +9,7 @@ from sweep.engines.finish import Finish, finished
 from sweep.engines.framing import fft_multiply_adds, framed_spectrum, n_frames
 from sweep.engines.gpu.fft import FusedFFT
 from sweep.engines.grid import Grid
+from sweep.engines.specux_grid import SpecuxGrid
 from sweep.engines.tables import Tables
 from sweep.filters.windows import Window
 from sweep.transforms.frame_window import FrameWindow
@@ -35,7 +36,8 @@ class STFT(Transform):
         pad_mode: padding of a clip, "reflect" or "constant" (zeros).
         output: values to return, "magnitude", "power", "complex" or "phase", the complex values' angle in radians.
         trainable: whether the windowed Fourier kernels are parameters.
-        engine: "auto", "direct" or "spectral" for scale "linear" and "log"; with scale="fft", "auto" is torch's FFT.
+        engine: "auto", "direct" or "spectral" for scale "linear" and "log"; with scale="fft", "auto" is torch's FFT and
+            "specux", on a CPU, that of the package specux.
         accuracy: relative L2 error allowed on music: "exact" 1e-5, "high" 1e-4, "fast" 1e-3; the FFT is always exact.
             The worst bin's error lies below the loudest bin by, in dB, 90, 70 and 55.
         win_length: length of the window in samples, centred in n_fft; None is n_fft.
@@ -91,13 +93,16 @@ class STFT(Transform):
         self.sample_rate, self.n_fft, self.pad_mode, self.output = sample_rate, n_fft, pad_mode, output
         self.scale, self.exponent, self.first_bin = scale, 2 if output == "power" else 1, first_bin
         self.window = FrameWindow(window, n_fft, win_length, symmetric, normalized)
-        by_fft = scale == "fft" and engine == "auto" and not trainable
+        by_fft = scale == "fft" and engine in ("auto", "specux") and not trainable
+        if engine == "specux" and output in ("complex", "phase"):
+            raise ValueError(f'output {output!r}: engine "specux" has "magnitude" and "power"; choose engine="auto"')
         options: dict = {"engine": engine, "accuracy": accuracy, "trainable": trainable}
         kernels = self.window.kernels(frequencies, sample_rate)
         self.engine = None if by_fft else build(kernels, hop_length, pad_mode, **options)
         numbers = (hop_length, pad_mode, self.n_bins, self.exponent)
         self._fused = FusedFFT(self.window.taps(), *numbers, first_bin=first_bin)
-        self._grid = Grid(n_fft, hop_length, pad_mode, slice(first_bin, first_bin + self.n_bins), self.exponent)
+        grid = SpecuxGrid if engine == "specux" else Grid
+        self._grid = grid(n_fft, hop_length, pad_mode, slice(first_bin, first_bin + self.n_bins), self.exponent)
         self._synthesis = Synthesis(self.window, hop_length, pad_mode, center)
         self._tables, self.frames_first = Tables(), by_fft
         self.many_launches = not by_fft or output in ("complex", "phase")
@@ -208,7 +213,7 @@ class STFT(Transform):
 
     def _describe_fft(self, device: torch.device) -> str:
         complex_values = f'output="{self.output}" is the FFT itself' if self.output in ("complex", "phase") else None
-        return describe_fft("bins on the FFT's grid", complex_values or self._fused.refusal(device))
+        return describe_fft("bins on the FFT's grid", complex_values or self._fused.refusal(device), self._grid, device)
 
     def _window_on(self, like: torch.Tensor) -> torch.Tensor:
         return self.window.on(like)
@@ -219,6 +224,7 @@ class STFT(Transform):
         return phase[:, None].to(like.device, torch.complex128 if like.dtype == torch.float64 else torch.complex64)
 
 
-def describe_fft(bins: str, refusal: str | None) -> str:
-    """Describe the FFT for `Transform.engine_on`: torch's, or the fused GPU kernel if there is no `refusal`."""
-    return f"torch's FFT: {bins}; {refusal}" if refusal else f"fused FFT kernel: {bins}"
+def describe_fft(bins: str, refusal: str | None, grid: Grid, device: torch.device) -> str:
+    """Describe the FFT for `Transform.engine_on`: the grid's, or the fused GPU kernel if there is no `refusal`."""
+    fft = grid.on_cpu if device.type == "cpu" else Grid.on_cpu
+    return f"{fft}: {bins}; {refusal}" if refusal else f"fused FFT kernel: {bins}"
