@@ -12,6 +12,8 @@ from definition import below_peak, fft, mel_bank, relative_l2
 from test_band_spectrograms import triangles
 from test_decibels import signals
 from test_gammatone import weights
+from test_grid_blocks import plain
+from torch.utils.data import DataLoader
 
 from sweep.engines import BELOW_PEAK
 from sweep.transforms import CQT, MFCC, STFT, Gammatone, LogBandSpectrogram, MelSpectrogram
@@ -91,20 +93,35 @@ def test_coefficients(counted):
     assert counted and relative_l2(actual, expected.numpy()) < 4e-7  # 1.1e-7 measured
 
 
+@pytest.mark.parametrize("name", KINDS)
+def test_gradients(name, counted):
+    build, settings, _ = KINDS[name]
+    front_end, usual, x = build(**settings, engine="specux"), build(**settings), clips().requires_grad_()
+    exact = x.detach().double().requires_grad_()
+    values, expected = front_end(x), plain(usual, exact)
+    assert bool(counted) == (name != "small hop")  # very many frames at a sample: PyTorch adds their gradients up
+    weights = torch.randn(expected.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    (wanted,) = torch.autograd.grad(expected, exact, weights)
+    (gradient,) = torch.autograd.grad(values, x, weights.float(), retain_graph=True)
+    assert (gradient - wanted).norm() < 8e-7 * wanted.norm()  # relative L2 of float32's rounding
+    assert torch.equal(torch.autograd.grad(values, x, weights.float())[0], gradient)  # in a fixed order
+    firsts = (torch.autograd.grad(f(x).square().mean(), x, create_graph=True)[0] for f in (front_end, usual))
+    actual, expected = (torch.autograd.grad(first.square().sum(), x)[0] for first in firsts)
+    assert expected.any() and (actual - expected).norm() < 1e-5 * expected.norm()
+
+
 @pytest.mark.parametrize("front_end", [STFT, MelSpectrogram])
-def test_gradients_float64_and_transforms_are_pytorchs(front_end, counted):
+def test_silence_float64_and_transforms(front_end, counted):
     made, usual, x = front_end(**RATE, n_fft=256, engine="specux"), front_end(**RATE, n_fft=256), clips()
-    for z in (x.double(), x.clone().requires_grad_()):
-        assert torch.equal(made(z), usual(z))
+    assert torch.equal(made(x.double()), usual(x.double()))
     torch.testing.assert_close(torch.func.vmap(made)(x), usual(x), rtol=1e-5, atol=1e-5)
     assert not counted
-    z = x.clone().requires_grad_()
-    gradients = [torch.autograd.grad(f(z).square().sum(), z)[0] for f in (made, usual)]
-    assert torch.equal(*gradients)
-    silent = torch.zeros(1, 4000, requires_grad=True)
-    assert torch.autograd.grad(made(silent).sum(), silent)[0].isfinite().all()
+    silent = x.clone()
+    silent[1], silent[2, 2000:] = 0, 0
+    (gradient,) = torch.autograd.grad(made(silent.requires_grad_()).sum(), silent)
+    assert counted and gradient.isfinite().all() and not gradient[1].any()
     with torch.no_grad():
-        assert not made(z).requires_grad and counted
+        assert not made(silent).requires_grad
 
 
 def test_quiet_loud_and_silent_clips(counted):
@@ -115,6 +132,8 @@ def test_quiet_loud_and_silent_clips(counted):
     x[2] *= 1e-30
     torch.testing.assert_close(made(x), usual(x), rtol=1e-4, atol=0)
     assert made(x)[2].min() > 0 and made(torch.zeros(2, 4000)).eq(0).all()
+    gradients = [torch.autograd.grad(f(z).sum(), z)[0] for f in (made, usual) for z in (x.clone().requires_grad_(),)]
+    torch.testing.assert_close(*gradients, rtol=1e-4, atol=1e-4)
     x[0, 7] = torch.nan
     assert torch.equal(made(x).isnan(), usual(x).isnan())
     with pytest.raises(ValueError, match="too short for reflect padding"):
@@ -129,7 +148,9 @@ def test_layouts_copies_and_compilation(counted):
     for other in (copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
         assert torch.equal(other(x), expected)
     done = len(counted)
-    assert torch.equal(torch.compile(made, backend="eager", fullgraph=True)(x), expected) and len(counted) > done
+    compiled, z = torch.compile(made, backend="aot_eager", fullgraph=True), x.clone().requires_grad_()
+    assert torch.equal(compiled(x), expected) and len(counted) > done
+    assert torch.equal(*(torch.autograd.grad(f(z).square().sum(), z)[0] for f in (compiled, made)))
     with torch.inference_mode(), torch.autocast("cpu"):
         assert torch.equal(made(x), expected)
 
@@ -152,6 +173,10 @@ def test_threads_are_torchs(specux):
         for thread in threads:
             thread.join(30)
         assert not wrong and not any(thread.is_alive() for thread in threads)
+        torch.set_num_threads(2)
+        assert torch.equal(made(x), expected)  # specux's threads run; a forked worker has none of them
+        loader = DataLoader(x, batch_size=3, num_workers=1, collate_fn=lambda some: made(torch.stack(some)), timeout=60)
+        assert torch.equal(next(iter(loader)), expected)
     finally:
         torch.set_num_threads(before)
 

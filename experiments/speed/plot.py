@@ -12,7 +12,8 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 
 # Shade and hatching together tell the sides apart in grey.
-OUR_STYLE = {"ours exact": ("0.15", ""), "ours high": ("0.15", "///"), "ours fast": ("0.15", "...")}
+OUR_HATCHES = {"ours exact": "", "ours high": "///", "ours fast": "...", "ours specux": "xx"}
+OUR_STYLE = {label: ("0.15", hatch) for label, hatch in OUR_HATCHES.items()}
 PEER_STYLE = ("0.75", "")
 
 

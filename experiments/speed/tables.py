@@ -94,16 +94,18 @@ def paper(table: pd.DataFrame) -> str:
 
 
 def sweep(table: pd.DataFrame) -> str:
-    """A line per representation: ours in each mode, nnAudio's fastest, librosa, the best peer; ratios of "fast"."""
-    names = ["ours exact", "ours high", "ours fast", "nnAudio", "librosa"]
+    """A line per representation: ours in each mode, nnAudio's fastest, librosa, the best peer; ratios of some modes."""
+    by_specux = ["ours specux"] if (table.label == "ours specux").any() else []
+    names = ["ours exact", "ours high", "ours fast", *by_specux, "nnAudio", "librosa"]
+    compared = ["ours fast", "ours high", *by_specux]
     columns = [column for column in ("graph_ms", "forward_ms") if table[column].notna().any()]
     lines = []
     for column in columns:
         what = "in a CUDA graph" if column == "graph_ms" else "forward"
         lines += [
             "",
-            f"| {what} | floor | {' | '.join(names)} | best peer | its time | its / ours fast | its / ours high |",
-            "| --- |" + " ---: |" * 6 + " --- |" + " ---: |" * 3,
+            f"| {what} | floor | {' | '.join(names)} | best peer | its time | its / {' | its / '.join(compared)} |",
+            "| --- |" + " ---: |" * (len(names) + 1) + " --- |" + " ---: |" * (len(compared) + 1),
         ]
         for row, case in table.groupby("row", sort=False):
             times = dict(zip(case.label, case[column], strict=True))
@@ -112,7 +114,7 @@ def sweep(table: pd.DataFrame) -> str:
             rivals = case[(case.front_end != OURS) & case[column].notna()].sort_values(column)
             best, best_ms = (rivals.label.iloc[0], rivals[column].iloc[0]) if len(rivals) else ("", math.nan)
             cells = [row, number(case.floor_ms.iloc[0]), *(number(times.get(name, math.nan)) for name in names), best]
-            cells += [number(best_ms), *(number(best_ms / times.get(f"ours {m}", math.nan)) for m in ("fast", "high"))]
+            cells += [number(best_ms), *(number(best_ms / times.get(name, math.nan)) for name in compared)]
             lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines).strip()
 
