@@ -62,8 +62,8 @@ def counted(specux, monkeypatch):
     """The calls that reach specux."""
     from sweep.engines.specux_grid import SpecuxGrid
 
-    calls, plain = [], SpecuxGrid._values
-    monkeypatch.setattr(SpecuxGrid, "_values", lambda *given: calls.append(1) or plain(*given))
+    calls, plain = [], SpecuxGrid.values
+    monkeypatch.setattr(SpecuxGrid, "values", lambda *given: calls.append(1) or plain(*given))
     return calls
 
 

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import ClassVar
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 
 from sweep.engines import derivatives, framing
 from sweep.engines.blocks import Block, product
@@ -48,51 +50,76 @@ class SpecuxGrid(Grid):
         if not careful and x.dtype == torch.float32 and self._in_blocks(x, bank):
             try:
                 followed = derivatives.differentiates(x)
-                values = _Kept.apply(x, self, window, bank) if followed else self.values(x.detach(), window, bank)
+                values = (
+                    _Kept.apply(x, self, window, bank) if followed else self.values(x.detach(), window, bank, False)[0]
+                )
                 return Finish(offset=offset).log(values)
             except OutOfRange:
                 pass
         return super().__call__(x, window, bank, offset, careful)
 
-    def values(self, x: torch.Tensor, window: torch.Tensor, bank: list[Block] | None) -> torch.Tensor:
-        """Compute (batch, bins or bands, frames), frames before bins in memory; its gradient has none of its own.
+    def values(
+        self, x: torch.Tensor, window: torch.Tensor, bank: list[Block] | None, followed: bool
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Compute (batch, bins or bands, frames), frames before bins in memory.
+
+        Args:
+            followed: whether a gradient is wanted.
+
+        Returns:
+            The values; and the clips, padded or not, by which they can then be differentiated once.
 
         Raises:
             OutOfRange: squares were lost.
         """
-        values = self._values(x, window, bank)
-        if not self._kept_range(values.detach(), x.detach(), window):
-            raise OutOfRange
-        return values
-
-    def _values(self, x: torch.Tensor, window: torch.Tensor, bank: list[Block] | None) -> torch.Tensor:
-        """Compute `values` whether or not squares were lost."""
         specux, length, hop = imported(), len(window), self._hop(window)
-        reflected = self.pad_mode == "reflect" and length == self.n_fft  # as specux pads clips itself
-        if center := reflected and x.shape[-1] * hop > _REFLECTS_FROM * length**2:
-            framing.check_reflection(x.shape[-1], length // 2)
-        else:
-            stop = (framing.n_frames(x.shape[-1], self.hop_length) - 1) * hop + length
-            x = self._lowered(x, window)[:, :stop]
+        if self.pad_mode == "reflect":
+            framing.check_reflection(x.shape[-1], self.n_fft // 2)
+        center = self.pad_mode == "reflect" and length == self.n_fft
+        center = center and x.shape[-1] * hop > _REFLECTS_FROM * length**2
+        clips = (x if center else self._padded(x, window)).detach().requires_grad_(followed)
         if bank is None or len(bank) == 1:  # bands that are wide, or few: a product is faster than specux's sum
             output = "power" if self.exponent == 2 else "magnitude"
             form = {"n_fft": length, "hop_length": hop, "window": window, "center": center, "output": output}
-            values = specux.stft(x, **form)[:, self.used]
-            return values if bank is None else product(values.transpose(1, 2), bank).transpose(1, 2)
-        whole = self._tables.get(length, lambda: self._whole(bank, length // 2 + 1))
-        numbers = (len(whole), length, hop, center, "power", 0.0, int(self.exponent))
-        return torch.ops.specux.mel(x, window, whole, *numbers)
+            values = specux.stft(clips, **form)[:, self.used]
+            values = values if bank is None else product(values.transpose(1, 2), bank).transpose(1, 2)
+        else:
+            whole = self._tables.get(length, lambda: self._whole(bank, length // 2 + 1))
+            numbers = (len(whole), length, hop, center, "power", 0.0, int(self.exponent))
+            values = torch.ops.specux.mel(clips, window, whole, *numbers)
+        if not self._kept_range(values.detach().numpy(), x, window):
+            raise OutOfRange
+        return values, clips
 
-    def _kept_range(self, values: torch.Tensor, x: torch.Tensor, window: torch.Tensor) -> bool:
+    def back(self, by_clips: torch.Tensor, window: torch.Tensor, samples: int) -> torch.Tensor:
+        """Return the gradient by clips of so many samples, given that by the second result of `values`."""
+        if by_clips.shape[-1] == samples:
+            return by_clips
+        half, hop = self.n_fft // 2, self._hop(window)
+        low = framing.resampled_length(samples + 2 * half, self.hop_length, hop)
+        by_low = F.pad(by_clips, (0, low - by_clips.shape[-1]))
+        by_padded = framing.resampled_back(by_low, self.hop_length, hop, samples + 2 * half)
+        return framing.padded_back(by_padded, half, half, self.pad_mode)
+
+    def _padded(self, x: torch.Tensor, window: torch.Tensor) -> torch.Tensor:
+        if len(window) == self.n_fft:
+            # NumPy's one thread: PyTorch's would wait for specux's, which look for work for 20 ms.
+            half, mode = self.n_fft // 2, "reflect" if self.pad_mode == "reflect" else "constant"
+            return torch.from_numpy(np.pad(x.numpy(), ((0, 0), (half, half)), mode=mode))
+        stop = (framing.n_frames(x.shape[-1], self.hop_length) - 1) * self._hop(window) + len(window)
+        return self._lowered(x, window)[:, :stop]
+
+    def _kept_range(self, values: np.ndarray, x: torch.Tensor, window: torch.Tensor) -> bool:
         """Return whether the squares behind the values, (batch, bins, frames), lost nothing, digital silence apart."""
-        loudest = values.amax(1)
+        loudest = values.max(axis=1)
         silent = loudest == 0
         if silent.any():
-            if self._frames(self._lowered(x, window), window, values.shape[-1])[silent].any():
+            frames = self._frames(self._lowered(x, window), window, values.shape[-1])
+            if frames[torch.from_numpy(silent)].any():
                 return False
-            loudest.masked_fill_(silent, 1.0)
-        low, high = (bound.item() for bound in torch.aminmax(loudest))
-        return _LOWEST ** (self.exponent / 2) <= low and high <= _HIGHEST ** (self.exponent / 2)
+            loudest[silent] = 1.0
+        low, high = _LOWEST ** (self.exponent / 2), _HIGHEST ** (self.exponent / 2)
+        return low <= float(loudest.min()) and float(loudest.max()) <= high
 
     def _whole(self, bank: list[Block], points: int) -> torch.Tensor:
         """Return a bank's weights for all points of the FFT, (bands, points)."""
@@ -109,9 +136,8 @@ class _Kept(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: torch.Tensor, grid: SpecuxGrid, window: torch.Tensor, bank: list[Block] | None) -> torch.Tensor:
         with torch.enable_grad():
-            alone = x.detach().requires_grad_()
-            values = grid.values(alone, window, bank)
-        ctx.grid, ctx.bank, ctx.graph = grid, bank, (values, alone)
+            values, clips = grid.values(x.detach(), window, bank, True)
+        ctx.grid, ctx.bank, ctx.graph = grid, bank, (values, clips)
         ctx.save_for_backward(x, window)
         return values.detach()
 
@@ -123,7 +149,8 @@ class _Kept(torch.autograd.Function):
                 whole = ctx.grid.at_once(x, window, ctx.bank).transpose(1, 2)
                 (by_x,) = torch.autograd.grad(whole, x, by_values, create_graph=True)
             else:
-                (by_x,) = torch.autograd.grad(*ctx.graph, by_values, retain_graph=True)
+                (by_clips,) = torch.autograd.grad(*ctx.graph, by_values, retain_graph=True)
+                by_x = ctx.grid.back(by_clips, window, x.shape[-1])
         return by_x, None, None, None
 
 
