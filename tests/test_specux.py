@@ -63,7 +63,7 @@ def counted(specux, monkeypatch):
     from sweep.engines.specux_grid import SpecuxGrid
 
     calls, plain = [], SpecuxGrid.values
-    monkeypatch.setattr(SpecuxGrid, "values", lambda *given: calls.append(1) or plain(*given))
+    monkeypatch.setattr(SpecuxGrid, "values", lambda *given, **options: calls.append(1) or plain(*given, **options))
     return calls
 
 
@@ -143,7 +143,7 @@ def test_quiet_loud_and_silent_clips(counted):
 def test_layouts_copies_and_compilation(counted):
     made, x = MelSpectrogram(**RATE, n_fft=512, n_mels=64, engine="specux"), clips()
     expected = made(x)
-    for view in (x.T.contiguous().T, torch.stack([x, x], -1)[..., 0], x.reshape(3, 1, -1)):
+    for view in (x.T.contiguous().T, torch.stack([x, x], -1)[..., 0], x.reshape(3, 1, -1), torch._neg_view(-x)):
         assert torch.equal(made(view).reshape(expected.shape), expected)
     for other in (copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
         assert torch.equal(other(x), expected)

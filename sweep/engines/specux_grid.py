@@ -49,10 +49,10 @@ class SpecuxGrid(Grid):
     ) -> torch.Tensor:
         if not careful and x.dtype == torch.float32 and self._in_blocks(x, bank):
             try:
-                followed = derivatives.differentiates(x)
-                values = (
-                    _Kept.apply(x, self, window, bank) if followed else self.values(x.detach(), window, bank, False)[0]
-                )
+                if derivatives.differentiates(x):
+                    values = _Kept.apply(x, self, window, bank)
+                else:
+                    values, _ = self.values(x.detach(), window, bank, followed=False)
                 return Finish(offset=offset).log(values)
             except OutOfRange:
                 pass
@@ -75,8 +75,7 @@ class SpecuxGrid(Grid):
         specux, length, hop = imported(), len(window), self._hop(window)
         if self.pad_mode == "reflect":
             framing.check_reflection(x.shape[-1], self.n_fft // 2)
-        center = self.pad_mode == "reflect" and length == self.n_fft
-        center = center and x.shape[-1] * hop > _REFLECTS_FROM * length**2
+        x, center = x.resolve_neg(), self._by_itself(x.shape[-1], window)
         clips = (x if center else self._padded(x, window)).detach().requires_grad_(followed)
         if bank is None or len(bank) == 1:  # bands that are wide, or few: a product is faster than specux's sum
             output = "power" if self.exponent == 2 else "magnitude"
@@ -93,7 +92,7 @@ class SpecuxGrid(Grid):
 
     def back(self, by_clips: torch.Tensor, window: torch.Tensor, samples: int) -> torch.Tensor:
         """Return the gradient by clips of so many samples, given that by the second result of `values`."""
-        if by_clips.shape[-1] == samples:
+        if self._by_itself(samples, window):
             return by_clips
         half, hop = self.n_fft // 2, self._hop(window)
         low = framing.resampled_length(samples + 2 * half, self.hop_length, hop)
@@ -101,11 +100,16 @@ class SpecuxGrid(Grid):
         by_padded = framing.resampled_back(by_low, self.hop_length, hop, samples + 2 * half)
         return framing.padded_back(by_padded, half, half, self.pad_mode)
 
+    def _by_itself(self, samples: int, window: torch.Tensor) -> bool:
+        """Return whether specux pads clips of so many samples."""
+        reflects = self.pad_mode == "reflect" and len(window) == self.n_fft
+        return reflects and samples * self.hop_length > _REFLECTS_FROM * self.n_fft**2
+
     def _padded(self, x: torch.Tensor, window: torch.Tensor) -> torch.Tensor:
         if len(window) == self.n_fft:
-            # NumPy's one thread: PyTorch's would wait for specux's, which look for work for 20 ms.
-            half, mode = self.n_fft // 2, "reflect" if self.pad_mode == "reflect" else "constant"
-            return torch.from_numpy(np.pad(x.numpy(), ((0, 0), (half, half)), mode=mode))
+            # By NumPy's one thread, as below: PyTorch's would wait for specux's, which look for work for 20 ms.
+            width, reflect = ((0, 0), (self.n_fft // 2, self.n_fft // 2)), self.pad_mode == "reflect"
+            return torch.from_numpy(np.pad(x.numpy(), width, mode="reflect" if reflect else "constant"))
         stop = (framing.n_frames(x.shape[-1], self.hop_length) - 1) * self._hop(window) + len(window)
         return self._lowered(x, window)[:, :stop]
 
@@ -136,7 +140,7 @@ class _Kept(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: torch.Tensor, grid: SpecuxGrid, window: torch.Tensor, bank: list[Block] | None) -> torch.Tensor:
         with torch.enable_grad():
-            values, clips = grid.values(x.detach(), window, bank, True)
+            values, clips = grid.values(x.detach(), window, bank, followed=True)
         ctx.grid, ctx.bank, ctx.graph = grid, bank, (values, clips)
         ctx.save_for_backward(x, window)
         return values.detach()
