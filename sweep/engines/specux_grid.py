@@ -75,12 +75,13 @@ class SpecuxGrid(Grid):
         specux, length, hop = imported(), len(window), self._hop(window)
         if self.pad_mode == "reflect":
             framing.check_reflection(x.shape[-1], self.n_fft // 2)
-        x, center = x.resolve_neg(), self._by_itself(x.shape[-1], window)
+        x, center = x.resolve_neg(), self._by_itself(x.shape[-1], window, followed)
         clips = (x if center else self._padded(x, window)).detach().requires_grad_(followed)
         if bank is None or len(bank) == 1:  # bands that are wide, or few: a product is faster than specux's sum
             output = "power" if self.exponent == 2 else "magnitude"
             form = {"n_fft": length, "hop_length": hop, "window": window, "center": center, "output": output}
-            values = specux.stft(clips, **form)[:, self.used]
+            values = specux.stft(clips, **form)
+            values = values if self.used == slice(0, length // 2 + 1) else values[:, self.used]
             values = values if bank is None else product(values.transpose(1, 2), bank).transpose(1, 2)
         else:
             whole = self._tables.get(length, lambda: self._whole(bank, length // 2 + 1))
@@ -92,7 +93,7 @@ class SpecuxGrid(Grid):
 
     def back(self, by_clips: torch.Tensor, window: torch.Tensor, samples: int) -> torch.Tensor:
         """Return the gradient by clips of so many samples, given that by the second result of `values`."""
-        if self._by_itself(samples, window):
+        if self._by_itself(samples, window, followed=True):
             return by_clips
         half, hop = self.n_fft // 2, self._hop(window)
         low = framing.resampled_length(samples + 2 * half, self.hop_length, hop)
@@ -100,10 +101,10 @@ class SpecuxGrid(Grid):
         by_padded = framing.resampled_back(by_low, self.hop_length, hop, samples + 2 * half)
         return framing.padded_back(by_padded, half, half, self.pad_mode)
 
-    def _by_itself(self, samples: int, window: torch.Tensor) -> bool:
-        """Return whether specux pads clips of so many samples."""
+    def _by_itself(self, samples: int, window: torch.Tensor, followed: bool) -> bool:
+        """Return whether specux pads clips of so many samples, as it does best if a gradient has to come back."""
         reflects = self.pad_mode == "reflect" and len(window) == self.n_fft
-        return reflects and samples * self.hop_length > _REFLECTS_FROM * self.n_fft**2
+        return reflects and (followed or samples * self.hop_length > _REFLECTS_FROM * self.n_fft**2)
 
     def _padded(self, x: torch.Tensor, window: torch.Tensor) -> torch.Tensor:
         if len(window) == self.n_fft:
