@@ -6,7 +6,6 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
 from sweep.engines import derivatives, framing
 from sweep.engines.blocks import Block, product
@@ -19,7 +18,8 @@ from sweep.engines.tables import Tables
 # of magnitudes, and none left the range above.
 _LOWEST, _HIGHEST = 2.0**-76, 2.0**100
 # Samples times hop_length over n_fft^2 from which specux's reflection, slow at each frame that meets an end, is faster
-# than a padded copy of the clip: 0.8 to 1.0 times as long, measured with n_fft 1024 to 4096.
+# than a padded copy of the clip: 0.8 to 1.0 times as long, measured with n_fft 1024 to 4096. A gradient comes back faster
+# from it in any case.
 _REFLECTS_FROM = 5
 
 
@@ -72,47 +72,39 @@ class SpecuxGrid(Grid):
         Raises:
             OutOfRange: squares were lost.
         """
-        specux, length, hop = imported(), len(window), self._hop(window)
+        specux, x, center = imported(), x.resolve_neg(), False
         if self.pad_mode == "reflect":
             framing.check_reflection(x.shape[-1], self.n_fft // 2)
-        x, center = x.resolve_neg(), self._by_itself(x.shape[-1], window, followed)
-        clips = (x if center else self._padded(x, window)).detach().requires_grad_(followed)
+            center = followed or x.shape[-1] * self.hop_length > _REFLECTS_FROM * self.n_fft**2
+        clips = (x if center else self._padded(x)).detach().requires_grad_(followed)
         if bank is None or len(bank) == 1:  # bands that are wide, or few: a product is faster than specux's sum
             output = "power" if self.exponent == 2 else "magnitude"
-            form = {"n_fft": length, "hop_length": hop, "window": window, "center": center, "output": output}
-            values = specux.stft(clips, **form)
-            values = values if self.used == slice(0, length // 2 + 1) else values[:, self.used]
+            form = {"n_fft": self.n_fft, "hop_length": self.hop_length, "window": window, "center": center}
+            values = specux.stft(clips, **form, output=output)
+            values = values if self.used == slice(0, values.shape[1]) else values[:, self.used]
             values = values if bank is None else product(values.transpose(1, 2), bank).transpose(1, 2)
         else:
-            whole = self._tables.get(length, lambda: self._whole(bank, length // 2 + 1))
-            numbers = (len(whole), length, hop, center, "power", 0.0, int(self.exponent))
+            whole = self._tables.get("bank", lambda: self._whole(bank))
+            numbers = (len(whole), self.n_fft, self.hop_length, center, "power", 0.0, int(self.exponent))
             values = torch.ops.specux.mel(clips, window, whole, *numbers)
         if not self._kept_range(values.detach().numpy(), x, window):
             raise OutOfRange
         return values, clips
 
-    def back(self, by_clips: torch.Tensor, window: torch.Tensor, samples: int) -> torch.Tensor:
-        """Return the gradient by clips of so many samples, given that by the second result of `values`."""
-        if self._by_itself(samples, window, followed=True):
-            return by_clips
-        half, hop = self.n_fft // 2, self._hop(window)
-        low = framing.resampled_length(samples + 2 * half, self.hop_length, hop)
-        by_low = F.pad(by_clips, (0, low - by_clips.shape[-1]))
-        by_padded = framing.resampled_back(by_low, self.hop_length, hop, samples + 2 * half)
-        return framing.padded_back(by_padded, half, half, self.pad_mode)
+    def back(self, by_clips: torch.Tensor) -> torch.Tensor:
+        """Return the gradient by clips, given that by the second result of `values`."""
+        half = self.n_fft // 2
+        return by_clips if self.pad_mode == "reflect" else framing.padded_back(by_clips, half, half, self.pad_mode)
 
-    def _by_itself(self, samples: int, window: torch.Tensor, followed: bool) -> bool:
-        """Return whether specux pads clips of so many samples, as it does best if a gradient has to come back."""
-        reflects = self.pad_mode == "reflect" and len(window) == self.n_fft
-        return reflects and (followed or samples * self.hop_length > _REFLECTS_FROM * self.n_fft**2)
-
-    def _padded(self, x: torch.Tensor, window: torch.Tensor) -> torch.Tensor:
-        if len(window) == self.n_fft:
-            # By NumPy's one thread, as below: PyTorch's would wait for specux's, which look for work for 20 ms.
-            width, reflect = ((0, 0), (self.n_fft // 2, self.n_fft // 2)), self.pad_mode == "reflect"
-            return torch.from_numpy(np.pad(x.numpy(), width, mode="reflect" if reflect else "constant"))
-        stop = (framing.n_frames(x.shape[-1], self.hop_length) - 1) * self._hop(window) + len(window)
-        return self._lowered(x, window)[:, :stop]
+    def _padded(self, x: torch.Tensor) -> torch.Tensor:
+        # By NumPy's one thread, as below: PyTorch's would wait for specux's, which look for work for 20 ms.
+        samples, half = x.numpy(), self.n_fft // 2
+        padded = np.zeros((len(samples), samples.shape[1] + 2 * half), dtype=samples.dtype)
+        padded[:, half:-half] = samples
+        if self.pad_mode == "reflect":  # NumPy's own takes as long as a small transform
+            padded[:, :half] = samples[:, half:0:-1]
+            padded[:, -half:] = samples[:, -2 : -half - 2 : -1]
+        return torch.from_numpy(padded)
 
     def _kept_range(self, values: np.ndarray, x: torch.Tensor, window: torch.Tensor) -> bool:
         """Return whether the squares behind the values, (batch, bins, frames), lost nothing, digital silence apart."""
@@ -126,9 +118,9 @@ class SpecuxGrid(Grid):
         low, high = _LOWEST ** (self.exponent / 2), _HIGHEST ** (self.exponent / 2)
         return low <= float(loudest.min()) and float(loudest.max()) <= high
 
-    def _whole(self, bank: list[Block], points: int) -> torch.Tensor:
+    def _whole(self, bank: list[Block]) -> torch.Tensor:
         """Return a bank's weights for all points of the FFT, (bands, points)."""
-        whole, done = torch.zeros(sum(w.shape[1] for _, _, w in bank), points), 0
+        whole, done = torch.zeros(sum(w.shape[1] for _, _, w in bank), self.n_fft // 2 + 1), 0
         for first, stop, weights in bank:
             whole[done : done + weights.shape[1], self.used.start + first : self.used.start + stop] = weights.T
             done += weights.shape[1]
@@ -155,7 +147,7 @@ class _Kept(torch.autograd.Function):
                 (by_x,) = torch.autograd.grad(whole, x, by_values, create_graph=True)
             else:
                 (by_clips,) = torch.autograd.grad(*ctx.graph, by_values, retain_graph=True)
-                by_x = ctx.grid.back(by_clips, window, x.shape[-1])
+                by_x = ctx.grid.back(by_clips)
         return by_x, None, None, None
 
 

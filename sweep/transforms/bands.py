@@ -97,7 +97,8 @@ class BandSpectrogram(Transform):
         self._bank, self._tables = bank[:, self.used], Tables()
         self._synthesis = Synthesis(window, hop_length, pad_mode, center)
         self.bank = nn.Parameter(torch.from_numpy(self._bank).float()) if trainable in (True, "bank") else None
-        if accuracy == "fast" and n_fft >= _LOWER_FROM and window.any_rate:
+        # specux keeps the rate: PyTorch's threads, which would lower it, would wait for specux's.
+        if accuracy == "fast" and n_fft >= _LOWER_FROM and window.any_rate and engine != "specux":
             # The highest bin that a band uses passes frequencies up to this far above it.
             highest = (self.used.stop + half_width(window.taps(), ACCURACIES[accuracy][0])) / n_fft
             self.hop = lower_hop(hop_length, highest, *window.lengths)
