@@ -173,8 +173,8 @@ def peers(device: str, workload: str) -> list[Peer]:
     return [
         *(Peer("ours", functools.partial(build_ours, accuracy=mode), mode) for mode in ACCURACIES),
         Peer(
-            "ours", functools.partial(build_ours, accuracy="fast", engine="specux"), "specux", package="specux",
-            modules=("specux",), devices=("cpu",), note='"fast", engine="specux"; a gradient is PyTorch\'s',
+            "ours", functools.partial(build_ours, engine="specux"), "specux", package="specux", modules=("specux",),
+            devices=("cpu",), note='engine="specux", which computes the same at every accuracy',
         ),
         *nnaudios.peers(Peer, device, workload),
         Peer("torch", build_torch, note="torch.stft and abs; a bank's product; or frames times taps"),
