@@ -95,10 +95,11 @@ class Recorder:
         """Return the clips' gradient, given that of the values; it is recorded as soon as these were."""
         entry = self._entries.get(_key(x, offset))
         if isinstance(entry, _Recording):
-            if type(entry.back) is int:
-                entry.back = _record(front_end, (x, by_values), offset)
-            if isinstance(entry.back, _Recording):
-                return entry.back.replay(x, by_values)
+            back = entry.back
+            if type(back) is int:
+                back = entry.back = _record(front_end, (x, by_values), offset)
+            if isinstance(back, _Recording):
+                return back.replay(x, by_values)
         return _gradient(front_end, (x, by_values), offset)
 
 
