@@ -108,6 +108,19 @@ def test_a_gradient_in_a_fixed_order(pad_mode, samples, emulated, monkeypatch):
     once, again = (stft._fused.backward(values, by) for _ in range(2))
     assert torch.equal(once, again)
     torch.testing.assert_close(once.double(), expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
+    lazy = torch.complex(by, -by).conj().imag  # whose memory holds the opposite of what it says
+    assert lazy.is_neg() and torch.equal(stft._fused.backward(values, lazy), once)
+
+
+def test_float32_is_computed_whatever_torchs_default_is(emulated, monkeypatch):
+    stft, x = STFT(n_fft=256, hop_length=128), torch.randn(1, 700, generator=torch.Generator().manual_seed(0))
+    emulated(256, 2)
+    expected = stft._fused(x, None)
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert torch.equal(stft._fused(x, None), expected)
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def test_bands_too_many_for_a_small_gpu_are_turned_around_in_memory(emulated, monkeypatch):

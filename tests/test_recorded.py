@@ -1,5 +1,6 @@
 """Launches recorded in a CUDA graph: from the third call of a shape on, the values that each call had without."""
 
+import copy
 import pickle
 import threading
 
@@ -11,6 +12,7 @@ from test_ways import noise
 from sweep.engines import derivatives
 from sweep.engines.tables import Tables, collected
 from sweep.transforms import CQT, STFT, recorded
+from sweep.transforms.transform import Transform
 
 
 @pytest.fixture
@@ -91,6 +93,17 @@ def test_parameters_get_their_gradient(made):
         x = noise(1, 3000).requires_grad_()
         gradients = torch.autograd.grad(transform(x).sum(), [x, *transform.parameters()])
         assert all(g.any() for g in gradients)
+
+
+def test_nothing_is_recorded_of_what_else_may_change():
+    """Parameters, those that replicas hide, and whatever a transform of another hand may look at; copies begin anew."""
+    assert not Transform.many_launches
+    clips, front_end = (torch.zeros(1, 99),), CQT(f_min=440.0, n_bins=2, trainable=True)
+    hidden = front_end._replicate_for_data_parallel()
+    hidden._modules = {}
+    assert not list(hidden.parameters())
+    assert recorded._record(front_end, clips, None) is recorded._record(hidden, clips, None) is None
+    assert copy.copy(front_end)._recorder is not front_end._recorder
 
 
 def test_tables_that_any_thread_looks_up_are_collected():

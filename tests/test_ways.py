@@ -1,6 +1,7 @@
 """Ways to use a front-end, by property over every family, and the tables of docs/library.md that say which work."""
 
 import copy
+import gc
 import pickle
 import re
 from collections.abc import Callable
@@ -187,6 +188,28 @@ def test_the_operators_keep_pytorchs_contract(name, offset):
     torch.library.opcheck(torch.ops.sweep.front_end.default, (x, transform._name, offset))
     arguments = (torch.ones_like(y), x.detach(), transform._name, offset)
     torch.library.opcheck(torch.ops.sweep.front_end_gradient.default, arguments)
+
+
+def test_whole_frames_of_one_clip_lie_where_their_fake_says():
+    """At the start of their memory: a compiler may rely on its alignment."""
+    transform, x = STFT(center=False, n_fft=256, hop_length=64), noise(1, 1500)
+    torch.library.opcheck(torch.ops.sweep.front_end_values.default, (x, transform._name, None))
+    assert torch.ops.sweep.front_end_values(x, transform._name, None).storage_offset() == 0
+
+
+def test_a_gradient_of_no_clips_is_new_memory():
+    transform, x = CQT(f_min=440.0, n_bins=2), torch.zeros(0, 1500)
+    by_values = transform(x)
+    torch.library.opcheck(torch.ops.sweep.front_end_gradient.default, (by_values, x, transform._name, None))
+
+
+def test_a_front_end_that_is_gone_is_named():
+    transform = CQT(f_min=440.0, n_bins=2)
+    name = transform._name
+    del transform
+    gc.collect()
+    with pytest.raises(RuntimeError, match=f"front-end {name} of a compiled graph is gone; keep the module until"):
+        torch.ops.sweep.front_end_values(noise(1, 1500), name, None)
 
 
 def test_graphs_of_other_shapes_have_other_texts():

@@ -60,7 +60,7 @@ def _in_pytorch(engines: list[Engine], x: torch.Tensor, finish: Finish) -> torch
 
 
 def _by_kernels(engines: list[Engine], x: torch.Tensor, finish: Finish, n_bins: int, count: int) -> torch.Tensor:
-    out, first = torch.empty(len(x), n_bins, count, device=x.device), 0
+    out, first = x.new_empty(len(x), n_bins, count), 0
     for part in engines:
         some = slice(first, first + len(part.kernels))
         if not part.finish_into(x, finish, out, first):

@@ -60,6 +60,8 @@ class CFP(Transform):
     torch.Size([2, 4, 352, 11])
     """
 
+    many_launches = True
+
     n_channels = 4
 
     def __init__(

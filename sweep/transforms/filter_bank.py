@@ -43,7 +43,7 @@ class FilterBank(Transform):
     torch.Size([2, 9])
     """
 
-    kernels_last = True
+    many_launches = kernels_last = True
 
     def __init__(
         self,

@@ -43,6 +43,8 @@ class LearnedFilters(Transform):
         PARTS: filters with real taps for each bin.
     """
 
+    many_launches = True
+
     PARTS: ClassVar[int]
 
     def __init__(

@@ -42,6 +42,12 @@ def named(front_end: "Transform") -> str:
     return name
 
 
+def _found(name: str) -> "Transform":
+    if name not in _NAMED:
+        raise RuntimeError(f"front-end {name} of a compiled graph is gone; keep the module until the last gradient")
+    return _NAMED[name]
+
+
 def _dispatched() -> contextlib.AbstractContextManager:
     """Return a context in which operations are what they are outside of an operator, but for autocast as it is.
 
@@ -58,7 +64,7 @@ def operand(name: str) -> str | None:
 
     The compiler calls it once for a name and takes the answer for a constant: a graph has nothing else to check.
     """
-    front_end = _NAMED[name]
+    front_end = _found(name)
     if exported_or_transformed() or any(True for _ in front_end.parameters()):
         return None
     layout = front_end.hop_length, front_end._whole, front_end.output == "complex", front_end.frames_first
@@ -98,18 +104,20 @@ class _Differentiable(torch.autograd.Function):
 
 
 def _values(waveform: torch.Tensor, name: str, offset: float | None) -> torch.Tensor:
-    front_end = _NAMED[name]
+    front_end = _found(name)
     with _dispatched():
         # A tangent of forward-mode differentiation passes through, as PyTorch's own operations are taken then.
         alone = waveform.requires_grad and not transformed(waveform)
         values = front_end._run(waveform.detach() if alone else waveform, offset)
         if not _transposed(front_end, offset):  # the memory layout that `_shape` says
-            return values.contiguous()
-        return values if values.mT.is_contiguous() else values.mT.contiguous().mT
+            values = values.contiguous()
+        elif not values.mT.is_contiguous():
+            values = values.mT.contiguous().mT
+        return values.clone() if values.storage_offset() else values
 
 
 def _shape(waveform: torch.Tensor, name: str, offset: float | None) -> torch.Tensor:
-    front_end = _NAMED[name]
+    front_end = _found(name)
     channels = (front_end.n_channels,) if front_end.n_channels > 1 else ()
     leading, count = (*waveform.shape[:-1], *channels), front_end.n_frames(waveform.shape[-1])
     dtype = waveform.dtype if waveform.dtype == torch.float64 else torch.float32
@@ -130,7 +138,7 @@ def _gradient(by_values: torch.Tensor, waveform: torch.Tensor, name: str, offset
         return _gradient(by_clips, clips, name, offset).reshape(waveform.shape)
     with _dispatched():
         x = numbers(waveform if waveform.dtype == torch.float64 else waveform.float())
-        gradient = recorded.gradient(_NAMED[name], x, numbers(by_values), offset)
+        gradient = recorded.gradient(_found(name), x, numbers(by_values), offset)
         return gradient if waveform.dtype == x.dtype else gradient.to(waveform.dtype)
 
 
@@ -140,7 +148,7 @@ def _gradient_shape(by_values: torch.Tensor, waveform: torch.Tensor, name: str, 
 
 def _table(like: torch.Tensor, name: str, which: str) -> torch.Tensor:
     with _dispatched():
-        return _NAMED[name]._made(which.split()[0], like).clone()  # of which a compiled graph may reuse the memory
+        return _found(name)._made(which.split()[0], like).clone()  # of which a compiled graph may reuse the memory
 
 
 def _table_shape(like: torch.Tensor, name: str, which: str) -> torch.Tensor:
@@ -152,7 +160,7 @@ def _table_of(name: str, which: str, dtype: torch.dtype, device: torch.device) -
     from torch._subclasses.fake_tensor import unset_fake_temporarily
 
     with unset_fake_temporarily():
-        return _NAMED[name]._made(which, torch.empty(0, dtype=dtype, device=device))
+        return _found(name)._made(which, torch.empty(0, dtype=dtype, device=device))
 
 
 _ARGUMENTS = "Tensor waveform, str name, float? offset) -> Tensor"

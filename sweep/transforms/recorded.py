@@ -34,10 +34,11 @@ class _Pool:
         lock: held from a graph's launch until its values are copied, so that no other thread launches one there.
     """
 
-    def __init__(self):
-        self.handle, self.stream, self.lock = torch.cuda.graph_pool_handle(), torch.cuda.Stream(), threading.Lock()
+    def __init__(self, stream: torch.cuda.Stream):
+        self.handle, self.stream, self.lock = torch.cuda.graph_pool_handle(), stream, threading.Lock()
 
 
+_STREAMS: dict[Hashable, torch.cuda.Stream] = {}  # where what is launched on a stream is recorded
 _POOLS: "weakref.WeakValueDictionary[Hashable, _Pool]" = weakref.WeakValueDictionary()  # those that have graphs
 
 
@@ -141,7 +142,7 @@ def gradient(front_end: "Transform", x: torch.Tensor, by_values: torch.Tensor, o
     """
     if front_end.many_launches and serves(x):
         return front_end._recorder.gradient(front_end, x, by_values, offset)
-    return _gradient(front_end, (x, by_values), offset) if len(x) else x
+    return _gradient(front_end, (x, by_values), offset) if len(x) else torch.zeros_like(x)
 
 
 def _gradient(front_end: "Transform", inputs: tuple[torch.Tensor, ...], offset: float | None) -> torch.Tensor:
@@ -175,9 +176,11 @@ class _Recording:
 def _record(front_end: "Transform", inputs: tuple[torch.Tensor, ...], offset: float | None) -> _Recording | int | None:
     """Record a call; None if it cannot be: a parameter may move, and a copy to the GPU has no place in a graph.
 
+    The replicas of torch.nn.DataParallel hide their parameters and share one recorder.
+
     While another thread records, it is left to a later call: that thread may wait for this one, autograd's own.
     """
-    if any(True for _ in front_end.parameters()):
+    if any(True for _ in front_end.parameters()) or getattr(front_end, "_is_replica", False):
         return None
     if not _LOCK.acquire(blocking=False):
         return _CALLS - 1
@@ -194,7 +197,9 @@ def _captured(front_end: "Transform", inputs: tuple[torch.Tensor, ...], offset: 
         return front_end._framed(*copies, offset) if len(copies) == 1 else _gradient(front_end, copies, offset)
 
     where = inputs[0].device.index, torch._C._cuda_getCurrentRawStream(inputs[0].device.index)
-    pool = _POOLS[where] = _POOLS.get(where) or _Pool()
+    if where not in _STREAMS:
+        _STREAMS[where] = torch.cuda.Stream()
+    pool = _POOLS[where] = _POOLS.get(where) or _Pool(_STREAMS[where])
     copies = tuple(t.clone(memory_format=torch.contiguous_format) for t in inputs)
     graph = torch.cuda.CUDAGraph()
     compute(copies)  # Triton compiles GPU kernels for aligned memory

@@ -55,7 +55,7 @@ class STFT(Transform):
     torch.Size([3, 2, 513, 87])
     """
 
-    kernels_last = True
+    many_launches = kernels_last = True
 
     def __init__(
         self,

@@ -53,7 +53,7 @@ class Transform(nn.Module):
     exponent: float | tuple[float, ...] = 1  # of the magnitude, in the output or in each of its channels
     n_channels: int = 1
     output: str = "magnitude"  # one of OUTPUTS
-    many_launches: bool = True  # whether it launches several GPU kernels on CUDA
+    many_launches: bool = False  # whether it launches several GPU kernels on CUDA, and nothing but clips changes them
     kernels_last: bool = False  # whether nothing but a choice of frames follows its GPU kernels, if they serve
     frames_first: bool = False  # whether frames precede bins in memory, unless a logarithm is taken
 
@@ -69,7 +69,7 @@ class Transform(nn.Module):
 
     def __setstate__(self, state: dict) -> None:
         super().__setstate__(state)
-        self._name = named(self)  # a copy's own
+        self._name, self._recorder = named(self), recorded.Recorder()  # a copy's own
 
     def forward(self, waveform: torch.Tensor) -> torch.Tensor:
         return self._run(waveform, None)
@@ -184,6 +184,7 @@ class Transform(nn.Module):
             return y.reshape(*waveform.shape[:-1], *y.shape[1:])
         if x.shape[0] == 0:  # none of one clip: of the type, the device and the graph that some would have
             return self._run(torch.cat([x, x.new_zeros(1, x.shape[-1])]), offset)[:0]
+        x = x.resolve_neg() if x.is_cuda and x.is_neg() else x  # GPU kernels read memory as it is
         # Entering a context takes as long as launching a GPU kernel.
         if x.is_cuda and not torch.compiler.is_compiling() and torch.cuda.current_device() != x.device.index:
             with torch.cuda.device(x.device):  # Triton launches on the current device

@@ -43,7 +43,7 @@ class VQT(Transform):
     (22678, 2010, 2838)
     """
 
-    kernels_last = True
+    many_launches = kernels_last = True
 
     def __init__(
         self,

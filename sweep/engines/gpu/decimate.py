@@ -85,7 +85,7 @@ class Decimator:
     def _by_kernel(self, x: torch.Tensor, before: int, blocks: tuple[int, int, int], points: int) -> torch.Tensor:
         taps = self._tables.get(("kernel", x.device), lambda: torch.from_numpy(self._segments).to(x))
         n_blocks, advance, wanted = blocks
-        out = torch.empty(len(x) * n_blocks, points, device=x.device)
+        out = x.new_empty(len(x) * n_blocks, points)
         start, threads = before + self.reach, _threads(self.factor)
         job = _Job(x.shape[1], n_blocks, advance * self.factor, start, wanted, points, self._rounds)
         tiles = -(-points // (threads * _OUTPUTS))

@@ -131,7 +131,7 @@ class FusedFFT:
         launch = self._launches.get((x.shape, x.device, offset), lambda: self._forward(x, offset))
         if launch is None:
             return Finish(offset=offset).log(self._spectrogram(x, None)).contiguous()
-        out = launch(x, torch.empty(launch.shape, device=x.device))
+        out = launch(x, torch.empty(launch.shape, device=x.device, dtype=torch.float32))
         return out.transpose(1, 2) if offset is None else out
 
     def _forward(self, x: torch.Tensor, offset: float | None) -> _Launch | None:
@@ -154,10 +154,10 @@ class FusedFFT:
     def backward(self, x: torch.Tensor, by_values: torch.Tensor) -> torch.Tensor:
         """Return the clips' gradient, given that of (batch, bins or bands, frames).
 
-        Overlapping frames are added up in the kernel, in no fixed order; or, where torch is asked for deterministic
-        algorithms, behind it.
+        Overlapping frames are added up in the kernel in no fixed order; behind it where torch has to be deterministic.
         """
         n_fft, fixed = len(self.window), not derivatives.in_any_order()
+        by_values = by_values.resolve_neg()
         launch = self._launches.get((x.shape, x.device, "gradient", fixed), lambda: self._back(x, fixed))
         out = x.new_empty(launch.shape) if fixed else x.new_zeros(launch.shape)
         launch(x, out, by_values, *map(ctypes.c_longlong, by_values.stride()))
@@ -181,7 +181,7 @@ class FusedFFT:
     def _room(self, x: torch.Tensor) -> torch.Tensor:
         """Return memory for the values of clips, frames first."""
         values = self.n_bins if self.bank is None else len(self.bank)
-        return torch.empty(len(x), framing.n_frames(x.shape[-1], self.hop_length), values, device=x.device)
+        return x.new_empty(len(x), framing.n_frames(x.shape[-1], self.hop_length), values)
 
     def _kernel(self, name: str, log: bool, fixed: bool = False) -> nvrtc.Kernel:
         options: dict = {"lanes": self._lanes, "power": int(self.power), "first": self.first_bin}

@@ -53,7 +53,7 @@ def stack(blocks: list[tuple[int, torch.Tensor]], tf32: bool) -> Blocks:
     like = blocks[0][1]
     columns = -(-max(len(table) for _, table in blocks) // STEP) * STEP
     bins = max(16, 1 << (max(table.shape[1] for _, table in blocks) // 2 - 1).bit_length())
-    stacked = torch.zeros(len(blocks), columns, 2, bins, device=like.device)
+    stacked = like.new_zeros(len(blocks), columns, 2, bins)
     for whole, (_, table) in zip(stacked, blocks, strict=True):
         whole[: len(table), :, : table.shape[1] // 2] = table.unflatten(1, (2, -1))
     lows, counts = [low for low, _ in blocks], [len(table) for _, table in blocks]
@@ -107,7 +107,7 @@ def product_gradient(
     rows, warps = FEW  # larger ones were not tried
     out = torch.zeros_like(x)
     kernels_back.product[(count * _tiles(clips * n_frames, rows),)](
-        x, x.shape[1], hop, blocks.table, blocks.lows, blocks.counts, by_out.contiguous(), out, columns,
+        x, x.shape[1], hop, blocks.table, blocks.lows, blocks.counts, by_out.resolve_neg().contiguous(), out, columns,
         clips * n_frames, count, n_bins, n_frames, offset or 0.0, BINS=bins, ROWS=rows, STEP=STEP, REFLECT=reflect,
         POWER=power, LOG=offset is not None, TF32=blocks.tf32, num_warps=warps,
     )  # fmt: skip
@@ -154,6 +154,7 @@ def spectral_gradient(
     from sweep.engines.gpu import kernels_back
 
     numbers, spectra, cosines, sines, folded = slices
+    by_out = by_out.resolve_neg()
     clips, n_bins, n_frames = by_out.shape
     rows, warps = FEW
     out = torch.zeros_like(spectrum)

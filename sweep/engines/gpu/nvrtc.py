@@ -107,7 +107,8 @@ def _binary(source: str, name: str, architecture: str, constants: dict[str, int]
 
 
 def _cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "spectrogram-sweep")
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return Path(cache if os.path.isabs(cache) else os.devnull, "spectrogram-sweep")  # without a home there is none
 
 
 def _version() -> tuple[int, int]:
