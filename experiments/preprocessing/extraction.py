@@ -26,7 +26,7 @@ PASSES, PATIENCE = 3, 1.0  # over the clips, at most and until so many seconds a
 def build(library: str, r: Representation, device: torch.device) -> tuple[Callable, str]:
     """A library's front-end for a representation, and what has to be said about it."""
     if library == "ours":
-        return peers.build_ours(r, device, "high"), ""
+        return peers.build_ours(r, device, accuracy="high"), ""
     if library == "librosa":
         return peers_outside_torch.build_librosa(r, torch.device("cpu")), ""
     try:
