@@ -1,5 +1,8 @@
-"""What the experiments that collect sweeps share: reading the finished runs, and putting tables into a page."""
+"""What experiments that collect sweeps share: finished runs, tables put into a page, and the command line."""
 
+import argparse
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -56,3 +59,29 @@ def fill(page: Path, text: str) -> None:
     if not end:
         raise ValueError(f"{page}: has no place for the tables; put the lines {BEGIN.strip()} and {END} there")
     page.write_text(f"{before}{begin}\n{text.strip()}\n\n{end}{after}")
+
+
+def command(experiment: str, about: str, collect: Callable, markdown: Callable[[pd.DataFrame], str], digits: str):
+    """Run the command line of an experiment's collect.py: write its file, and print the tables or fill a page.
+
+    Args:
+        experiment: name of its folder.
+        about: what the command does.
+        collect: what makes of folders with runs the file's table, and a line for each thing that was left out.
+        markdown: what makes of that table the page's.
+        digits: format of numbers in the file, such as "%.4f".
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m experiments.{experiment}.collect", description=about)
+    parser.add_argument("runs", nargs="*", type=Path, help="<runs>, <runs>/<data> or <runs>/<data>/<protocol>")
+    parser.add_argument("out", type=Path, help="file to write; without RUNS to read")
+    parser.add_argument("--fill", type=Path, metavar="README", help="page to put the tables into, instead of printing")
+    options = parser.parse_args()
+    try:
+        if options.runs:
+            table, remarks = collect(options.runs)
+            table.to_csv(options.out, float_format=digits, index=False, lineterminator="\n")
+            print(*remarks, sep="\n", end="\n" * bool(remarks), file=sys.stderr)
+        text = markdown(pd.read_csv(options.out, dtype={"data": str}))  # from the file, so that page and file agree
+        fill(options.fill, text) if options.fill else print(text)
+    except (OSError, ValueError) as error:
+        sys.exit(f"experiments.{experiment}: {error}")

@@ -4,15 +4,13 @@ python -m experiments.accuracy.collect RUNS OUT.csv reads the sweeps in and belo
 OUT.csv holds. Units are those of `sweep report`.
 """
 
-import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from experiments.collecting import Sweep, fill, finished
+from experiments.collecting import Sweep, command, finished
 from sweep.report.certainty import intervals
 from sweep.report.units import read_sample
 
@@ -88,20 +86,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 def main() -> None:
     """Write the file, and print the tables or put them into a page."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.accuracy.collect", description=__doc__.splitlines()[0])
-    parser.add_argument("runs", nargs="*", type=Path, help="<runs>, <runs>/<data> or <runs>/<data>/<protocol>")
-    parser.add_argument("out", type=Path, help="file to write; without RUNS to read")
-    parser.add_argument("--fill", type=Path, metavar="README", help="page to put the tables into, instead of printing")
-    options = parser.parse_args()
-    try:
-        if options.runs:
-            table, remarks = collect(options.runs)
-            table.to_csv(options.out, float_format="%.5f", index=False, lineterminator="\n")
-            print(*remarks, sep="\n", end="\n" * bool(remarks), file=sys.stderr)
-        text = markdown(pd.read_csv(options.out, dtype={"data": str}))  # from the file, so that page and file agree
-        fill(options.fill, text) if options.fill else print(text)
-    except (OSError, ValueError) as error:
-        sys.exit(f"experiments.accuracy: {error}")
+    command("accuracy", __doc__.splitlines()[0], collect, markdown, "%.5f")
 
 
 if __name__ == "__main__":

@@ -5,15 +5,13 @@ what OUT.csv holds. Data sets called fold-1, fold-2, ... are the parts of one le
 other is a set of its own, whose unit is the seed.
 """
 
-import argparse
 import math
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
-from experiments.collecting import fill, finished
+from experiments.collecting import command, finished
 from sweep.report.tau import kendall, kendall_interval
 
 FOLDS = "leave-one-out"
@@ -146,20 +144,7 @@ def _orders(part: pd.DataFrame, unit: str) -> list[str]:
 
 def main() -> None:
     """Write the file, and print the tables or put them into a page."""
-    parser = argparse.ArgumentParser(prog="python -m experiments.models.collect", description=__doc__)
-    parser.add_argument("runs", nargs="*", type=Path, help="<runs>, <runs>/<data> or <runs>/<data>/<protocol>")
-    parser.add_argument("out", type=Path, help="file to write; without RUNS to read")
-    parser.add_argument("--fill", type=Path, metavar="README", help="page to put the tables into, instead of printing")
-    options = parser.parse_args()
-    try:
-        if options.runs:
-            runs, remarks = collect(options.runs)
-            runs.to_csv(options.out, float_format="%.4f", index=False, lineterminator="\n")
-            print(*remarks, sep="\n", end="\n" * bool(remarks), file=sys.stderr)
-        text = markdown(pd.read_csv(options.out, dtype={"data": str}))  # from the file, so that page and file agree
-        fill(options.fill, text) if options.fill else print(text)
-    except (OSError, ValueError) as error:
-        sys.exit(f"experiments.models: {error}")
+    command("models", __doc__, collect, markdown, "%.4f")
 
 
 if __name__ == "__main__":

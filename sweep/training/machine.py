@@ -78,11 +78,11 @@ def watch_gpu(device: torch.device) -> Iterator[list[int]]:
     over = threading.Event()
 
     def watch() -> None:
-        busy = _reader(str(torch.cuda.get_device_properties(device).uuid))
-        ends = busy is None
-        while not ends:
+        busy, ends = _reader(str(torch.cuda.get_device_properties(device).uuid)), False
+        while busy and not ends:
             ends = over.wait(0.5)
-            samples.extend(filter(lambda percent: percent is not None, [busy()]))
+            if (percent := busy()) is not None:
+                samples.append(percent)
 
     watching = threading.Thread(target=watch, daemon=True) if device.type == "cuda" else None
     if watching:
