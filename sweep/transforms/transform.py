@@ -184,11 +184,11 @@ class Transform(nn.Module):
             return y.reshape(*waveform.shape[:-1], *y.shape[1:])
         if x.shape[0] == 0:  # none of one clip: of the type, the device and the graph that some would have
             return self._run(torch.cat([x, x.new_zeros(1, x.shape[-1])]), offset)[:0]
-        x = x.resolve_neg() if x.is_cuda and x.is_neg() else x  # GPU kernels read memory as it is
-        # Entering a context takes as long as launching a GPU kernel.
-        if x.is_cuda and not torch.compiler.is_compiling() and torch.cuda.current_device() != x.device.index:
-            with torch.cuda.device(x.device):  # Triton launches on the current device
-                return self._run(x, offset)
+        if x.is_cuda and not torch.compiler.is_compiling():
+            x = x.resolve_neg()  # GPU kernels read memory as it is
+            if torch.cuda.current_device() != x.device.index:  # entering a context takes as long as a launch
+                with torch.cuda.device(x.device):  # Triton launches on the current device
+                    return self._run(x, offset)
         if x.is_meta or not torch.is_autocast_enabled(x.device.type):
             return self._launched(x, offset)
         with torch.autocast(x.device.type, enabled=False):
