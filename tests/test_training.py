@@ -23,7 +23,7 @@ from sweep.results.result import read_result
 from sweep.results.state import CHECKPOINT
 from sweep.training.building import build_frontend, build_transcriber, prior_logits
 from sweep.training.fitting import ignorant_loss
-from sweep.training.loading import load
+from sweep.training.loading import load, trained_on
 from sweep.training.model import Features
 from sweep.training.models.linear import Linear
 from sweep.training.transcriber import Transcriber
@@ -185,6 +185,17 @@ def test_the_result_says_what_there_is_to_know(config):
     assert result.peak_memory_bytes > 1e6 and result.windows_per_second > 0
     assert set(result.seconds) == {"setup", "training", "scoring"}
     assert not list(config.folder.glob("*.partial"))
+
+
+def test_what_was_trained_on_says_which_pitches_never_sound(config, small_set):
+    train = load(changed(config, data__validation=0).data, 44100, torch.device("cpu"), Console(quiet=True)).train
+    labels = [line.split(",") for path in (small_set / "train_labels").iterdir() for line in path.open()]
+    missing = set(range(21, 109)) - {int(words[3]) for words in labels if words[3].isdigit()}
+    assert 0 < len(missing) < 88
+    amount = "3 recordings, 0.2 min"
+    assert trained_on(train) == f"{amount}, in which {len(missing)} of the piano's 88 pitches never sound"
+    train.notes = [np.array([[0, 9, pitch] for pitch in range(21, 100)]), np.array([[0, 9, p] for p in range(90, 120)])]
+    assert trained_on(train) == amount
 
 
 def test_validation_is_logged(config):

@@ -44,6 +44,7 @@ class Banded(Engine):
     """
 
     name = "banded"
+    is_product = True
     has_gpu_kernels = True
 
     def __init__(self, kernels: Kernels, hop_length: int, pad_mode: str, tolerance: float, tf32: bool = False):

@@ -35,6 +35,7 @@ class Direct(Engine):
     """
 
     name = "direct"
+    is_product = True
 
     def __init__(
         self,

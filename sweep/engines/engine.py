@@ -22,11 +22,13 @@ class Engine(nn.Module):
         name: name of the engine in messages.
         reason: reason for choosing it, a short sentence; "" if it was asked for.
         trained: whether the taps are, or were, parameters, so that they may differ from the bank's formula.
+        is_product: whether its values are products of matrices, which on a GPU wait for arithmetic, not for memory.
     """
 
     name: ClassVar[str]
     reason: str = ""
     trained: bool = False
+    is_product: ClassVar[bool] = False
 
     def __init__(self, kernels, hop_length: int, pad_mode: str):
         super().__init__()

@@ -85,6 +85,11 @@ class FrontEnd(nn.Module):
         transforms: list[Transform] = list(self.transforms)
         return "; ".join(dict.fromkeys(transform.engine_on(device) for transform in transforms))
 
+    def is_product_on(self, device: torch.device) -> bool:
+        """Say whether all values come from matrix products on a device: `Engine.is_product`."""
+        engines = [transform.engine for transform in self.transforms]
+        return all(engine is not None and all(part.is_product for part in engine.parts(device)) for engine in engines)
+
     def multiply_adds(self, samples: int) -> float:
         """Return the real multiply-adds of the transforms for a clip of so many samples."""
         row = self.row

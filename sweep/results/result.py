@@ -62,7 +62,8 @@ class Result:
         labels: what the labels' onsets and offsets are, `Source.remark`.
         changed: settings of protocol, data or control given on the command line, "key=value ...".
         audio: amount of training audio and its placement, in words.
-        trained_on: number and length of the recordings that the run trained on, in words.
+        trained_on: number and length of the recordings that the run trained on, and how many of the piano's pitches
+            never sound in them, in words.
         peak_memory_bytes, gpu_utilisation: peak memory in bytes and GPU utilisation in percent; None where unknown.
         device, versions, git_revision: device, package versions and git commit of the last call.
     """

@@ -22,7 +22,7 @@ from sweep.training.checkpoints import find_state
 from sweep.training.elsewhere import load_elsewhere
 from sweep.training.evaluation import Evaluation, evaluate, prepare_evaluation
 from sweep.training.fitting import fit
-from sweep.training.loading import Loaded, amount, describe, load
+from sweep.training.loading import Loaded, describe, load, trained_on
 from sweep.training.loggers import build_loggers, closing
 from sweep.training.transcriber import Transcriber
 
@@ -141,7 +141,7 @@ def write(
         labels=labels_of(config.data),
         changed=config.changed_elsewhere,
         audio=describe(loaded.train),
-        trained_on=amount(loaded.train),
+        trained_on=trained_on(loaded.train),
         peak_memory_bytes=machine.peak_memory(device),
         gpu_utilisation=sum(busy) / len(busy) if busy else None,
         **machine.describe(device),
