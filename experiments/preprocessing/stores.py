@@ -17,6 +17,9 @@ class Nothing(nn.Module):
         super().__init__()
         self.n_bins = n_bins
 
+    def is_product_on(self, _) -> bool:
+        return False
+
 
 class StoredTranscriber(Transcriber):
     """A transcriber whose input is what the front-end and the logarithm made of a window: (batch, bins * frames)."""

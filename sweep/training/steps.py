@@ -70,7 +70,7 @@ class Steps:
         self.device = recordings.device
         on_cuda = self.device.type == "cuda"
         self.group = group_length(transcriber, self.device)
-        self.parts = _PARTS if on_cuda and transcriber.frontend.is_product_on(self.device) else 1
+        self.parts = _PARTS if transcriber.frontend.is_product_on(self.device) and on_cuda else 1
         self.beside = torch.cuda.Stream() if self.parts > 1 else None
         self.capture, self.graph = capture and on_cuda, None
         if on_cuda:
