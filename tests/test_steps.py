@@ -105,28 +105,6 @@ def test_one_seed_trains_the_same_weights_twice_on_cuda(model, name):
     assert all(torch.equal(weights[key], as_well[key]) for key in weights)
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=GPU) for n in ("linear-512", "log-4096")])
-@pytest.mark.parametrize("capture", [True, False])
-def test_features_beside_the_steps_are_those_before_them(monkeypatch, name, capture):
-    store = recordings("cuda")
-    (beside, weights), (before, as_well) = (
-        train(store, [range(95)], name=name, capture=capture)
-        for parts in (sweep.training.steps._PARTS, 1)
-        if monkeypatch.setattr(sweep.training.steps, "_PARTS", parts) is None
-    )
-    torch.testing.assert_close(beside, before, rtol=1e-3, atol=0)
-    for key in weights:
-        torch.testing.assert_close(weights[key], as_well[key], rtol=1e-2, atol=1e-6)
-
-
-def test_matrix_products_alone_are_computed_beside_the_steps():
-    cuda = torch.device("cuda")
-    beside = [name for name, row in ROWS.items() if row.front_end(accuracy="fast").is_product_on(cuda)]
-    assert beside == [name for name in ROWS if name.startswith(("linear", "log"))]
-    _, steps = steps_for(recordings("cpu"), "linear-512")
-    assert steps.parts == 1 and steps.beside is None  # a CPU has one stream
-
-
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_warming_up_a_graph_leaves_no_trace():

@@ -35,7 +35,6 @@ class Direct(Engine):
     """
 
     name = "direct"
-    is_product = True
 
     def __init__(
         self,
@@ -111,6 +110,10 @@ class Direct(Engine):
     @property
     def trainable(self) -> bool:
         return self.taps is not None
+
+    @property
+    def is_product(self) -> bool:
+        return len(self.groups) == 1
 
     def kernel(self, bin: int) -> tuple[int, np.ndarray]:
         if not self.trainable:

@@ -22,13 +22,11 @@ class Engine(nn.Module):
         name: name of the engine in messages.
         reason: reason for choosing it, a short sentence; "" if it was asked for.
         trained: whether the taps are, or were, parameters, so that they may differ from the bank's formula.
-        is_product: whether its values are products of matrices, which on a GPU wait for arithmetic, not for memory.
     """
 
     name: ClassVar[str]
     reason: str = ""
     trained: bool = False
-    is_product: ClassVar[bool] = False
 
     def __init__(self, kernels, hop_length: int, pad_mode: str):
         super().__init__()
@@ -85,6 +83,11 @@ class Engine(nn.Module):
         complex numbers counts as 4.
         """
         raise NotImplementedError
+
+    @property
+    def is_product(self) -> bool:
+        """Whether a few products of matrices are most of the work, which on a GPU leaves memory to work beside it."""
+        return False
 
     @property
     def has_gpu_kernels(self) -> bool:

@@ -144,9 +144,11 @@ def amount(recordings: Labels) -> str:
 def trained_on(recordings: Labels) -> str:
     """Say how much there is to train on, and how many of the scored pitches never sound.
 
-    A model cannot tell these apart: one probability is theirs, and where it is too high all are false at once
+    The linear model cannot tell these apart: one probability is theirs, and where it is too high all are false at once
     (experiments/accuracy has a run that they cost 0.02 of accuracy).
     """
     silent = len(np.setdiff1d(PITCHES, np.concatenate([notes[:, 2] for notes in recordings.notes])))
-    missing = f", in which {silent} of the piano's {len(PITCHES)} pitches never sound" * (silent > 0)
-    return amount(recordings) + missing
+    if not silent:
+        return amount(recordings)
+    never = "never sounds" if silent == 1 else "never sound"
+    return f"{amount(recordings)}, in which {silent} of the piano's {len(PITCHES)} pitches {never}"

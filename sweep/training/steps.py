@@ -1,5 +1,7 @@
 """Run many optimiser steps without waiting for the host, on CUDA by replaying a captured graph."""
 
+import contextlib
+import functools
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from sweep.data.cutting import full_scale_1
 from sweep.data.recordings import Recordings
 from sweep.data.windows import Windows, step_generator
 from sweep.representations.clock import at_rate
+from sweep.transforms import recorded
 
 _CHUNK = 250  # steps on CUDA between two checks by the host
 _GROUP = 10  # steps whose windows pass a frozen front-end together: fewer and larger launches
@@ -70,8 +73,9 @@ class Steps:
         self.device = recordings.device
         on_cuda = self.device.type == "cuda"
         self.group = group_length(transcriber, self.device)
-        self.parts = _PARTS if transcriber.frontend.is_product_on(self.device) and on_cuda else 1
-        self.beside = torch.cuda.Stream() if self.parts > 1 else None
+        alone = on_cuda and not transcriber.protocol.augment.on  # which draws its numbers for a whole group
+        self.parts = _PARTS if transcriber.frontend.is_product_on(self.device) and alone else 1
+        self.beside = _beside(self.device) if self.parts > 1 else None
         self.capture, self.graph = capture and on_cuda, None
         if on_cuda:
             for group in optimizer.param_groups:
@@ -122,8 +126,8 @@ class Steps:
             audio = self.recordings.audio(recording, start, self.length)
         target = module.targets(self.recordings, recording, start)
         seen = []
-        with module.arithmetic():
-            for i, inputs in enumerate(self._inputs(audio)):
+        with module.arithmetic(), self._inputs(audio) as each:
+            for i, inputs in enumerate(each):
                 wanted = {head: value[i * self.batch_size :][: self.batch_size] for head, value in target.items()}
                 logits = module.logits(inputs)
                 seen.append({head: value.detach() for head, value in logits.items()})
@@ -139,20 +143,32 @@ class Steps:
         wanted = {head: value.view_as(said[head]) for head, value in target.items()}
         self.losses[:size].copy_(module.loss(said, wanted))
 
-    def _inputs(self, audio: torch.Tensor) -> Iterator[torch.Tensor]:
-        """Yield the model's input of each step; what is computed beside the steps, on a stream of its own."""
+    @contextlib.contextmanager
+    def _inputs(self, audio: torch.Tensor) -> Iterator[Iterator[torch.Tensor]]:
+        """Compute the model's input of each step, that of later parts on a stream which joins this one in the end.
+
+        Nothing is computed there again before it has waited for this one, so the memory that it gave is not in use.
+        """
         first, *others = audio.split(self.batch_size * -(-len(audio) // (self.batch_size * self.parts)))
-        features = [self._varied(first)]
-        if others:
-            now, done = torch.cuda.current_stream(), []
-            self.beside.wait_stream(now)
+        features, done = [self._varied(first)], []
+        if not others:
+            yield iter(features[0].split(self.batch_size))
+            return
+        now = torch.cuda.current_stream()
+        self.beside.wait_stream(now)
+        try:
             with torch.cuda.stream(self.beside):
                 for part in others:
                     features.append(self._varied(part))
                     done.append(self.beside.record_event())
-        for i, part in enumerate(features):
-            if i:
-                now.wait_event(done[i - 1])
+            yield self._in_turn(features, done)
+        finally:
+            now.wait_stream(self.beside)  # after an error, too: otherwise no capture could end
+
+    def _in_turn(self, features: list[torch.Tensor], done: list[torch.cuda.Event]) -> Iterator[torch.Tensor]:
+        yield from features[0].split(self.batch_size)
+        for part, event in zip(features[1:], done, strict=True):
+            torch.cuda.current_stream().wait_event(event)
             yield from part.split(self.batch_size)
 
     def _varied(self, audio: torch.Tensor) -> torch.Tensor:
@@ -166,7 +182,7 @@ class Steps:
         state = {p: {k: v.clone() for k, v in entry.items()} for p, entry in self.optimizer.state.items()}
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side), warnings.catch_warnings():
+        with torch.cuda.stream(side), warnings.catch_warnings(), recorded.paused():
             warnings.filterwarnings("ignore", message=".*capturable=True.*")
             for _ in range(2):
                 self._take(self.group)
@@ -196,6 +212,12 @@ class Steps:
         copied = torch.cuda.Event()
         copied.record()
         return Losses(first, values, copied)
+
+
+@functools.cache
+def _beside(device: torch.device) -> torch.cuda.Stream:
+    """Return the stream of what is computed beside steps: always the same, since CUDA hands its streams out again."""
+    return torch.cuda.Stream(device)
 
 
 def group_length(transcriber, device: torch.device) -> int:

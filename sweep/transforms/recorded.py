@@ -8,7 +8,7 @@ clips' gradient is recorded in a graph of its own, which needs nothing but the c
 import contextlib
 import threading
 import weakref
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,6 +23,7 @@ _SAMPLES = 1 << 21  # of all clips, up to which launches count
 _REPEATED = 1 << 17  # samples up to which they count more than computing the values once more for their gradient
 _KEPT = 8  # shapes
 _LOCK = threading.Lock()  # one records at a time
+_PAUSED = threading.local()
 
 
 class _Pool:
@@ -42,6 +43,16 @@ _STREAMS: dict[Hashable, torch.cuda.Stream] = {}  # where what is launched on a 
 _POOLS: "weakref.WeakValueDictionary[Hashable, _Pool]" = weakref.WeakValueDictionary()  # those that have graphs
 
 
+@contextlib.contextmanager
+def paused() -> Iterator[None]:
+    """Record and replay nothing in this thread within a block, as in calls that are made but once or twice."""
+    _PAUSED.on = True
+    try:
+        yield
+    finally:
+        _PAUSED.on = False
+
+
 def serves(x: torch.Tensor) -> bool:
     """Return whether launches for clips may be recorded: few float32 samples on CUDA that at most a gradient follows.
 
@@ -49,7 +60,11 @@ def serves(x: torch.Tensor) -> bool:
     """
     if not x.is_cuda or x.dtype != torch.float32 or not 0 < x.numel() <= _SAMPLES or derivatives.transformed(x):
         return False
-    if torch.compiler.is_compiling() or type(x) not in (torch.Tensor, torch.nn.Parameter):
+    if (
+        torch.compiler.is_compiling()
+        or getattr(_PAUSED, "on", False)
+        or type(x) not in (torch.Tensor, torch.nn.Parameter)
+    ):
         return False
     if torch.cuda.current_device() != x.device.index or torch._C._len_torch_dispatch_stack():
         return False
