@@ -54,6 +54,7 @@ def pages_of(site: Path) -> list[Path]:
     return sorted(path for path in site.rglob("*.html") if path.name != "404.html")
 
 
+@pytest.mark.long
 def test_every_link_leads_somewhere(site):
     pages = {path: Links(path) for path in pages_of(site)}
     assert len(pages) > 25
@@ -70,6 +71,7 @@ def test_every_link_leads_somewhere(site):
                 assert unquote(parts.fragment) in pages[target].anchors, f"{page}: {link}"
 
 
+@pytest.mark.long
 def test_nothing_is_left_to_be_made(site):
     for page in pages_of(site):
         assert "<!-- made:" not in page.read_text()

@@ -107,6 +107,7 @@ def built(tmp_path_factory):
     return build(ROOT, tmp_path_factory.mktemp("dist"))
 
 
+@pytest.mark.long
 def test_the_wheel_sweeps_in_an_empty_environment(built, tmp_path):
     environment, elsewhere = tmp_path / "environment", tmp_path / "elsewhere"
     site = environment_with(built[0], folder=environment)

@@ -141,6 +141,7 @@ def test_what_cannot_be_transcribed_is_said_and_the_rest_is(sweep, root, tmp_pat
     }
 
 
+@pytest.mark.long
 def test_names_of_any_script_bytes_and_length_and_what_is_left_of_a_cut_file(sweep, root, tmp_path):
     """The outputs stand below a ~ that the shell left; what ended early is said in the file's line."""
     sound = sorted((root / "test_data").iterdir())[0]
