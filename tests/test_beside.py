@@ -10,7 +10,7 @@ from test_steps import GPU, recordings, steps_for, train
 
 import sweep.training.steps
 from sweep.data.windows import draw_windows
-from sweep.training.steps import Steps
+from sweep.training.steps import Steps, part_count
 from sweep.training.transcriber import Transcriber
 
 
@@ -35,8 +35,12 @@ def test_matrix_products_alone_are_computed_beside_the_steps():
     assert beside == [name for name in ROWS if name.startswith(("linear", "log"))]
     of_many_lengths = replace(ROWS["cqt-12"], algorithm="1992v2").front_end(accuracy="fast")
     assert not of_many_lengths.is_product_on(cuda)
-    _, steps = steps_for(recordings("cpu"), "linear-512")
+    module, steps = steps_for(recordings("cpu"), "linear-512")
     assert steps.parts == 1 and steps.beside is None  # a CPU has one stream
+    assert part_count(module, cuda) == sweep.training.steps._PARTS
+    noisy = replace(module.protocol, augment=replace(module.protocol.augment, noise=0.01))
+    module.protocol = noisy  # its random numbers are drawn for a whole group
+    assert part_count(module, cuda) == 1
 
 
 class Stream:
@@ -56,8 +60,8 @@ class Stream:
         self.told.append(f"{self.name} waits for mark {event}")
 
 
-def with_streams(monkeypatch, batch: int = 4) -> tuple[Transcriber, Steps, list[str]]:
-    """A transcriber and steps on a CPU, four to a group in three parts, and what two streams are told."""
+def with_streams(monkeypatch) -> tuple[Transcriber, Steps, list[str]]:
+    """A transcriber and steps on a CPU, four to a group, each a part of its own, and what two streams are told."""
     told: list[str] = []
     now = [Stream("main", told)]
 
@@ -69,7 +73,7 @@ def with_streams(monkeypatch, batch: int = 4) -> tuple[Transcriber, Steps, list[
 
     monkeypatch.setattr(torch.cuda, "current_stream", lambda: now[-1])
     monkeypatch.setattr(torch.cuda, "stream", stream)
-    monkeypatch.setattr(sweep.training.steps, "group_length", lambda *_: batch)
+    monkeypatch.setattr(sweep.training.steps, "group_length", lambda *_: 4)
     module, steps = steps_for(recordings("cpu"), "linear-256")
     steps.parts, steps.beside = 4, Stream("beside", told)
     varied, logits = module.varied, module.logits

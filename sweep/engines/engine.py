@@ -86,7 +86,7 @@ class Engine(nn.Module):
 
     @property
     def is_product(self) -> bool:
-        """Whether a few products of matrices are most of the work, which on a GPU leaves memory to work beside it."""
+        """Whether most of the work is a few matrix products, beside which a GPU's memory has time for other work."""
         return False
 
     @property

@@ -86,7 +86,7 @@ class FrontEnd(nn.Module):
         return "; ".join(dict.fromkeys(transform.engine_on(device) for transform in transforms))
 
     def is_product_on(self, device: torch.device) -> bool:
-        """Say whether all values come from matrix products on a device: `Engine.is_product`."""
+        """Return whether all engines of a device are matrix products: `Engine.is_product`."""
         engines = [transform.engine for transform in self.transforms]
         return all(engine is not None and all(part.is_product for part in engine.parts(device)) for engine in engines)
 

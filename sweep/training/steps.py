@@ -73,8 +73,7 @@ class Steps:
         self.device = recordings.device
         on_cuda = self.device.type == "cuda"
         self.group = group_length(transcriber, self.device)
-        alone = on_cuda and not transcriber.protocol.augment.on  # which draws its numbers for a whole group
-        self.parts = _PARTS if transcriber.frontend.is_product_on(self.device) and alone else 1
+        self.parts = part_count(transcriber, self.device)
         self.beside = _beside(self.device) if self.parts > 1 else None
         self.capture, self.graph = capture and on_cuda, None
         if on_cuda:
@@ -145,9 +144,9 @@ class Steps:
 
     @contextlib.contextmanager
     def _inputs(self, audio: torch.Tensor) -> Iterator[Iterator[torch.Tensor]]:
-        """Compute the model's input of each step, that of later parts on a stream which joins this one in the end.
+        """Give the model's input of each step. Later parts are computed meanwhile on the stream `beside`.
 
-        Nothing is computed there again before it has waited for this one, so the memory that it gave is not in use.
+        That stream waits for the current one before each group, so it never writes over features that are still read.
         """
         first, *others = audio.split(self.batch_size * -(-len(audio) // (self.batch_size * self.parts)))
         features, done = [self._varied(first)], []
@@ -163,7 +162,7 @@ class Steps:
                     done.append(self.beside.record_event())
             yield self._in_turn(features, done)
         finally:
-            now.wait_stream(self.beside)  # after an error, too: otherwise no capture could end
+            now.wait_stream(self.beside)  # after an error, too: a capture can only end with its streams joined
 
     def _in_turn(self, features: list[torch.Tensor], done: list[torch.cuda.Event]) -> Iterator[torch.Tensor]:
         yield from features[0].split(self.batch_size)
@@ -216,7 +215,10 @@ class Steps:
 
 @functools.cache
 def _beside(device: torch.device) -> torch.cuda.Stream:
-    """Return the stream of what is computed beside steps: always the same, since CUDA hands its streams out again."""
+    """Return the stream of what is computed beside steps.
+
+    It is always the same one: PyTorch hands out 32 in turn, and a new one might be the one that records the graph.
+    """
     return torch.cuda.Stream(device)
 
 
@@ -229,6 +231,13 @@ def group_length(transcriber, device: torch.device) -> int:
     bins = transcriber.frontend.n_channels * transcriber.frontend.n_bins
     features = 4 * protocol.batch_size * bins * transcriber.shape.frames  # bytes of a step
     return max(1, min(_GROUP, _GROUP_BYTES // features))
+
+
+def part_count(transcriber, device: torch.device) -> int:
+    """Return the number of parts in which a group's features are computed: above 1, if that is faster (`_PARTS`)."""
+    if not transcriber.frontend.is_product_on(device) or device.type != "cuda":
+        return 1
+    return 1 if transcriber.protocol.augment.on else _PARTS  # which draws random numbers for a whole group
 
 
 def chunk_length(transcriber, device: torch.device) -> int:

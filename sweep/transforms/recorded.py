@@ -45,7 +45,7 @@ _POOLS: "weakref.WeakValueDictionary[Hashable, _Pool]" = weakref.WeakValueDictio
 
 @contextlib.contextmanager
 def paused() -> Iterator[None]:
-    """Record and replay nothing in this thread within a block, as in calls that are made but once or twice."""
+    """Record and replay nothing within a block, in this thread: for calls that will not come again."""
     _PAUSED.on = True
     try:
         yield
@@ -60,15 +60,11 @@ def serves(x: torch.Tensor) -> bool:
     """
     if not x.is_cuda or x.dtype != torch.float32 or not 0 < x.numel() <= _SAMPLES or derivatives.transformed(x):
         return False
-    if (
-        torch.compiler.is_compiling()
-        or getattr(_PAUSED, "on", False)
-        or type(x) not in (torch.Tensor, torch.nn.Parameter)
-    ):
+    if torch.compiler.is_compiling() or type(x) not in (torch.Tensor, torch.nn.Parameter):
         return False
     if torch.cuda.current_device() != x.device.index or torch._C._len_torch_dispatch_stack():
         return False
-    return not torch.cuda.is_current_stream_capturing()
+    return not getattr(_PAUSED, "on", False) and not torch.cuda.is_current_stream_capturing()
 
 
 class Recorder:
