@@ -141,6 +141,20 @@ def test_replayed_values_are_those_of_each_call(name):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_nothing_is_recorded_while_paused():
+    transform, x = CQT().cuda(), noise(1, 16384, device="cuda")
+    with torch.no_grad():
+        with recorded.paused():
+            for _ in range(5):
+                transform(x)
+        assert not transform._recorder._entries
+        for _ in range(3):
+            transform(x)
+    assert [type(entry) for entry in transform._recorder._entries.values()] == [recorded._Recording]
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 def test_a_recording_outlives_its_tables_and_inference_mode():
     cqt, x = CQT(f_min=220.0, n_bins=24), noise(1, 6000, device="cuda")
     with torch.inference_mode():
